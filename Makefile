@@ -1,0 +1,50 @@
+# Two commands matter: `make demo` and `make test`. Both set up what they need first.
+
+PYTHON ?= python3
+PY := .venv/bin/python
+# The toolchain wrappers find Node and Foundry by themselves; a Node from a wheel lives in the virtual environment.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-python test-contracts check format lock export clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
+
+setup: ## Set up .venv and node_modules (pinned, checked by hash)
+	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) is missing: install Python 3.11 or newer" >&2; exit 6; }
+	@$(PYTHON) scripts/setup.py
+
+demo: setup ## From a genuine quote to a dApp's callback, in a minute
+	@$(PY) -m quotary demo $(DEMO_ARGS)
+
+test: setup test-contracts test-python ## Run every test
+
+test-contracts: setup
+	@toolchain/forge test --root contracts
+
+test-python: setup
+	@$(PY) -m pytest -n auto $(PYTEST_ARGS)
+
+check: setup ## Formatting, lint, types, import rules, exported artefacts
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@$(PY) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	@toolchain/forge fmt --check --root contracts
+	@$(PY) scripts/export_abi.py --check
+
+format: setup ## Format Python and Solidity
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+	@toolchain/forge fmt --root contracts
+
+export: setup ## Recompile the contracts and write what the bridge package ships
+	@$(PY) scripts/export_abi.py
+
+lock: ## Pin the newest Python packages anew
+	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
+	@build/lock/bin/python scripts/lock.py
+
+clean: ## Remove everything that set-up and builds made
+	rm -rf .venv node_modules build dist contracts/out contracts/cache

@@ -1,0 +1,156 @@
+"""
+Set up everything the project needs: a virtual environment, pinned packages, the Solidity toolchain.
+
+Runs on the standard library of any Python 3.11 or newer. What is already in place is left alone, so a second run takes
+a moment. Every failure is one clear line that says what is missing and what to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+NODE_MODULES = ROOT / "node_modules"
+OLDEST_PYTHON = (3, 11)
+OLDEST_NODE = 18
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the message says what to do."""
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal; standard output stays free for the commands that follow."""
+    sys.stderr.write(f"setup: {text}\n")
+
+
+def run(step: str, advice: str, *command: str | Path, env: dict[str, str] | None = None) -> None:
+    """Run `command` in the project's root; raise `SetupError` with its last words and `advice`."""
+    try:
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=ROOT,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise SetupError(f"{step} could not start: {error}. {advice}") from error
+    if done.returncode != 0:
+        words = [line for line in done.stdout.splitlines() if line.strip()]
+        last = "\n  ".join(words[-12:]) or "it said nothing"
+        raise SetupError(f"{step} failed. {advice}\n  {last}")
+
+
+def fingerprint(*files: Path) -> str:
+    """What an installation was made from: the interpreter and the exact contents of `files`."""
+    digest = hashlib.sha256(f"{sys.version}|{ROOT}".encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def is_current(stamp: Path, wanted: str) -> bool:
+    """Whether the installation that wrote `stamp` was made from what `wanted` describes."""
+    return stamp.is_file() and stamp.read_text() == wanted
+
+
+def set_up_python() -> None:
+    """Make the virtual environment and install the pinned packages and the project itself."""
+    locks = [ROOT / "requirements" / name for name in ("dev.txt", "model.txt")]
+    stamp = VENV / ".quotary-stamp"
+    wanted = fingerprint(*locks, ROOT / "pyproject.toml")
+    if PYTHON.exists() and is_current(stamp, wanted):
+        return
+    say("creating the virtual environment .venv")
+    venv_advice = "On Debian or Ubuntu: apt-get install python3-venv. Then run make again."
+    run("python -m venv", venv_advice, sys.executable, "-m", "venv", "--clear", VENV)
+    network = "A package index must be reachable (pip's usual settings apply)."
+    pip = (PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps")
+    for lock in locks:
+        say(f"installing the packages pinned in requirements/{lock.name}")
+        run("pip install", network, *pip, "--require-hashes", "-r", lock)
+    run("installing quotary", network, *pip, "--no-build-isolation", "--editable", ROOT)
+    stamp.write_text(wanted)
+
+
+def node_on_path() -> dict[str, str] | None:
+    """The environment in which `node` and `npm` are new enough, or None when the machine has none."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        return None
+    try:
+        answer = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+        major = int(answer.stdout.strip().lstrip("v").split(".")[0])
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return None
+    return dict(os.environ) if major >= OLDEST_NODE else None
+
+
+def node_from_wheel() -> dict[str, str]:
+    """Install Node from its PyPI wheel into the virtual environment; return an environment with it."""
+    lock = ROOT / "requirements" / "node.txt"
+    binaries = PYTHON.parent
+    if not (binaries / "node").exists():
+        say("this machine has no Node: installing the pinned PyPI wheel of it")
+        run(
+            "installing Node",
+            f"Install Node {OLDEST_NODE} or newer, or make a package index reachable.",
+            *(PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"),
+            *("--no-deps", "--require-hashes", "-r", lock),
+        )
+    return {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def set_up_node_packages() -> None:
+    """Install Anvil, Forge, the Solidity compiler and the contract libraries."""
+    environment = node_on_path() or node_from_wheel()
+    stamp = NODE_MODULES / ".quotary-stamp"
+    wanted = fingerprint(ROOT / "package-lock.json")
+    if is_current(stamp, wanted):
+        return
+    say("installing the Solidity toolchain pinned in package-lock.json")
+    # Not `npm ci`: it refuses a lock file that lacks the binaries of other platforms.
+    run(
+        "npm install",
+        "The npm registry must be reachable (npm's usual settings apply).",
+        *("npm", "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"),
+        env=environment,
+    )
+    if not any(NODE_MODULES.glob("@foundry-rs/anvil-*/bin/anvil*")):
+        raise SetupError(
+            "npm installed no Anvil for this platform: there are builds for Linux, macOS and Windows on amd64, and "
+            "for Linux and macOS on arm64."
+        )
+    stamp.write_text(wanted)
+
+
+def main() -> int:
+    """Set up; return 0, or 6 (configuration) when something is missing."""
+    try:
+        if sys.version_info < OLDEST_PYTHON:
+            found = ".".join(map(str, sys.version_info[:3]))
+            raise SetupError(
+                f"Python 3.11 or newer is needed, this is {found}. Name one: make PYTHON=python3.12 …"
+            )
+        set_up_python()
+        set_up_node_packages()
+    except SetupError as error:
+        say(str(error))
+        return 6
+    except KeyboardInterrupt:
+        say("interrupted; run it again to go on")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
