@@ -71,9 +71,11 @@ def set_up_python() -> None:
     wanted = fingerprint(*locks, ROOT / "pyproject.toml")
     if PYTHON.exists() and is_current(stamp, wanted):
         return
-    say("creating the virtual environment .venv")
-    venv_advice = "On Debian or Ubuntu: apt-get install python3-venv. Then run make again."
-    run("python -m venv", venv_advice, sys.executable, "-m", "venv", "--clear", VENV)
+    if not is_current(VENV / ".quotary-python", fingerprint()):
+        say("creating the virtual environment .venv")
+        venv_advice = "On Debian or Ubuntu: apt-get install python3-venv. Then run make again."
+        run("python -m venv", venv_advice, sys.executable, "-m", "venv", "--clear", VENV)
+        (VENV / ".quotary-python").write_text(fingerprint())
     network = "A package index must be reachable (pip's usual settings apply)."
     pip = (PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps")
     for lock in locks:
