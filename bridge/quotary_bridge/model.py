@@ -1,0 +1,218 @@
+"""
+The values the bridge works with: requests, results, transactions, and the names of their units.
+
+Pure data: nothing here reads a chain, a database or a clock. Everything is frozen, so a value that
+was checked stays what it was when it was checked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from eth_abi import encode
+from eth_utils import keccak
+
+__all__ = [
+    "Address",
+    "Attempt",
+    "AttemptKind",
+    "BlockHash",
+    "BlockNumber",
+    "BlockRef",
+    "Bytes32",
+    "ChainId",
+    "Fees",
+    "Inclusion",
+    "JobKey",
+    "Nonce",
+    "Request",
+    "Result",
+    "SignedResult",
+    "Slot",
+    "SlotState",
+    "Timestamp",
+    "TransactionHash",
+    "Wei",
+    "job_key",
+]
+
+Address = NewType("Address", str)
+"""An account in its EIP-55 spelling."""
+
+BlockHash = NewType("BlockHash", bytes)
+BlockNumber = NewType("BlockNumber", int)
+Bytes32 = NewType("Bytes32", bytes)
+ChainId = NewType("ChainId", int)
+JobKey = NewType("JobKey", bytes)
+"""What identifies one request for ever: see `job_key`."""
+
+Nonce = NewType("Nonce", int)
+Timestamp = NewType("Timestamp", int)
+"""Unix seconds."""
+
+TransactionHash = NewType("TransactionHash", bytes)
+Wei = NewType("Wei", int)
+
+
+def job_key(chain_id: ChainId, oracle: Address, request_id: Bytes32) -> JobKey:
+    """
+    Return the key under which a request is worked on exactly once.
+
+    `keccak256(abi.encode(chainId, oracle, requestId))`: the same request seen through two events, a
+    re-scan or a reorg is the same job.
+    """
+    return JobKey(
+        keccak(encode(["uint256", "address", "bytes32"], [chain_id, oracle, request_id]))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRef:
+    """A block by height *and* hash: a height alone names a different block after a reorg."""
+
+    number: BlockNumber
+    hash: BlockHash
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """
+    One request for a result, as the oracle on the chain holds it.
+
+    `block` is where its event was seen; the rest is what a result has to be bound to.
+    """
+
+    chain_id: ChainId
+    oracle: Address
+    request_id: Bytes32
+    app_id: Bytes32
+    model_id: Bytes32
+    requester: Address
+    input: bytes
+    deadline: Timestamp
+    block: BlockRef
+
+    @property
+    def key(self) -> JobKey:
+        """The job this request is worked on under."""
+        return job_key(self.chain_id, self.oracle, self.request_id)
+
+    def asks_the_same_as(self, other: Request) -> bool:
+        """Whether both ask for the same thing, wherever their events were seen."""
+        return self._content() == other._content()
+
+    def _content(self) -> tuple[object, ...]:
+        return (
+            self.chain_id,
+            self.oracle,
+            self.request_id,
+            self.app_id,
+            self.model_id,
+            self.requester,
+            self.input,
+            self.deadline,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The statement a worker signs, field for field (docs/formats.md, "Result")."""
+
+    request_id: Bytes32
+    app_id: Bytes32
+    model_id: Bytes32
+    weights_root: Bytes32
+    input_commitment: Bytes32
+    output_hash: Bytes32
+    key_epoch: int
+    policy_version: int
+    worker: Address
+    units: int
+    nonce: int
+    deadline: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class SignedResult:
+    """A result, the output it speaks of, and the worker's signature (65 bytes `r ‖ s ‖ v`)."""
+
+    result: Result
+    output: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """What a transaction offers per unit of gas (EIP-1559)."""
+
+    max_fee: Wei
+    max_priority_fee: Wei
+
+
+class AttemptKind(StrEnum):
+    """What a transaction does with its nonce."""
+
+    DELIVER = "deliver"
+    """Carries a result to the oracle."""
+
+    CANCEL = "cancel"
+    """Sends nothing to ourselves: uses the nonce up so that later ones can be mined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """
+    One signed transaction, exactly as it may be broadcast.
+
+    Made only by the store, after the commit that holds it: whoever has an `Attempt` in hand knows
+    that its bytes survive a crash. That is why sending takes an `Attempt` and nothing else.
+    """
+
+    slot_id: int
+    ordinal: int
+    kind: AttemptKind
+    nonce: Nonce
+    raw: bytes
+    hash: TransactionHash
+    fees: Fees
+    gas: int
+    signed_at: BlockNumber
+
+
+class SlotState(StrEnum):
+    """What became of a nonce."""
+
+    OPEN = "open"
+    MINED = "mined"
+    FINAL = "final"
+    LOST = "lost"
+    """Used, to finality, by a transaction that is none of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """A transaction's place in a block, and whether its execution succeeded."""
+
+    transaction: TransactionHash
+    block: BlockRef
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A nonce that was given out, for what, and every transaction signed for it, oldest first."""
+
+    id: int
+    nonce: Nonce
+    job: JobKey | None
+    state: SlotState
+    broadcasts: int
+    inclusion: Inclusion | None
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def latest(self) -> Attempt:
+        """The attempt that replaces all others of this nonce."""
+        return self.attempts[-1]
