@@ -1,0 +1,1 @@
+"""Verify Intel DCAP evidence."""
