@@ -1,0 +1,99 @@
+"""Revert data in words: every custom error of every exported ABI, and Solidity's own two."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+
+from quotary_bridge.chain.interface import Entry, exported_names, interface
+from quotary_bridge.chain.remedies import REMEDIES
+from quotary_bridge.errors import ContractError
+
+__all__ = ["decode_revert", "revert_data"]
+
+_ERROR_SELECTOR = bytes.fromhex("08c379a0")  # Error(string)
+_PANIC_SELECTOR = bytes.fromhex("4e487b71")  # Panic(uint256)
+# EIP-1474 leaves it open; geth, reth, besu and anvil use 3 for a revert with data.
+_REVERT_CODE = 3
+# An error that carries an error that carries an error…: hostile depth must end.
+_DEPTH_LIMIT = 4
+_SELECTOR, _WORD = 4, 32
+_HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+
+_PANICS = {
+    0x01: "a failed assertion",
+    0x11: "arithmetic out of range",
+    0x12: "a division by zero",
+    0x21: "a value outside its enum",
+    0x22: "corrupt storage bytes",
+    0x31: "a pop from an empty array",
+    0x32: "an index out of bounds",
+    0x41: "too much memory",
+    0x51: "a call to an unset function",
+}
+
+
+def revert_data(code: int, message: str, data: object) -> bytes | None:
+    """
+    Return the revert data inside a node's error, or None where the error is no revert.
+
+    Nodes hand the data over as hex, as hex behind a word ("Reverted 0x…"), or inside an object.
+    """
+    if isinstance(data, dict):
+        data = data.get("data") or data.get("result")
+    if isinstance(data, str):
+        found = _HEX.search(data)
+        if found and (code == _REVERT_CODE or "revert" in f"{message} {data}".lower()):
+            return bytes.fromhex(found.group()[2:])
+    return b"" if code == _REVERT_CODE or "execution reverted" in message.lower() else None
+
+
+def decode_revert(data: bytes, depth: int = 0) -> ContractError:
+    """Return (never raise) the error that `data` encodes, with the one nested in it."""
+    if not data:
+        return ContractError(
+            "EmptyRevert", {}, data, "the contract gave no reason: is its address right?"
+        )
+    selector, body = data[:4], data[4:]
+    try:
+        if selector == _ERROR_SELECTOR:
+            return ContractError("Error", {"message": decode(["string"], body)[0]}, data)
+        if selector == _PANIC_SELECTOR:
+            number = decode(["uint256"], body)[0]
+            meaning = _PANICS.get(number, "an unknown panic")
+            return ContractError("Panic", {"code": hex(number), "meaning": meaning}, data)
+        entry = _catalogue().get(selector)
+        if entry is not None:
+            return _custom(entry, data, depth)
+    except (DecodingError, OverflowError, UnicodeDecodeError):
+        return ContractError("UndecodableError", {"data": data}, data)
+    return ContractError("UnknownError", {"selector": selector, "data": body}, data)
+
+
+def _custom(entry: Entry, data: bytes, depth: int) -> ContractError:
+    values = entry.arguments(data[4:])
+    inner = None if depth >= _DEPTH_LIMIT else _inner(values, depth)
+    remedy = REMEDIES.get(entry.name, "")
+    return ContractError(entry.name, values, data, remedy or (inner.remedy if inner else ""), inner)
+
+
+def _inner(values: dict[str, Any], depth: int) -> ContractError | None:
+    known = {*_catalogue(), _ERROR_SELECTOR, _PANIC_SELECTOR}
+    for value in values.values():
+        # ABI-encoded errors are four bytes and whole words: nothing else is mistaken for one.
+        if isinstance(value, bytes) and len(value) % _WORD == _SELECTOR and value[:4] in known:
+            return decode_revert(value, depth + 1)
+    return None
+
+
+@cache
+def _catalogue() -> dict[bytes, Entry]:
+    found: dict[bytes, Entry] = {}
+    for name in exported_names():
+        for entry in interface(name).errors():
+            found.setdefault(entry.selector, entry)
+    return found
