@@ -1,0 +1,231 @@
+"""A local chain of our own: Foundry's Anvil, started on a free port and always stopped."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+from quotary_bridge.chain import Chain
+from quotary_bridge.chain.accounts import WELL_KNOWN_KEYS, Signer
+from quotary_bridge.errors import ConfigurationError, Reason, RpcUnavailable
+
+__all__ = ["AnvilNode", "find_anvil"]
+
+DEVELOPMENT_CHAIN_ID = 31337
+# The hardfork with the P-256 precompile (EIP-7951).
+HARDFORK = "osaka"
+START_TIMEOUT_SECONDS = 30.0
+STOP_TIMEOUT_SECONDS = 5.0
+POLL_SECONDS = 0.05
+
+_MACHINES: Mapping[str, str] = MappingProxyType(
+    {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnvilOptions:
+    """How the chain begins and mines; `timestamp` is the genesis block's, in Unix seconds."""
+
+    chain_id: int = DEVELOPMENT_CHAIN_ID
+    timestamp: int | None = None
+    block_seconds: int | None = None
+    accounts: int = 10
+    slots_in_an_epoch: int | None = None
+    port: int | None = None
+    hardfork: str = HARDFORK
+
+    def arguments(self, port: int) -> list[str]:
+        """The command line without the program."""
+        given = {
+            "--host": "127.0.0.1",
+            "--port": port,
+            "--chain-id": self.chain_id,
+            "--hardfork": self.hardfork,
+            "--accounts": self.accounts,
+            "--timestamp": self.timestamp,
+            "--block-time": self.block_seconds,
+            "--slots-in-an-epoch": self.slots_in_an_epoch,
+        }
+        flat = [str(part) for item in given.items() if item[1] is not None for part in item]
+        return ["--quiet", *flat]
+
+
+class AnvilNode:
+    """
+    An Anvil process that lives as long as its `with` block.
+
+    Its accounts are Anvil's well-known ones, with 10,000 coins each; `signers` holds their keys,
+    which are public knowledge. Raises `ConfigurationError` (`TOOL_MISSING`) where there is no
+    Anvil, and `RpcUnavailable` where it does not come up.
+    """
+
+    def __init__(
+        self,
+        *,
+        timestamp: int | None = None,
+        chain_id: int = DEVELOPMENT_CHAIN_ID,
+        block_seconds: int | None = None,
+        slots_in_an_epoch: int | None = None,
+        port: int | None = None,
+        hardfork: str = HARDFORK,
+    ) -> None:
+        """Nothing starts before `start` or the `with` block."""
+        self._options = AnvilOptions(
+            chain_id=chain_id,
+            timestamp=timestamp,
+            block_seconds=block_seconds,
+            slots_in_an_epoch=slots_in_an_epoch,
+            port=port,
+            hardfork=hardfork,
+        )
+        self._program: subprocess.Popen[bytes] | None = None
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
+        self.url = ""
+
+    @property
+    def chain_id(self) -> int:
+        """The id the chain was started with."""
+        return self._options.chain_id
+
+    @property
+    def chain(self) -> Chain:
+        """The port to this node."""
+        return Chain.at(self.url, self.chain_id)
+
+    @property
+    def signers(self) -> tuple[Signer, ...]:
+        """Anvil's funded accounts."""
+        keys = WELL_KNOWN_KEYS[: self._options.accounts]
+        return tuple(Signer.from_key(key, self.chain_id) for key in keys)
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while the node runs."""
+        return None if self._program is None else self._program.pid
+
+    def start(self) -> Self:
+        """Start the node and wait until it answers."""
+        port = self._options.port or _free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        command = [str(find_anvil()), *self._options.arguments(port)]
+        # Its own session: a Ctrl-C meant for us must not take the chain away while we clean up.
+        self._program = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop the node; harmless when it is not running."""
+        program, self._program = self._program, None
+        if program is not None and program.poll() is None:
+            program.terminate()
+            try:
+                program.wait(STOP_TIMEOUT_SECONDS)
+            except subprocess.TimeoutExpired:
+                program.kill()
+                program.wait(STOP_TIMEOUT_SECONDS)
+        self._output.close()
+
+    def __enter__(self) -> Self:
+        """Start the node."""
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the node, whatever happened."""
+        self.stop()
+
+    def mine(self, blocks: int = 1) -> None:
+        """Mine `blocks` empty blocks at once."""
+        self.chain.rpc("anvil_mine", [hex(blocks)])
+
+    def advance_to(self, timestamp: int) -> None:
+        """Mine one block at `timestamp` (Unix seconds), which lies after the newest block's."""
+        self.chain.rpc("evm_setNextBlockTimestamp", [timestamp])
+        self.mine()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            if self._program is None or self._program.poll() is not None:
+                break
+            try:
+                Chain.connect(self.url, self.chain_id, timeout_seconds=2)
+            except RpcUnavailable:
+                time.sleep(POLL_SECONDS)
+            else:
+                return
+        self._output.seek(0)
+        said = self._output.read()[-500:].decode(errors="replace").strip()
+        raise RpcUnavailable(
+            Reason.RPC_UNREACHABLE, f"Anvil did not come up at {self.url}: {said or 'no output'}"
+        )
+
+
+def find_anvil() -> Path:
+    """
+    Return the path of an Anvil binary.
+
+    Looked for in this order: `FOUNDRY_ANVIL`, `node_modules` of the working directory, of this
+    checkout or of a folder above either, `PATH`. Raises `ConfigurationError` (`TOOL_MISSING`).
+    """
+    named = os.environ.get("FOUNDRY_ANVIL")
+    if named:
+        if os.access(named, os.X_OK):
+            return Path(named)
+        raise ConfigurationError(
+            Reason.TOOL_MISSING,
+            f"FOUNDRY_ANVIL names {named}, which is no program",
+            "correct it, or unset it",
+        )
+    for binary in _bundled():
+        if os.access(binary, os.X_OK):
+            return binary
+    found = shutil.which("anvil")
+    if found:
+        return Path(found)
+    raise ConfigurationError(
+        Reason.TOOL_MISSING,
+        "no Anvil on this machine",
+        "run `npm ci` in the project's root, or put Foundry's anvil on PATH",
+    )
+
+
+def _bundled() -> Iterator[Path]:
+    system = platform.system().lower()
+    machine = _MACHINES.get(platform.machine().lower(), platform.machine().lower())
+    package = Path("node_modules", "@foundry-rs", f"anvil-{system}-{machine}", "bin", "anvil")
+    for start in (Path.cwd(), Path(__file__).resolve().parent):
+        for folder in (start, *start.parents):
+            yield folder / package
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
