@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.24;
+
+import {ProofKind} from "../types/ProofKind.sol";
+import {WorkerBinding} from "../types/WorkerBinding.sol";
+import {IAttestationGate} from "./IAttestationGate.sol";
+import {IMeasurementRegistry} from "./IMeasurementRegistry.sol";
+import {IVerifierRouter} from "./IVerifierRouter.sol";
+
+/// @notice What became of a worker's key by decision; expiry and the state of its measurement and
+/// route are read at use. It only ever moves to the right, and the last two are final.
+enum WorkerStatus {
+    Unknown,
+    Registered,
+    Retired,
+    Revoked
+}
+
+/// @notice What the registry keeps of a worker: the few bytes every later question needs.
+struct Worker {
+    bytes32 appId;
+    bytes32 measurementId;
+    bytes32 platformId;
+    bytes32 quoteHash;
+    /// @dev X25519 public key that clients encrypt their inputs to.
+    bytes32 encryptionKey;
+    address operator;
+    /// @dev Last second of the registration, Unix time.
+    uint64 validUntil;
+    bytes4 route;
+    /// @dev First second the worker may be used, Unix time.
+    uint64 activeFrom;
+    uint64 registeredAt;
+    ProofKind kind;
+    WorkerStatus status;
+    uint8 teeType;
+    uint8 tcbStatus;
+}
+
+/// @title IWorkerRegistry
+/// @notice Keys that a quote proved to be born inside an admitted image on a genuine TEE.
+/// @dev Anyone may submit a quote: what is registered is the key inside it, never the sender, so
+/// there is nothing to gain by running ahead of a submission.
+/// @dev INTEGRATOR RESPONSIBILITIES. Ask {requireActive} at every use and keep no answer. An active
+/// worker says which code holds the key. It does NOT say that the code is right, that the operator
+/// is honest about anything outside the TEE, nor that the hardware resists an owner who opens it.
+/// @dev Warning: a retired or revoked key never comes back; start the worker with a new one.
+interface IWorkerRegistry is IAttestationGate {
+    /// @notice `worker` is registered; `record` is all that is kept of it.
+    event WorkerRegistered(
+        address indexed worker, bytes32 indexed appId, bytes32 indexed measurementId, Worker record
+    );
+
+    /// @notice `worker` showed a fresh quote; `record` replaces what was kept of it.
+    event WorkerRenewed(
+        address indexed worker, bytes32 indexed appId, bytes32 indexed measurementId, Worker record
+    );
+
+    /// @notice `worker` was revoked, for ever.
+    event WorkerRevoked(address indexed worker, bytes32 indexed appId, address indexed by);
+
+    /// @notice `worker` ended its service, for ever.
+    event WorkerRetired(address indexed worker, bytes32 indexed appId, address indexed by);
+
+    /// @notice The caller may neither revoke nor retire this worker.
+    /// @custom:remedy Revoke from the governor or guardian; retire from the worker or its operator.
+    error NotAllowed(address caller, address worker);
+
+    /// @notice A parameter fixed at deployment is out of range.
+    /// @custom:remedy Challenge age 1 to 255 blocks; registration age above zero; statuses 1 to 8.
+    error ParameterOutOfRange();
+
+    /// @notice The binding has another version than this registry reads.
+    /// @custom:remedy Run a worker release that writes version `expected`.
+    error BindingVersionUnsupported(uint16 actual, uint16 expected);
+
+    /// @notice The quote was made for another chain.
+    /// @custom:remedy Make a quote that binds this chain.
+    error WrongChain(uint256 actual, uint256 expected);
+
+    /// @notice The quote was made for another registry.
+    /// @custom:remedy Make a quote that binds this registry.
+    error WrongRegistry(address actual, address expected);
+
+    /// @notice The binding names no app.
+    /// @custom:remedy Configure the worker with its app id.
+    error AppMissing();
+
+    /// @notice The binding names no operator, so nobody could be paid.
+    /// @custom:remedy Configure the worker with its operator's address.
+    error OperatorMissing();
+
+    /// @notice The report data starts with no worker address.
+    /// @custom:remedy Put the worker's address into the first 20 bytes of the report data.
+    error WorkerAddressMissing();
+
+    /// @notice The report data does not bind the binding that was submitted.
+    /// @custom:remedy Submit exactly the binding the worker hashed into its quote.
+    error BindingMismatch(bytes32 actual, bytes32 expected);
+
+    /// @notice The last 12 bytes of the report data are not zero.
+    /// @custom:remedy Make the quote with zeros there: all 64 bytes have one meaning.
+    error ReportDataTailNonzero(bytes12 actual);
+
+    /// @notice The challenge's block is not among the most recent ones.
+    /// @custom:remedy Make a quote over the challenge of a block at most `maxAge` blocks old.
+    error ChallengeBlockOutOfRange(uint64 challengeBlock, uint256 blockNumber, uint64 maxAge);
+
+    /// @notice The challenge is not the one of its block.
+    /// @custom:remedy Make a quote over this registry's challenge; the block may have been reorganised.
+    error ChallengeMismatch(bytes32 actual, bytes32 expected);
+
+    /// @notice The TEE runs with attributes that open it to others, debug access above all.
+    /// @custom:remedy Run the image without debug, provisioning-key and launch-key attributes.
+    error AttributesForbidden(uint8 teeType, uint8 flags);
+
+    /// @notice The platform's TCB status is not accepted here.
+    /// @custom:remedy Patch the platform and make a new quote.
+    error TcbStatusNotAccepted(uint8 actual, uint16 acceptedStatuses);
+
+    /// @notice The quote registered a key before.
+    /// @custom:remedy Make a fresh quote.
+    error QuoteAlreadyUsed(bytes32 quoteHash);
+
+    /// @notice Another active worker of the app runs on this platform.
+    /// @custom:remedy Retire that worker first, from its key or from its operator.
+    error PlatformAlreadyInUse(bytes32 platformId, address worker);
+
+    /// @notice A renewal came from another platform than the registration.
+    /// @custom:remedy Start the worker there with a new key: a key on two machines is a stolen key.
+    error PlatformMismatch(bytes32 actual, bytes32 expected);
+
+    /// @notice The worker serves another app.
+    /// @custom:remedy Use a worker of app `expected`.
+    error WrongWorkerApp(bytes32 actual, bytes32 expected);
+
+    /// @notice The worker never registered.
+    /// @custom:remedy Register it with a fresh quote.
+    error WorkerUnknown(address worker);
+
+    /// @notice The worker was retired.
+    /// @custom:remedy Start it with a new key and register that.
+    error WorkerIsRetired(address worker);
+
+    /// @notice The worker was revoked.
+    /// @custom:remedy Do not use it; start another with a new key.
+    error WorkerIsRevoked(address worker);
+
+    /// @notice The worker's activation delay has not passed.
+    /// @custom:remedy Wait until `activeFrom`.
+    error WorkerNotYetActive(address worker, uint64 activeFrom);
+
+    /// @notice The worker's registration ran out.
+    /// @custom:remedy Renew it with a fresh quote.
+    error WorkerExpired(address worker, uint64 validUntil);
+
+    /// @notice Registers the key that the evidence's report data names, or renews its registration.
+    /// @dev Open to any sender. A renewal keeps `activeFrom` only where the worker is active under
+    /// the same measurement and proof kind; otherwise the activation delay starts again.
+    /// @param route the way to verify `evidence` by `proof` (see {IVerifierRouter}).
+    /// @param binding what bytes 20..52 of the report data are the hash of.
+    /// @return worker the key's address.
+    function register(
+        bytes4 route,
+        bytes calldata evidence,
+        bytes calldata proof,
+        WorkerBinding calldata binding
+    ) external returns (address worker);
+
+    /// @notice Revokes `worker`, for ever. Governor or guardian of the measurement registry.
+    function revoke(address worker) external;
+
+    /// @notice Ends `worker`'s service, for ever. The worker itself or its operator.
+    function retire(address worker) external;
+
+    /// @notice What is kept of `worker`; status `Unknown` where it never registered.
+    function workerOf(address worker) external view returns (Worker memory);
+
+    /// @notice The worker that last registered for `appId` on `platformId`; zero if none did.
+    function workerOn(bytes32 appId, bytes32 platformId) external view returns (address);
+
+    /// @notice Whether the quote registered or renewed a key.
+    function isQuoteUsed(bytes32 quoteHash) external view returns (bool);
+
+    /// @notice The challenge a quote must bind for `blockNumber`. Reverts with
+    /// {ChallengeBlockOutOfRange} where no registration could use it now.
+    function challengeAt(uint64 blockNumber) external view returns (bytes32);
+
+    /// @notice Where the admitted images are.
+    function MEASUREMENTS() external view returns (IMeasurementRegistry);
+
+    /// @notice How quotes are verified.
+    function ROUTER() external view returns (IVerifierRouter);
+
+    /// @notice How many blocks a challenge may be old.
+    function MAX_CHALLENGE_AGE() external view returns (uint64);
+
+    /// @notice Seconds between a registration and its first use: time to veto it.
+    function ACTIVATION_DELAY() external view returns (uint64);
+
+    /// @notice Seconds a registration lives at most, counted from the time its quote was verified.
+    function MAX_REGISTRATION_AGE() external view returns (uint64);
+
+    /// @notice The TCB statuses accepted: bit `n` stands for status `n`.
+    function ACCEPTED_STATUSES() external view returns (uint16);
+}
