@@ -78,9 +78,10 @@ class Job:
     """
     One request on its way to a result.
 
-    `result` is the ordinal of the stored result in use, `slot` the nonce that is given out to the
-    job, `carried` the result which that nonce's deliveries carry, `retries` how often the job went back to the start, `settled` the block a failure or
-    supersession was concluded from, `sealed` that this can no longer be undone.
+    `result` is the ordinal of the stored result in use, `slot` the nonce given out to the job,
+    `carried` the result that this nonce's deliveries carry, `retries` how often the job went back
+    to the start, `settled` the block a failure or supersession was concluded from, `sealed` that
+    this can no longer be undone.
     """
 
     request: Request

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
-from eth_abi import encode
-from eth_utils import keccak
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
 
 __all__ = [
     "Address",
@@ -63,9 +63,7 @@ def job_key(chain_id: ChainId, oracle: Address, request_id: Bytes32) -> JobKey:
     `keccak256(abi.encode(chainId, oracle, requestId))`: the same request seen through two events, a
     re-scan or a reorg is the same job.
     """
-    return JobKey(
-        keccak(encode(["uint256", "address", "bytes32"], [chain_id, oracle, request_id]))
-    )
+    return JobKey(keccak(encode(["uint256", "address", "bytes32"], [chain_id, oracle, request_id])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,8 @@ class Request:
     """
     One request for a result, as the oracle on the chain holds it.
 
-    `block` is where its event was seen; the rest is what a result has to be bound to.
+    `callback_gas` is what the requester's callback may use, `fee` what the answer earns; `block` is
+    where the request's event was seen.
     """
 
     chain_id: ChainId
@@ -92,6 +91,8 @@ class Request:
     requester: Address
     input: bytes
     deadline: Timestamp
+    callback_gas: int
+    fee: Wei
     block: BlockRef
 
     @property
@@ -113,6 +114,8 @@ class Request:
             self.requester,
             self.input,
             self.deadline,
+            self.callback_gas,
+            self.fee,
         )
 
 

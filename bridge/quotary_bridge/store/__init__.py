@@ -1,0 +1,9 @@
+"""What the bridge remembers: jobs, results, nonces, signed transactions, and who may write."""
+
+from __future__ import annotations
+
+from quotary_bridge.store.leases import Lease, LeaseHeldError
+from quotary_bridge.store.store import Store
+from quotary_bridge.store.writer import Cursor, SignedTransaction, Writer
+
+__all__ = ["Cursor", "Lease", "LeaseHeldError", "SignedTransaction", "Store", "Writer"]

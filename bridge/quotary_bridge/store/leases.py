@@ -1,0 +1,95 @@
+"""
+One writer per signer: a lease whose token only ever grows.
+
+A relayer that was stopped, partitioned or merely slow finds its token outdated at its next write,
+inside the same transaction, and so writes nothing. That is why the token is checked in every
+write and the expiry only when somebody else wants to take over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from quotary_bridge.errors import Fatal, Reason
+from quotary_bridge.model import Address, ChainId, Timestamp
+from quotary_bridge.store.tables import lease
+
+__all__ = ["Lease", "LeaseHeldError", "acquire", "release", "renew"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write for one signer on one chain, as long as no higher token exists."""
+
+    chain_id: ChainId
+    signer: Address
+    holder: str
+    token: int
+
+
+class LeaseHeldError(Fatal):
+    """Another relayer writes for this signer: two would give the same nonce out twice."""
+
+    def __init__(self, signer: Address, holder: str) -> None:
+        """Say who holds the lease of `signer`."""
+        super().__init__(
+            Reason.SIGNER_LEASE_HELD,
+            f"{holder} relays with the account {signer}",
+            "stop it, wait until its lease runs out, or use another account",
+        )
+
+
+def acquire(
+    connection: Connection,
+    chain_id: ChainId,
+    signer: Address,
+    holder: str,
+    *,
+    now: Timestamp,
+    seconds: int,
+) -> Lease:
+    """
+    Take the lease with a token higher than any before.
+
+    Raises `LeaseHeldError` where another holder's lease has not run out. The same holder (a
+    restart on the same machine) takes over at once.
+    """
+    mine = (lease.c.chain_id == chain_id) & (lease.c.signer == signer)
+    row = connection.execute(select(lease).where(mine)).mappings().one_or_none()
+    if row is None:
+        connection.execute(
+            insert(lease).values(
+                chain_id=chain_id,
+                signer=signer,
+                holder=holder,
+                token=1,
+                expires_at=now + seconds,
+            )
+        )
+        return Lease(chain_id, signer, holder, 1)
+    if row["holder"] != holder and row["expires_at"] > now:
+        raise LeaseHeldError(signer, row["holder"])
+    token = row["token"] + 1
+    taken = update(lease).where(mine).values(holder=holder, token=token, expires_at=now + seconds)
+    connection.execute(taken)
+    return Lease(chain_id, signer, holder, token)
+
+
+def renew(connection: Connection, held: Lease, now: Timestamp, seconds: int) -> None:
+    """Prove that `held` is still the newest, and prolong it; raises `LeaseHeldError`."""
+    mine = (lease.c.chain_id == held.chain_id) & (lease.c.signer == held.signer)
+    prolonged = connection.execute(
+        update(lease).where(mine & (lease.c.token == held.token)).values(expires_at=now + seconds)
+    )
+    if prolonged.rowcount != 1:
+        holder = connection.execute(select(lease.c.holder).where(mine)).scalar_one_or_none()
+        raise LeaseHeldError(held.signer, holder or "nobody any more")
+
+
+def release(connection: Connection, held: Lease) -> None:
+    """Let others take over at once; a lease already lost stays as it is."""
+    mine = (lease.c.chain_id == held.chain_id) & (lease.c.signer == held.signer)
+    newest = lease.c.token == held.token
+    connection.execute(update(lease).where(mine & newest).values(expires_at=0))

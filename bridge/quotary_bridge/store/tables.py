@@ -1,0 +1,166 @@
+"""
+The tables: what the bridge must not forget.
+
+Attempts and results are only ever added; triggers in the database hold that, not good manners.
+Amounts are kept as decimal text, because a 256-bit number fits no SQL integer. Nothing here has
+room for a key or a password.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    event,
+    text,
+)
+
+__all__ = ["SCHEMA_VERSION", "attempt", "cursor", "job", "lease", "metadata", "result", "slot"]
+
+SCHEMA_VERSION = 1
+"""Raised with every change of a table; a store of another version is refused, not guessed at."""
+
+
+class _Amount(TypeDecorator[int]):
+    """A 256-bit number, as decimal text."""
+
+    impl = String(78)
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else int(value)
+
+
+metadata = MetaData()
+
+job = Table(
+    "job",
+    metadata,
+    Column("key", LargeBinary(32), primary_key=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("oracle", String(42), nullable=False),
+    Column("request_id", LargeBinary(32), nullable=False),
+    Column("app_id", LargeBinary(32), nullable=False),
+    Column("model_id", LargeBinary(32), nullable=False),
+    Column("requester", String(42), nullable=False),
+    Column("input", LargeBinary, nullable=False),
+    Column("deadline", BigInteger, nullable=False),
+    Column("callback_gas", BigInteger, nullable=False),
+    Column("fee", _Amount, nullable=False),
+    Column("block_number", BigInteger, nullable=False),
+    Column("block_hash", LargeBinary(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("result", Integer),
+    Column("slot", Integer),
+    Column("carried", Integer),
+    Column("retries", Integer, nullable=False),
+    Column("reason", String(200)),
+    Column("settled_number", BigInteger),
+    Column("settled_hash", LargeBinary(32)),
+    Column("sealed", Boolean, nullable=False),
+    Column("terminal", Boolean, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Index("job_open", "chain_id", "oracle", "terminal", "state"),
+)
+
+result = Table(
+    "result",
+    metadata,
+    Column("job_key", LargeBinary(32), ForeignKey("job.key"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("statement", LargeBinary, nullable=False),
+    Column("output", LargeBinary, nullable=False),
+    Column("signature", LargeBinary(65), nullable=False),
+    Column("token", BigInteger, nullable=False),
+)
+
+slot = Table(
+    "slot",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("signer", String(42), nullable=False),
+    Column("nonce", BigInteger, nullable=False),
+    Column("job_key", LargeBinary(32), ForeignKey("job.key")),
+    Column("state", String(8), nullable=False),
+    Column("broadcasts", Integer, nullable=False),
+    Column("mined_hash", LargeBinary(32)),
+    Column("mined_block_number", BigInteger),
+    Column("mined_block_hash", LargeBinary(32)),
+    Column("mined_succeeded", Boolean),
+    Column("token", BigInteger, nullable=False),
+    UniqueConstraint("chain_id", "signer", "nonce"),
+    CheckConstraint("(state in ('mined', 'final')) = (mined_hash is not null)", name="slot_mined"),
+    # One delivery at a time: a second nonce for a job is impossible while the first is unresolved.
+    Index(
+        "slot_one_per_job",
+        "job_key",
+        unique=True,
+        sqlite_where=text("state in ('open', 'mined')"),
+        postgresql_where=text("state in ('open', 'mined')"),
+    ),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("slot_id", Integer, ForeignKey("slot.id"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False, unique=True),
+    Column("max_fee", _Amount, nullable=False),
+    Column("max_priority_fee", _Amount, nullable=False),
+    Column("gas", BigInteger, nullable=False),
+    Column("signed_at", BigInteger, nullable=False),
+    Column("token", BigInteger, nullable=False),
+)
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True),
+    Column("oracle", String(42), primary_key=True),
+    Column("head_number", BigInteger, nullable=False),
+    Column("head_hash", LargeBinary(32), nullable=False),
+    Column("final_number", BigInteger, nullable=False),
+    Column("final_hash", LargeBinary(32), nullable=False),
+    Column("token", BigInteger, nullable=False),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True),
+    Column("signer", String(42), primary_key=True),
+    Column("holder", String(200), nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
+for _table in (attempt, result):
+    for _verb in ("UPDATE", "DELETE"):
+        event.listen(
+            _table,
+            "after_create",
+            DDL(  # type: ignore[no-untyped-call]
+                f"CREATE TRIGGER {_table.name}_no_{_verb.lower()} BEFORE {_verb} ON {_table.name} "
+                f"BEGIN SELECT RAISE(ABORT, '{_table.name} rows are only ever added'); END"
+            ).execute_if(dialect="sqlite"),
+        )
