@@ -110,6 +110,35 @@ class Reason(StrEnum):
     PLATFORM_CONFIGURATION = "PLATFORM_CONFIGURATION"
     SVN_TOO_LOW = "SVN_TOO_LOW"
     JOURNAL_INVALID = "JOURNAL_INVALID"
+    EVENT_LOG_INVALID = "EVENT_LOG_INVALID"
+    EVENT_DIGEST_MISMATCH = "EVENT_DIGEST_MISMATCH"
+    EVENT_LOG_MISMATCH = "EVENT_LOG_MISMATCH"
+    SYSTEM_EVENT_INVALID = "SYSTEM_EVENT_INVALID"
+    SYSTEM_EVENT_DUPLICATE = "SYSTEM_EVENT_DUPLICATE"
+    COMPOSE_MISSING = "COMPOSE_MISSING"
+    COMPOSE_INVALID = "COMPOSE_INVALID"
+    COMPOSE_HASH_MISMATCH = "COMPOSE_HASH_MISMATCH"
+    IMAGE_NOT_PINNED = "IMAGE_NOT_PINNED"
+    WORKLOAD_MISMATCH = "WORKLOAD_MISMATCH"
+    QUOTE_MISMATCH = "QUOTE_MISMATCH"
+    NONCE_MISMATCH = "NONCE_MISMATCH"
+    SIGNER_MISMATCH = "SIGNER_MISMATCH"
+    BODY_HASH_MISMATCH = "BODY_HASH_MISMATCH"
+    MESSAGE_SIGNATURE_INVALID = "MESSAGE_SIGNATURE_INVALID"
+    API_VERSION_UNSUPPORTED = "API_VERSION_UNSUPPORTED"
+    KEYSET_INVALID = "KEYSET_INVALID"
+    KEYSET_DIGEST_MISMATCH = "KEYSET_DIGEST_MISMATCH"
+    KEYSET_EXPIRED = "KEYSET_EXPIRED"
+    KEY_UNKNOWN = "KEY_UNKNOWN"
+    PROVENANCE_UNBACKED = "PROVENANCE_UNBACKED"
+    CUSTODY_UNPROVEN = "CUSTODY_UNPROVEN"
+    CHANNEL_NOT_BOUND = "CHANNEL_NOT_BOUND"
+    RECEIPT_INVALID = "RECEIPT_INVALID"
+    UPSTREAM_UNVERIFIED = "UPSTREAM_UNVERIFIED"
+    SESSION_MISSING = "SESSION_MISSING"
+    SESSION_MISMATCH = "SESSION_MISMATCH"
+    SESSION_EXPIRED = "SESSION_EXPIRED"
+    CLAIM_NOT_ASSERTED = "CLAIM_NOT_ASSERTED"
 
 
 REMEDIES: Final = MappingProxyType(
@@ -272,6 +301,51 @@ REMEDIES: Final = MappingProxyType(
         Reason.PLATFORM_CONFIGURATION: ("The policy excludes platforms configured like this one."),
         Reason.SVN_TOO_LOW: "Run a newer build of the enclave.",
         Reason.JOURNAL_INVALID: "The journal is not the canonical encoding of a verdict.",
+        Reason.EVENT_LOG_INVALID: "The event log is not one that a dstack guest writes.",
+        Reason.EVENT_DIGEST_MISMATCH: "The event's text was changed after it was measured.",
+        Reason.EVENT_LOG_MISMATCH: "The event log is not the one the quote measured.",
+        Reason.SYSTEM_EVENT_INVALID: (
+            "A system event is missing, misplaced or malformed: do not trust the guest."
+        ),
+        Reason.SYSTEM_EVENT_DUPLICATE: (
+            "The app repeats a system event: it tries to pass for another app."
+        ),
+        Reason.COMPOSE_MISSING: "Give app-compose.json, or the compose hash you reviewed.",
+        Reason.COMPOSE_INVALID: "The compose file does not say plainly which images run.",
+        Reason.COMPOSE_HASH_MISMATCH: "This app-compose.json is not the one the guest measured.",
+        Reason.IMAGE_NOT_PINNED: (
+            "Name every image by digest (@sha256:...): a tag may point elsewhere tomorrow."
+        ),
+        Reason.WORKLOAD_MISMATCH: "Another workload runs there than expected.",
+        Reason.QUOTE_MISMATCH: "The verdict is about another quote than the evidence.",
+        Reason.NONCE_MISMATCH: (
+            "The report answers another challenge: ask again with your own nonce."
+        ),
+        Reason.SIGNER_MISMATCH: "The signer is not the identity the quote binds.",
+        Reason.BODY_HASH_MISMATCH: "The signature or receipt is about other bytes than yours.",
+        Reason.MESSAGE_SIGNATURE_INVALID: "The signature was not made by the attested key.",
+        Reason.API_VERSION_UNSUPPORTED: "The document is of another protocol version than aci/1.",
+        Reason.KEYSET_INVALID: "The keyset breaks its specification: trust none of its keys.",
+        Reason.KEYSET_DIGEST_MISMATCH: (
+            "The document belongs to another keyset: fetch the report again."
+        ),
+        Reason.KEYSET_EXPIRED: (
+            "Fetch a fresh report: the keyset has expired or claims to live too long."
+        ),
+        Reason.KEY_UNKNOWN: "No key of the keyset with a known algorithm could have signed this.",
+        Reason.PROVENANCE_UNBACKED: (
+            "No measurement backs the claimed source: pin what you reviewed."
+        ),
+        Reason.CUSTODY_UNPROVEN: "Nothing accepted proves that the keys stay inside the TEE.",
+        Reason.CHANNEL_NOT_BOUND: (
+            "The TLS key observed is not one of the keyset: somebody stands between."
+        ),
+        Reason.RECEIPT_INVALID: "The receipt contradicts itself or its request.",
+        Reason.UPSTREAM_UNVERIFIED: "The aggregator served this without a verified upstream.",
+        Reason.SESSION_MISSING: "Give the session that the receipt cites.",
+        Reason.SESSION_MISMATCH: "This session is not the record its id or digest names.",
+        Reason.SESSION_EXPIRED: "The request was served outside the session's validity.",
+        Reason.CLAIM_NOT_ASSERTED: "The session does not assert what the policy requires.",
     }
 )
 """What a reader can do about each reason."""
