@@ -7,6 +7,7 @@ certificates are simulated, and the root's key differs with every seed.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ __all__ = ["CertificateSpec", "Patch", "Pki", "Role", "intel_like_certificates",
 ORGANIZATION: Final = "Quotary Simulation"
 ROOT_CRL_URL: Final = "https://simulation.invalid/IntelSGXRootCA.der"
 PCK_CRL_URL: Final = "https://simulation.invalid/sgx/certification/v4/pckcrl?ca={}&encoding=der"
+
+_PEM_LINE: Final = 64
 
 Patch = tuple[bytes, bytes]
 """Bytes to find and the bytes, as many, to put there before signing."""
@@ -121,7 +124,7 @@ class Pki:
     keys: SeededKeys
     specs: Mapping[Role, CertificateSpec]
     pck_label: str = "pck"
-    _issued: dict[Role, x509.Certificate] = field(default_factory=dict, repr=False, compare=False)
+    _issued: dict[Role, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def key(self, role: Role) -> SigningKey:
         """The signing key of `role`."""
@@ -140,21 +143,20 @@ class Pki:
         """The subject key identifier of `role`."""
         return x509.SubjectKeyIdentifier.from_public_key(self.key(role).private.public_key())
 
-    def certificate(self, role: Role) -> x509.Certificate:
-        """The certificate of `role`; made once."""
+    def certificate(self, role: Role) -> bytes:
+        """The certificate of `role`, DER; made once."""
         if role not in self._issued:
             self._issued[role] = self._issue(role)
         return self._issued[role]
 
     def pem(self, *roles: Role) -> str:
         """The certificates of `roles`, in that order, as one PEM text."""
-        encoding = serialization.Encoding.PEM
-        return "".join(self.certificate(role).public_bytes(encoding).decode() for role in roles)
+        return "".join(_armoured(self.certificate(role)) for role in roles)
 
     def _label(self, role: Role) -> str:
         return self.pck_label if role is Role.PCK else role.value
 
-    def _issue(self, role: Role) -> x509.Certificate:
+    def _issue(self, role: Role) -> bytes:
         spec = self.specs[role]
         builder = (
             x509.CertificateBuilder()
@@ -171,9 +173,8 @@ class Pki:
         signer = self.key(spec.signer or spec.issuer)
         certificate = builder.sign(signer.private, hashes.SHA256(), ecdsa_deterministic=True)
         if not spec.patches:
-            return certificate
-        body = certificate.tbs_certificate_bytes
-        return x509.load_der_x509_certificate(resigned(body, spec.patches, signer))
+            return certificate.public_bytes(serialization.Encoding.DER)
+        return resigned(certificate.tbs_certificate_bytes, spec.patches, signer)
 
     def _extensions(self, role: Role) -> list[tuple[x509.ExtensionType, bool]]:
         """Intel's extensions, in Intel's order, each with whether it is critical."""
@@ -211,6 +212,12 @@ def resigned(body: bytes, patches: tuple[Patch, ...], signer: SigningKey) -> byt
     numbers = (int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
     signature = der.sequence(*(der.integer(number) for number in numbers))
     return der.sequence(body, algorithm, der.tlv(0x03, b"\x00" + signature))
+
+
+def _armoured(certificate: bytes) -> str:
+    text = base64.b64encode(certificate).decode()
+    lines = (text[at : at + _PEM_LINE] for at in range(0, len(text), _PEM_LINE))
+    return "\n".join(("-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""))
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:

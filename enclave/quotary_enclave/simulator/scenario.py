@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
-from cryptography.hazmat.primitives import serialization
-
 from quotary_enclave.simulator.crl import CrlSpec
 from quotary_enclave.simulator.documents import Edit, QeIdentitySpec, TcbInfoSpec
 from quotary_enclave.simulator.keys import SeededKeys
@@ -137,7 +135,7 @@ class Scenario:
         return Evidence(
             quote=self.finish(quote) if self.finish else quote,
             collateral=self.collateral.mint(pki),
-            root_der=pki.certificate(Role.ROOT).public_bytes(serialization.Encoding.DER),
+            root_der=pki.certificate(Role.ROOT),
             at=self.at,
         )
 

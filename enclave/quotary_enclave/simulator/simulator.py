@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from cryptography.hazmat.primitives import serialization
-
 from quotary_enclave.simulator.keys import SeededKeys
 from quotary_enclave.simulator.pck_extension import PckExtension
 from quotary_enclave.simulator.pki import Pki, Role, intel_like_certificates
@@ -44,7 +42,7 @@ class Simulator:
     @property
     def root_der(self) -> bytes:
         """The root certificate, DER."""
-        return self.pki.certificate(Role.ROOT).public_bytes(serialization.Encoding.DER)
+        return self.pki.certificate(Role.ROOT)
 
     @property
     def root_key_hash(self) -> bytes:
