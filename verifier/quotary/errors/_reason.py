@@ -110,6 +110,18 @@ class Reason(StrEnum):
     PLATFORM_CONFIGURATION = "PLATFORM_CONFIGURATION"
     SVN_TOO_LOW = "SVN_TOO_LOW"
     JOURNAL_INVALID = "JOURNAL_INVALID"
+    FETCH_FAILED = "FETCH_FAILED"
+    FETCH_TIMEOUT = "FETCH_TIMEOUT"
+    FETCH_STATUS = "FETCH_STATUS"
+    FETCH_ANSWER_INVALID = "FETCH_ANSWER_INVALID"
+    TLS_REQUIRED = "TLS_REQUIRED"
+    TLS_UNTRUSTED = "TLS_UNTRUSTED"
+    HOST_NOT_ALLOWED = "HOST_NOT_ALLOWED"
+    REDIRECT_REFUSED = "REDIRECT_REFUSED"
+    PLATFORM_UNKNOWN = "PLATFORM_UNKNOWN"
+    PATH_ESCAPE = "PATH_ESCAPE"
+    CACHE_DAMAGED = "CACHE_DAMAGED"
+    CACHE_EMPTY = "CACHE_EMPTY"
     EVENT_LOG_INVALID = "EVENT_LOG_INVALID"
     EVENT_DIGEST_MISMATCH = "EVENT_DIGEST_MISMATCH"
     EVENT_LOG_MISMATCH = "EVENT_LOG_MISMATCH"
@@ -346,6 +358,32 @@ REMEDIES: Final = MappingProxyType(
         Reason.SESSION_MISMATCH: "This session is not the record its id or digest names.",
         Reason.SESSION_EXPIRED: "The request was served outside the session's validity.",
         Reason.CLAIM_NOT_ASSERTED: "The session does not assert what the policy requires.",
+        Reason.FETCH_FAILED: "Check the network and the service's address, then try again.",
+        Reason.FETCH_TIMEOUT: (
+            "The service is too slow: try again, another service, or longer time limits."
+        ),
+        Reason.FETCH_STATUS: (
+            "The service answered with an error: its status and its logs say more."
+        ),
+        Reason.FETCH_ANSWER_INVALID: (
+            "The service does not speak the PCS version 4 protocol: check its address."
+        ),
+        Reason.TLS_REQUIRED: "Use https; plain http is for a service on this very machine only.",
+        Reason.TLS_UNTRUSTED: (
+            "Give the authority that signed the service's certificate; checking stays on."
+        ),
+        Reason.HOST_NOT_ALLOWED: (
+            "Add the host to the allowed hosts if you trust it with this request."
+        ),
+        Reason.REDIRECT_REFUSED: "Redirects are never followed: give the service's final address.",
+        Reason.PLATFORM_UNKNOWN: (
+            "The service does not know this platform: check FMSPC, TEE type and update channel."
+        ),
+        Reason.PATH_ESCAPE: (
+            "The path leads out of the folder it belongs to: look for links in the cache."
+        ),
+        Reason.CACHE_DAMAGED: "The cached collateral was damaged: fetch it again.",
+        Reason.CACHE_EMPTY: "Nothing is cached for this platform: fetch its collateral first.",
     }
 )
 """What a reader can do about each reason."""
