@@ -120,9 +120,8 @@ class Writer:
             "broadcasts": 0,
             "token": self._lease.token,
         }
-        return self._connection.execute(
-            insert(slot).values(**row).returning(slot.c.id)
-        ).scalar_one()
+        opened = insert(slot).values(**row).returning(slot.c.id)
+        return int(self._connection.execute(opened).scalar_one())
 
     def add_attempt(self, slot_id: int, signed: SignedTransaction, at: BlockNumber) -> None:
         """Keep signed bytes as the newest attempt of a nonce; `at` is the pinned block."""

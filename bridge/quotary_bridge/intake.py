@@ -1,0 +1,187 @@
+"""
+Watching the chain for requests, across reorgs.
+
+Every cycle reads the logs of all blocks that are not final yet, again and whole: what a reorg took
+away is then simply missing, and what it moved is in another block. No filter, no memory of single
+reorgs, nothing to miss. Once a block is final it becomes the anchor, and is never read again; should
+the anchor's hash ever change, the chain broke its promise and the relayer stops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from quotary_bridge.chain import Block, Chain
+from quotary_bridge.errors import BlockNotFound, FinalityViolation, Reason
+from quotary_bridge.lifecycle import Job, JobState, Orphaned, Seen, Superseded, begin
+from quotary_bridge.model import (
+    Address,
+    BlockHash,
+    BlockNumber,
+    BlockRef,
+    ChainId,
+    JobKey,
+    Request,
+)
+from quotary_bridge.store import Cursor, Lease, Store, Writer
+
+__all__ = ["REQUEST_GONE", "Intake", "IntakeReport", "RequestSource"]
+
+REQUEST_GONE = "RequestGone"
+"""The block the request was in was replaced, to finality, by one without it."""
+
+BLOCKS_PER_QUERY = 2_000
+"""What public RPC services answer in one eth_getLogs."""
+
+QUERIES_PER_CYCLE = 50
+"""Catching up after a long stop is spread over cycles, so that the lease is renewed in between."""
+
+
+class RequestSource(Protocol):
+    """Where requests are read."""
+
+    @property
+    def address(self) -> Address:
+        """The oracle."""
+
+    def requests(self, first: BlockNumber, last: BlockNumber) -> tuple[Request, ...]:
+        """Return the requests made in the blocks `first` to `last`, both included."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeReport:
+    """What one reading changed; `anchor` is the newest block that can no longer change."""
+
+    seen: tuple[Request, ...]
+    moved: tuple[JobKey, ...]
+    orphaned: tuple[JobKey, ...]
+    reorganised: bool
+    anchor: BlockRef
+
+
+class Intake:
+    """
+    Turns requests on the chain into jobs in the store.
+
+    `start` is the first block worth reading, usually the oracle's deployment. A block is final when
+    `finality_depth` blocks are on top of it.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        source: RequestSource,
+        store: Store,
+        *,
+        finality_depth: int,
+        start: BlockNumber,
+    ) -> None:
+        """Read `source` on `chain` into `store`."""
+        self._chain = chain
+        self._source = source
+        self._store = store
+        self._depth = finality_depth
+        self._start = start
+
+    def read(self, head: Block, held: Lease) -> IntakeReport:
+        """
+        Bring the store up to `head`.
+
+        Raises `FinalityViolation` where a final block is gone, and `BlockNotFound` where the chain
+        moved while it was read: then nothing was written and the cycle is repeated.
+        """
+        chain_id = ChainId(self._chain.chain_id)
+        before = self._store.cursor(chain_id, self._source.address) or self._origin()
+        self._require_anchor(before.final)
+        top = self._top(before, head)
+        found = {request.key: request for request in self._scan(before.final.number, top)}
+        after = Cursor(self._ref(top), self._ref(self._final(before, top, head)))
+        # Logs carry no proof of the block they were asked for at: what was read counts only if the
+        # chain is still the one that was pinned.
+        if self._chain.block(head.number).hash != head.hash:
+            raise BlockNotFound(Reason.BLOCK_NOT_FOUND, f"block {head.number} was replaced")
+        reorganised = self._reorganised(before.head, head)
+        with self._store.write(held) as writer:
+            seen, moved, orphaned = self._apply(writer, found, before.final, top, head)
+            writer.move_cursor(chain_id, self._source.address, after)
+        return IntakeReport(seen, moved, orphaned, reorganised, after.final)
+
+    def _apply(
+        self,
+        writer: Writer,
+        found: dict[JobKey, Request],
+        anchor: BlockRef,
+        top: BlockNumber,
+        head: Block,
+    ) -> tuple[tuple[Request, ...], tuple[JobKey, ...], tuple[JobKey, ...]]:
+        chain_id = ChainId(self._chain.chain_id)
+        known = {job.key: job for job in self._store.open_jobs(chain_id, self._source.address)}
+        seen, moved, orphaned = [], [], []
+        for key, request in found.items():
+            job = known.get(key) or self._store.job(key)
+            if job is None:
+                writer.add_job(begin(request))
+                seen.append(request)
+            elif not job.terminal and _must_move(job, request):
+                writer.advance(key, Seen(request))
+                moved.append(key)
+        for key, job in known.items():
+            if key in found:
+                continue
+            block = job.request.block.number
+            if job.state is JobState.ORPHANED:
+                if block <= anchor.number:
+                    gone = BlockRef(BlockNumber(head.number), BlockHash(head.hash))
+                    writer.advance(key, Superseded(REQUEST_GONE, gone))
+            elif anchor.number < block <= top and _may_be_orphaned(job):
+                writer.advance(key, Orphaned())
+                orphaned.append(key)
+        return tuple(seen), tuple(moved), tuple(orphaned)
+
+    def _scan(self, anchor: BlockNumber, top: BlockNumber) -> list[Request]:
+        found: list[Request] = []
+        for first in range(anchor + 1, top + 1, BLOCKS_PER_QUERY):
+            last = min(top, first + BLOCKS_PER_QUERY - 1)
+            found.extend(self._source.requests(BlockNumber(first), BlockNumber(last)))
+        return found
+
+    def _top(self, before: Cursor, head: Block) -> BlockNumber:
+        reach = before.final.number + BLOCKS_PER_QUERY * QUERIES_PER_CYCLE
+        return BlockNumber(min(head.number, reach))
+
+    def _final(self, before: Cursor, top: BlockNumber, head: Block) -> BlockNumber:
+        return BlockNumber(max(before.final.number, min(top, head.number - self._depth)))
+
+    def _origin(self) -> Cursor:
+        # The block before the first one read; it is final, or will be checked until it is.
+        first = self._ref(BlockNumber(max(0, self._start - 1)))
+        return Cursor(first, first)
+
+    def _require_anchor(self, anchor: BlockRef) -> None:
+        found = self._chain.block(anchor.number)
+        if found.hash != anchor.hash:
+            raise FinalityViolation(
+                Reason.FINALITY_VIOLATION,
+                f"block {anchor.number} was final as 0x{anchor.hash.hex()} "
+                f"and is now 0x{found.hash.hex()}",
+                "find out what happened to the chain; then raise the finality depth, or start with "
+                "an empty store",
+            )
+
+    def _reorganised(self, last_head: BlockRef, head: Block) -> bool:
+        if last_head.number > head.number:
+            return True
+        return self._chain.block(last_head.number).hash != last_head.hash
+
+    def _ref(self, number: BlockNumber) -> BlockRef:
+        return BlockRef(number, BlockHash(self._chain.block(number).hash))
+
+
+def _must_move(job: Job, request: Request) -> bool:
+    return job.state is JobState.ORPHANED or job.request != request
+
+
+def _may_be_orphaned(job: Job) -> bool:
+    # A settled job is reopened, where its own block goes, by whoever settled it.
+    return job.state not in (JobState.FAILED, JobState.SUPERSEDED)

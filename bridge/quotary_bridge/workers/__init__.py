@@ -1,0 +1,22 @@
+"""Clients of TEE workers: ask, bound, parse, check."""
+
+from __future__ import annotations
+
+from quotary_bridge.workers.check import RejectReason, ResultRejectedError, check_result
+from quotary_bridge.workers.client import Endpoint, FaultKind, WorkerClient, WorkerFaultError
+from quotary_bridge.workers.pool import Health, WorkerPool
+from quotary_bridge.workers.statement import result_digest, signer_of
+
+__all__ = [
+    "Endpoint",
+    "FaultKind",
+    "Health",
+    "RejectReason",
+    "ResultRejectedError",
+    "WorkerClient",
+    "WorkerFaultError",
+    "WorkerPool",
+    "check_result",
+    "result_digest",
+    "signer_of",
+]

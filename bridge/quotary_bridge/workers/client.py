@@ -1,0 +1,229 @@
+"""
+Asking one worker for one result, over HTTP.
+
+The worker is not trusted: its answer is bounded in time and size, parsed into exact types, and
+means nothing before `quotary_bridge.workers.check` has looked at it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+from eth_utils.address import to_checksum_address
+
+from quotary_bridge.errors import ConfigurationError, Reason
+from quotary_bridge.model import Address, Bytes32, Request, Result, SignedResult, Timestamp
+
+__all__ = ["Endpoint", "FaultKind", "WorkerClient", "WorkerFaultError"]
+
+RESULTS_PATH: Final = "v1/quotary/results"
+ANSWER_BYTES_LIMIT: Final = 1 << 20
+"""The oracle's outputs are far smaller; a transaction of 2^24 gas holds under 420,000 bytes."""
+
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 120.0
+"""Inference takes its time; a worker that needs longer is as good as absent."""
+
+_REFUSAL_CHARACTERS: Final = 80
+_HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+_DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,77}")
+_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+_SERVER_ERROR: Final = 500
+_RETRY_STATUSES: Final = (408, 425, 429)
+_OK: Final = 200
+
+
+class FaultKind(StrEnum):
+    """Whose fault it is that there is no answer, and so what to do next."""
+
+    UNREACHABLE = "Unreachable"
+    TIMEOUT = "WorkerTimeout"
+    UNAVAILABLE = "WorkerUnavailable"
+    BROKEN_ANSWER = "BrokenAnswer"
+    REFUSED = "WorkerRefused"
+
+
+class WorkerFaultError(Exception):
+    """A worker gave no answer; `kind` is stable, `detail` is what it said itself, bounded."""
+
+    def __init__(self, kind: FaultKind, detail: str) -> None:
+        """Say `kind`; `detail` may come from the worker and is only ever shown."""
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """
+    Where a worker answers, and which worker that is, where it is known.
+
+    The URL comes from the operator's configuration only, never from the chain or another worker.
+    """
+
+    url: str
+    worker: Address | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigurationError` where the URL is none, or carries credentials."""
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError(
+                Reason.CONFIGURATION_INVALID,
+                "a worker's URL is not an http:// or https:// URL",
+                "give each worker as URL or URL=ADDRESS",
+            )
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ConfigurationError(
+                Reason.CONFIGURATION_INVALID,
+                f"the URL of the worker at {parts.hostname} has more than host, port and path",
+                "leave out user, password, query and fragment",
+            )
+
+    @property
+    def name(self) -> str:
+        """Host and port, for logs and metrics."""
+        return urlsplit(self.url).netloc
+
+
+class WorkerClient:
+    """Asks workers; safe to use from several threads."""
+
+    def __init__(
+        self, transport: httpx.BaseTransport | None = None, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
+        """Allow each answer `answer_seconds` in all; `transport` is for tests without a network."""
+        self._seconds = answer_seconds
+        # No redirects and no proxies from the environment: only the configured address is asked.
+        self._http = httpx.Client(
+            transport=transport,
+            timeout=httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._http.close()
+
+    def ask(self, endpoint: Endpoint, request: Request) -> SignedResult:
+        """Return the worker's answer, not yet checked; raises `WorkerFaultError`."""
+        url = f"{endpoint.url.rstrip('/')}/{RESULTS_PATH}"
+        try:
+            status, body = self._exchange(url, _question(request))
+        except httpx.TimeoutException as error:
+            detail = f"no answer after {self._seconds:g} s"
+            raise WorkerFaultError(FaultKind.TIMEOUT, detail) from error
+        except httpx.HTTPError as error:
+            raise WorkerFaultError(FaultKind.UNREACHABLE, type(error).__name__) from error
+        if status != _OK:
+            raise _refusal(status, body)
+        return _answer(body)
+
+    def _exchange(self, url: str, question: Mapping[str, object]) -> tuple[int, bytes]:
+        # httpx bounds each read, not their sum: a worker that drips bytes must end all the same.
+        end = time.monotonic() + self._seconds
+        with self._http.stream("POST", url, json=question) as response:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > ANSWER_BYTES_LIMIT:
+                    detail = f"longer than {ANSWER_BYTES_LIMIT} bytes"
+                    raise WorkerFaultError(FaultKind.BROKEN_ANSWER, detail)
+                if time.monotonic() > end:
+                    detail = f"not complete after {self._seconds:g} s"
+                    raise WorkerFaultError(FaultKind.TIMEOUT, detail)
+            return response.status_code, bytes(body)
+
+
+def _question(request: Request) -> dict[str, object]:
+    return {
+        "requestId": f"0x{request.request_id.hex()}",
+        "appId": f"0x{request.app_id.hex()}",
+        "modelId": f"0x{request.model_id.hex()}",
+        "input": f"0x{request.input.hex()}",
+        "deadline": request.deadline,
+        "oracle": request.oracle,
+        "chainId": request.chain_id,
+    }
+
+
+def _refusal(status: int, body: bytes) -> WorkerFaultError:
+    detail = f"HTTP status {status}"
+    try:
+        code = json.loads(body)["error"]["code"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        code = None
+    if isinstance(code, str) and _CODE.fullmatch(code):
+        detail = f"{detail}, {code}"
+    if status >= _SERVER_ERROR or status in _RETRY_STATUSES:
+        return WorkerFaultError(FaultKind.UNAVAILABLE, detail)
+    return WorkerFaultError(FaultKind.REFUSED, detail)
+
+
+def _answer(body: bytes) -> SignedResult:
+    try:
+        document = json.loads(body)
+        said = document["result"]
+        return SignedResult(
+            result=_result(said),
+            output=_bytes(document["output"]),
+            signature=_bytes(document["signature"]),
+        )
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        # The message may quote the answer: it is cut before anybody logs it.
+        detail = f"not a signed result ({str(error)[:_REFUSAL_CHARACTERS]})"
+        raise WorkerFaultError(FaultKind.BROKEN_ANSWER, detail) from error
+
+
+def _result(said: Mapping[str, Any]) -> Result:
+    return Result(
+        request_id=_word(said["requestId"]),
+        app_id=_word(said["appId"]),
+        model_id=_word(said["modelId"]),
+        weights_root=_word(said["weightsRoot"]),
+        input_commitment=_word(said["inputCommitment"]),
+        output_hash=_word(said["outputHash"]),
+        key_epoch=_uint(said["keyEpoch"], 64),
+        policy_version=_uint(said["policyVersion"], 64),
+        worker=_address(said["worker"]),
+        units=_uint(said["units"], 64),
+        nonce=_uint(said["nonce"], 256),
+        deadline=Timestamp(_uint(said["deadline"], 64)),
+    )
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, str) or not _HEX.fullmatch(value):
+        raise ValueError("not hexadecimal bytes")
+    return bytes.fromhex(value[2:])
+
+
+def _word(value: object) -> Bytes32:
+    word = _bytes(value)
+    if len(word) != 32:  # noqa: PLR2004 (the type says it)
+        raise ValueError("not 32 bytes")
+    return Bytes32(word)
+
+
+def _address(value: object) -> Address:
+    raw = _bytes(value)
+    if len(raw) != 20:  # noqa: PLR2004 (the length of an address)
+        raise ValueError("not an address")
+    return Address(to_checksum_address(raw))
+
+
+def _uint(value: object, bits: int) -> int:
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << bits:
+        raise ValueError(f"not an unsigned integer of {bits} bits")
+    return value
