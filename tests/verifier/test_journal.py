@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from quotary.errors import ParseError, Reason
-from quotary.journal import MAX_JOURNAL_BYTES, TeeType, Verdict
-from quotary.tcb import TcbStatus
+from quotary.journal import MAX_JOURNAL_BYTES, Verdict
+from quotary.tcb import TcbStatus, TeeType
 from tests.verifier.build_vectors import VECTORS, build
 
 CASES: list[dict[str, Any]] = json.loads(VECTORS.read_text(encoding="utf-8"))["cases"]

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import IntEnum
 from hashlib import sha256
 from typing import Final
 
 from quotary._keccak import keccak256
 from quotary.errors import ParseError, Reason
-from quotary.tcb import TcbStatus
+from quotary.tcb import TcbStatus, TeeType
 
 __all__ = [
     "JOURNAL_VERSION",
     "MAX_JOURNAL_BYTES",
     "MAX_TIME",
     "MEASUREMENT_BYTES",
-    "TeeType",
     "Verdict",
     "measurement_id",
 ]
@@ -37,13 +35,6 @@ _HEAD_WORDS: Final = 24
 _ADVISORIES_OFFSET: Final = _HEAD_WORDS * _WORD
 _STATUSES: Final = {status.code: status for status in TcbStatus if status != TcbStatus.REVOKED}
 _COLLATERAL_ITEMS: Final = 6
-
-
-class TeeType(IntEnum):
-    """The kind of TEE, as journals number it. 3 and 4 are reserved for SEV-SNP and Nitro."""
-
-    SGX = 1
-    TDX = 2
 
 
 _TEE_TYPES: Final = {int(tee_type): tee_type for tee_type in TeeType}

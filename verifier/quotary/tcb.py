@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 from quotary.errors import Reason, VerificationError
@@ -22,6 +22,7 @@ __all__ = [
     "TcbLevel",
     "TcbStatus",
     "TdxModuleIdentity",
+    "TeeType",
     "converge",
     "first_tdx_component",
     "match_isv_level",
@@ -32,6 +33,13 @@ __all__ = [
 
 COMPONENT_COUNT: Final = 16
 """SGX and TDX both name sixteen components (Intel PCS API, TCB info)."""
+
+
+class TeeType(IntEnum):
+    """The kind of TEE, as journals number it. 3 and 4 are reserved for SEV-SNP and Nitro."""
+
+    SGX = 1
+    TDX = 2
 
 
 class TcbStatus(StrEnum):

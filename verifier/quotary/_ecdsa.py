@@ -1,0 +1,68 @@
+"""ECDSA on P-256 with SHA-256, the only algorithm in Intel's chain of trust. The curve is pyca's."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePublicKey,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from quotary.errors import QuotaryError, Reason, VerificationError
+
+__all__ = ["PublicKey", "load_key", "require_signature", "signature_to_der"]
+
+PublicKey = EllipticCurvePublicKey
+
+_CURVE: Final = SECP256R1()
+_ALGORITHM: Final = ECDSA(SHA256())
+_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def load_key(point: bytes, item: str) -> PublicKey:
+    """Load x ‖ y, 64 bytes; raises `VerificationError` when that is no point of the curve."""
+    try:
+        return EllipticCurvePublicKey.from_encoded_point(_CURVE, b"\x04" + point)
+    except ValueError as error:
+        raise VerificationError(
+            Reason.PUBKEY_NOT_ON_CURVE, item, expected="a point on P-256", found=point.hex()
+        ) from error
+
+
+def signature_to_der(raw: bytes, item: str) -> bytes:
+    """
+    Encode r ‖ s, 64 bytes, as DER; raises `VerificationError` when r or s is out of range.
+
+    High s is valid: Intel's signatures are not normalised, so no signature may serve as an id.
+    """
+    r, s = int.from_bytes(raw[:32]), int.from_bytes(raw[32:])
+    if not (0 < r < _ORDER and 0 < s < _ORDER):
+        raise VerificationError(
+            Reason.SIGNATURE_INVALID, item, expected="r and s between 1 and the order of P-256"
+        )
+    body = _der_integer(r) + _der_integer(s)
+    return b"\x30" + bytes([len(body)]) + body
+
+
+def require_signature(
+    key: PublicKey,
+    der_signature: bytes,
+    message: bytes,
+    reason: Reason,
+    item: str,
+    error: type[QuotaryError] = VerificationError,
+) -> None:
+    """Raise `error` for `reason` unless `key` made `der_signature` over `message`."""
+    try:
+        key.verify(der_signature, message, _ALGORITHM)
+    except InvalidSignature:
+        raise error(reason, item, expected="a signature by the key above it") from None
+
+
+def _der_integer(value: int) -> bytes:
+    content = value.to_bytes(value.bit_length() // 8 + 1)
+    return b"\x02" + bytes([len(content)]) + content

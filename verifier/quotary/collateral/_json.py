@@ -1,0 +1,166 @@
+"""Strict JSON over the bytes as they were signed, and typed access to its fields."""
+
+from __future__ import annotations
+
+import json
+import re
+from calendar import timegm
+from datetime import datetime, timedelta
+from typing import Any, Final, NoReturn
+
+from quotary.errors import ParseError, Reason
+
+__all__ = ["Fields", "member_slices", "parse_object"]
+
+_WHITE: Final = re.compile(r"[ \t\n\r]*")
+_TIME: Final = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
+_HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*")
+
+
+def parse_object(text: str, item: str) -> dict[str, Any]:
+    """
+    Parse one JSON object that is all of `text`; raises `ParseError`.
+
+    No duplicate keys, floats, NaN or infinities. Depth is bounded by the interpreter's own limit here
+    and by the schema afterwards, which is why the limit needs no counting.
+    """
+    try:
+        value = _DECODER.decode(text)
+    except ParseError as error:
+        raise ParseError(error.reason, item, expected=error.expected, found=error.found) from error
+    except (ValueError, RecursionError) as error:
+        raise ParseError(Reason.JSON_INVALID, item, expected="strict JSON") from error
+    if not isinstance(value, dict):
+        raise ParseError(Reason.JSON_INVALID, item, expected="an object")
+    return value
+
+
+def member_slices(text: str, item: str) -> dict[str, str]:
+    """
+    Return the members of the JSON object `text`, each value as the very text it was sent as.
+
+    Signatures are over these characters, so they are sliced, never written anew.
+    """
+    parse_object(text, item)
+    members = {}
+    position = _skip(text, _skip(text, 0) + 1)
+    while text[position] != "}":
+        key, position = _DECODER.raw_decode(text, position)
+        position = _skip(text, _skip(text, position) + 1)
+        _, end = _DECODER.raw_decode(text, position)
+        members[key] = text[position:end]
+        position = _skip(text, end)
+        if text[position] == ",":
+            position = _skip(text, position + 1)
+    return members
+
+
+def _skip(text: str, position: int) -> int:
+    match = _WHITE.match(text, position)
+    return position if match is None else match.end()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ParseError(Reason.JSON_DUPLICATE_KEY, "JSON", expected="each key once")
+    return result
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ParseError(Reason.JSON_INVALID, "JSON", expected="no floating point", found=name[:40])
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_refuse_constant
+)
+
+
+class Fields:
+    """One JSON object under a schema: each field is read once, what is left over is refused."""
+
+    __slots__ = ("_item", "_left")
+
+    def __init__(self, value: object, item: str) -> None:
+        """Read `value`, which must be an object; `item` names it in errors."""
+        if not isinstance(value, dict):
+            raise ParseError(Reason.SCHEMA_INVALID, item, expected="an object")
+        self._left = dict(value)
+        self._item = item
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the field is there and unread."""
+        return name in self._left
+
+    def text(self, name: str) -> str:
+        """Read a text of printable ASCII."""
+        value = self._take(name)
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+            raise self._invalid(name, "printable ASCII text")
+        return value
+
+    def number(self, name: str, limit: int) -> int:
+        """Read an integer between 0 and `limit`; true and false are none."""
+        value = self._take(name)
+        if type(value) is not int or not 0 <= value <= limit:
+            raise self._invalid(name, f"an integer from 0 to {limit}")
+        return value
+
+    def octets(self, name: str, length: int) -> bytes:
+        """Read `length` bytes in hex of either case."""
+        value = self._take(name)
+        if not isinstance(value, str) or len(value) != 2 * length or not _HEX.fullmatch(value):
+            raise self._invalid(name, f"{length} bytes in hex")
+        return bytes.fromhex(value)
+
+    def time(self, name: str) -> int:
+        """Read an RFC 3339 time; returns Unix seconds."""
+        value = self._take(name)
+        match = _TIME.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            raise self._invalid(name, "a time like 2025-01-31T12:00:00Z")
+        try:
+            moment = datetime.strptime(match[1], "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007
+            moment -= _offset(match[2])
+        except (ValueError, OverflowError) as error:
+            raise self._invalid(name, "a time of the calendar") from error
+        return timegm(moment.timetuple())
+
+    def sequence(self, name: str, *, empty: bool = False) -> list[Any]:
+        """Read a list, not empty unless `empty`."""
+        value = self._take(name)
+        if not isinstance(value, list) or not (value or empty):
+            raise self._invalid(name, "a list" if empty else "a list with entries")
+        return value
+
+    def value(self, name: str) -> object:
+        """Read a field of any form."""
+        return self._take(name)
+
+    def finish(self) -> None:
+        """Raise when a field was not read: what is not understood may matter."""
+        if self._left:
+            raise ParseError(
+                Reason.SCHEMA_UNKNOWN_FIELD,
+                self._item,
+                expected="known fields only",
+                found=ascii(next(iter(self._left)))[:80],
+            )
+
+    def _take(self, name: str) -> object:
+        try:
+            return self._left.pop(name)
+        except KeyError:
+            raise self._invalid(name, "the field") from None
+
+    def _invalid(self, name: str, expected: str) -> ParseError:
+        return ParseError(Reason.SCHEMA_INVALID, f"{self._item}.{name}", expected=expected)
+
+
+def _offset(zone: str) -> timedelta:
+    if zone == "Z":
+        return timedelta()
+    offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
+    return -offset if zone[0] == "-" else offset

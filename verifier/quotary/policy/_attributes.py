@@ -1,0 +1,127 @@
+"""What SGX attributes and TD attributes may say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from quotary.errors import Reason, VerificationError
+from quotary.policy._base import Evidence
+from quotary.quote import SgxFlags, SgxReport, TdAttributes, TdReport
+
+__all__ = ["SgxAttributes", "TdAttributeRules", "XfamWithin"]
+
+_FORBIDDEN_SGX: Final = SgxFlags.DEBUG | SgxFlags.PROVISION_KEY | SgxFlags.EINITTOKEN_KEY
+_TUD: Final = 0xFF
+"""Byte 0 of the TD attributes: whatever is set there makes the TD untrusted (debug group)."""
+
+_RESERVED_TD: Final = 0x3FFFFFFF_0780FF8E
+_SERVICE_TD_NONE: Final = bytes(48)
+
+
+@dataclass(frozen=True, slots=True)
+class SgxAttributes:
+    """Refuses enclaves that are not initialised, or have one of `forbidden` set. Ignores TDX."""
+
+    forbidden: SgxFlags = _FORBIDDEN_SGX
+
+    def check(self, evidence: Evidence) -> None:
+        """Raise with `SGX_ATTR_FORBIDDEN`."""
+        report = evidence.quote.body
+        if not isinstance(report, SgxReport):
+            return
+        if not report.flags & SgxFlags.INIT:
+            raise VerificationError(
+                Reason.SGX_ATTR_FORBIDDEN, "SGX attributes", expected="INIT set"
+            )
+        found = report.flags & self.forbidden
+        if found:
+            raise VerificationError(
+                Reason.SGX_ATTR_FORBIDDEN,
+                "SGX attributes",
+                expected=f"none of {_names(self.forbidden)}",
+                found=_names(found),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class TdAttributeRules:
+    """
+    Refuses TDs that their host, or another TD, could look into. Ignores SGX.
+
+    Debug and the whole debug group, reserved bits, migratable TDs, bound service TDs, and TDs
+    without SEPT_VE_DISABLE are refused; each but the reserved bits can be allowed.
+    """
+
+    allow_debug: bool = False
+    allow_migratable: bool = False
+    allow_service_td: bool = False
+    allow_sept_ve: bool = False
+
+    def check(self, evidence: Evidence) -> None:
+        """Raise with the reason of the first rule broken."""
+        report = evidence.quote.body
+        if not isinstance(report, TdReport):
+            return
+        bits = int.from_bytes(report.td_attributes, "little")
+        if bits & _TUD and not self.allow_debug:
+            raise VerificationError(
+                Reason.TD_DEBUG, "TD attributes", expected="byte 0 zero", found=f"{bits:#018x}"
+            )
+        self._check_forbidden(bits)
+        if not bits & TdAttributes.SEPT_VE_DISABLE and not self.allow_sept_ve:
+            raise VerificationError(
+                Reason.SEPT_VE_NOT_DISABLED,
+                "TD attributes",
+                expected="SEPT_VE_DISABLE set",
+                found=f"{bits:#018x}",
+            )
+        service_td = report.mr_service_td or _SERVICE_TD_NONE
+        if service_td != _SERVICE_TD_NONE and not self.allow_service_td:
+            raise VerificationError(
+                Reason.SERVICE_TD_FORBIDDEN,
+                "MRSERVICETD",
+                expected="zero",
+                found=service_td.hex(),
+            )
+
+    def _check_forbidden(self, bits: int) -> None:
+        forbidden = _RESERVED_TD
+        if not self.allow_migratable:
+            forbidden |= TdAttributes.MIGRATABLE
+        if not self.allow_service_td:
+            forbidden |= TdAttributes.SERVTD_EXT
+        found = bits & forbidden
+        if found:
+            raise VerificationError(
+                Reason.TD_ATTR_FORBIDDEN,
+                "TD attributes",
+                expected=f"no bit of {forbidden:#018x}",
+                found=f"{found:#018x}",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class XfamWithin:
+    """Refuses TDs whose XFAM lacks a bit of `required` or has one outside `allowed`. Ignores SGX."""
+
+    required: int = 0x3
+    allowed: int = 0x0006_DBE7
+
+    def check(self, evidence: Evidence) -> None:
+        """Raise with `XFAM_INVALID`."""
+        report = evidence.quote.body
+        if not isinstance(report, TdReport):
+            return
+        xfam = int.from_bytes(report.xfam, "little")
+        if xfam & self.required != self.required or xfam & ~self.allowed:
+            raise VerificationError(
+                Reason.XFAM_INVALID,
+                "XFAM",
+                expected=f"all of {self.required:#x}, none outside {self.allowed:#x}",
+                found=f"{xfam:#x}",
+            )
+
+
+def _names(flags: SgxFlags) -> str:
+    return " ".join(flag.name or "" for flag in flags)

@@ -1,0 +1,125 @@
+"""Which code must run, and what it must have bound itself to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from quotary.errors import Reason, VerificationError
+from quotary.policy._base import Evidence
+from quotary.quote import SgxReport, TdReport
+from quotary.tcb import TeeType
+
+__all__ = ["ExpectedMeasurement", "ExpectedReportData", "ExpectedSgx", "ExpectedTd"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedMeasurement:
+    """Accepts measurements by the id a registry admits them under."""
+
+    measurement_ids: frozenset[bytes]
+
+    def check(self, evidence: Evidence) -> None:
+        """Raise with `MEASUREMENT_MISMATCH`."""
+        found = evidence.verdict.measurement_id
+        if found not in self.measurement_ids:
+            raise VerificationError(
+                Reason.MEASUREMENT_MISMATCH,
+                "measurement id",
+                expected=" or ".join(sorted(item.hex() for item in self.measurement_ids)),
+                found=found.hex(),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedReportData:
+    """Accepts one value of all 64 bytes; a part would leave the rest with a second meaning."""
+
+    report_data: bytes
+
+    def check(self, evidence: Evidence) -> None:
+        """Raise with `REPORT_DATA_MISMATCH`."""
+        found = evidence.verdict.report_data
+        if found != self.report_data:
+            raise VerificationError(
+                Reason.REPORT_DATA_MISMATCH,
+                "report data",
+                expected=self.report_data.hex(),
+                found=found.hex(),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedSgx:
+    """
+    Expects an SGX enclave with these fields; None means any value.
+
+    Warning: MRSIGNER alone admits whatever the holder of a signing key builds. Give MRENCLAVE too.
+    """
+
+    mr_enclave: bytes | None = None
+    mr_signer: bytes | None = None
+    isv_prod_id: int | None = None
+    config_id: bytes | None = None
+    minimum_isv_svn: int = 0
+
+    def check(self, evidence: Evidence) -> None:
+        """Raise with `TEE_TYPE_NOT_ALLOWED`, `MEASUREMENT_MISMATCH` or `SVN_TOO_LOW`."""
+        report = evidence.quote.body
+        if not isinstance(report, SgxReport):
+            raise _wrong_tee(TeeType.SGX, evidence)
+        _compare(report, {"mr_enclave": self.mr_enclave, "mr_signer": self.mr_signer})
+        _compare(report, {"isv_prod_id": self.isv_prod_id, "config_id": self.config_id})
+        if report.isv_svn < self.minimum_isv_svn:
+            raise VerificationError(
+                Reason.SVN_TOO_LOW,
+                "ISVSVN",
+                expected=f"at least {self.minimum_isv_svn}",
+                found=str(report.isv_svn),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedTd:
+    """
+    Expects a TD with these registers; None means any value.
+
+    Warning: MRTD measures the firmware only. Kernel and workload are in the RTMRs.
+    """
+
+    mr_td: bytes | None = None
+    rtmr0: bytes | None = None
+    rtmr1: bytes | None = None
+    rtmr2: bytes | None = None
+    rtmr3: bytes | None = None
+    mr_config_id: bytes | None = None
+    mr_owner: bytes | None = None
+    mr_owner_config: bytes | None = None
+
+    def check(self, evidence: Evidence) -> None:
+        """Raise with `TEE_TYPE_NOT_ALLOWED` or `MEASUREMENT_MISMATCH`."""
+        report = evidence.quote.body
+        if not isinstance(report, TdReport):
+            raise _wrong_tee(TeeType.TDX, evidence)
+        _compare(report, {field.name: getattr(self, field.name) for field in fields(self)})
+
+
+def _compare(report: SgxReport | TdReport, expected: dict[str, bytes | int | None]) -> None:
+    for name, value in expected.items():
+        found = getattr(report, name)
+        if value is not None and value != found:
+            raise VerificationError(
+                Reason.MEASUREMENT_MISMATCH, name, expected=_shown(value), found=_shown(found)
+            )
+
+
+def _shown(value: bytes | int) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _wrong_tee(expected: TeeType, evidence: Evidence) -> VerificationError:
+    return VerificationError(
+        Reason.TEE_TYPE_NOT_ALLOWED,
+        "TEE type",
+        expected=expected.name,
+        found=evidence.quote.tee_type.name,
+    )

@@ -1,0 +1,202 @@
+"""Report bodies: what the TEE measured, field by field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+from struct import Struct
+from typing import Final
+
+from quotary.errors import ParseError, Reason
+
+__all__ = [
+    "SGX_REPORT_BYTES",
+    "SgxFlags",
+    "SgxReport",
+    "TdAttributes",
+    "TdMigration",
+    "TdReport",
+]
+
+SGX_REPORT_BYTES: Final = 384
+_TD_REPORT_10_BYTES: Final = 584
+_TD_REPORT_15_BYTES: Final = 648
+_MEASURED: Final = slice(16, 320)
+
+# The words between the fields are reserved and zero (Intel SDM, REPORT structure).
+_SGX: Final = Struct("<16s I 12s 16s 16s 32s 32s 32s 32s 64s HHH 42s 16s 64s")
+_TD_10: Final = Struct("<16s 48s 48s 8s 8s 8s 48s 48s 48s 48s 48s 48s 48s 48s 64s")
+_TD_15: Final = Struct("<16s 48s")
+_TD_15EX: Final = Struct("<B 32s 48s 48s 8s 16s 16s 12s 48s 8s")
+
+
+class SgxFlags(IntFlag):
+    """The flags half of SGX ATTRIBUTES that policies speak of."""
+
+    INIT = 1 << 0
+    DEBUG = 1 << 1
+    MODE64BIT = 1 << 2
+    PROVISION_KEY = 1 << 4
+    EINITTOKEN_KEY = 1 << 5
+    CET = 1 << 6
+    KSS = 1 << 7
+    AEX_NOTIFY = 1 << 10
+
+
+class TdAttributes(IntFlag):
+    """The TD attributes (TDX Module ABI specification 348551, table of ATTRIBUTES)."""
+
+    DEBUG = 1 << 0
+    HGS_PLUS_PROF = 1 << 4
+    PERF_PROF = 1 << 5
+    PMT_PROF = 1 << 6
+    ICSSD = 1 << 16
+    SERVTD_EXT = 1 << 17
+    LASS = 1 << 27
+    SEPT_VE_DISABLE = 1 << 28
+    MIGRATABLE = 1 << 29
+    PKS = 1 << 30
+    KL = 1 << 31
+    TPA = 1 << 62
+    PERFMON = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class SgxReport:
+    """An SGX enclave report, 384 bytes; also the form of the quoting enclave's report."""
+
+    data: bytes
+    cpu_svn: bytes
+    misc_select: int
+    isv_ext_prod_id: bytes
+    attributes: bytes
+    mr_enclave: bytes
+    mr_signer: bytes
+    config_id: bytes
+    isv_prod_id: int
+    isv_svn: int
+    config_svn: int
+    isv_family_id: bytes
+    report_data: bytes
+
+    @classmethod
+    def parse(cls, data: bytes, item: str) -> SgxReport:
+        """Parse exactly 384 bytes; raises `ParseError` when a reserved word is not zero."""
+        (
+            cpu_svn,
+            misc_select,
+            reserved1,
+            isv_ext_prod_id,
+            attributes,
+            mr_enclave,
+            reserved2,
+            mr_signer,
+            reserved3,
+            config_id,
+            isv_prod_id,
+            isv_svn,
+            config_svn,
+            reserved4,
+            isv_family_id,
+            report_data,
+        ) = _SGX.unpack(data)
+        if any(reserved1) or any(reserved2) or any(reserved3) or any(reserved4):
+            raise ParseError(Reason.RESERVED_NONZERO, item, expected="zero in reserved words")
+        return cls(
+            data,
+            cpu_svn,
+            misc_select,
+            isv_ext_prod_id,
+            attributes,
+            mr_enclave,
+            mr_signer,
+            config_id,
+            isv_prod_id,
+            isv_svn,
+            config_svn,
+            isv_family_id,
+            report_data,
+        )
+
+    @property
+    def flags(self) -> SgxFlags:
+        """The flags half of the attributes."""
+        return SgxFlags(int.from_bytes(self.attributes[:8], "little"))
+
+    @property
+    def xfrm(self) -> int:
+        """The extended features half of the attributes."""
+        return int.from_bytes(self.attributes[8:], "little")
+
+    @property
+    def measurement(self) -> bytes:
+        """What a registry admits: MISCSELECT up to the report data, 304 bytes."""
+        return self.data[_MEASURED]
+
+
+@dataclass(frozen=True, slots=True)
+class TdMigration:
+    """What TD report 1.5ex adds about migration and service TDs. Exposed, judged by nobody yet."""
+
+    vmid: int
+    td_id: bytes
+    device_info_hash: bytes
+    init_service_td_hash: bytes
+    init_service_td_attributes: bytes
+    init_cpu_svn: bytes
+    init_tee_tcb_svn: bytes
+    init_tee_fmspc: bytes
+    current_service_td_hash: bytes
+    current_service_td_attributes: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TdReport:
+    """A TD report: 1.0 (584 bytes), 1.5 (648) or 1.5ex (885). Later fields are None in earlier ones."""
+
+    data: bytes
+    tee_tcb_svn: bytes
+    mr_seam: bytes
+    mr_signer_seam: bytes
+    seam_attributes: bytes
+    td_attributes: bytes
+    xfam: bytes
+    mr_td: bytes
+    mr_config_id: bytes
+    mr_owner: bytes
+    mr_owner_config: bytes
+    rtmr0: bytes
+    rtmr1: bytes
+    rtmr2: bytes
+    rtmr3: bytes
+    report_data: bytes
+    tee_tcb_svn2: bytes | None = None
+    mr_service_td: bytes | None = None
+    migration: TdMigration | None = None
+
+    @classmethod
+    def parse(cls, data: bytes) -> TdReport:
+        """Parse a report of one of the three lengths, which the caller has checked."""
+        fields = _TD_10.unpack_from(data)
+        if len(data) == _TD_REPORT_10_BYTES:
+            return cls(data, *fields)
+        later = _TD_15.unpack_from(data, _TD_REPORT_10_BYTES)
+        if len(data) == _TD_REPORT_15_BYTES:
+            return cls(data, *fields, *later)
+        migration = TdMigration(*_TD_15EX.unpack_from(data, _TD_REPORT_15_BYTES))
+        return cls(data, *fields, *later, migration)
+
+    @property
+    def attributes(self) -> TdAttributes:
+        """The TD attributes as flags."""
+        return TdAttributes(int.from_bytes(self.td_attributes, "little"))
+
+    @property
+    def rtmrs(self) -> tuple[bytes, bytes, bytes, bytes]:
+        """The four run-time measurement registers."""
+        return self.rtmr0, self.rtmr1, self.rtmr2, self.rtmr3
+
+    @property
+    def measurement(self) -> bytes:
+        """What a registry admits: TD attributes up to RTMR3, then MRSERVICETD, 448 bytes."""
+        return self.data[120:520] + (self.mr_service_td or bytes(48))

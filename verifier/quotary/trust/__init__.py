@@ -1,0 +1,20 @@
+"""Trust: the pinned root, collateral verified under it, and platforms proven with both."""
+
+from __future__ import annotations
+
+from quotary.trust._collateral import Collateral, unix_seconds
+from quotary.trust._platform import Platform, verify_pck_chain
+from quotary.trust._root import INTEL_ROOT, TrustRoot
+from quotary.trust._window import Window, WindowKind, require_within
+
+__all__ = [
+    "INTEL_ROOT",
+    "Collateral",
+    "Platform",
+    "TrustRoot",
+    "Window",
+    "WindowKind",
+    "require_within",
+    "unix_seconds",
+    "verify_pck_chain",
+]

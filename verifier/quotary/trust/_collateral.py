@@ -1,0 +1,201 @@
+"""Collateral that was verified: Intel's signatures, roles, revocation and validity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from quotary._ecdsa import require_signature, signature_to_der
+from quotary.collateral import QeIdentity, RawCollateral, TcbInfo
+from quotary.errors import CollateralError, Reason
+from quotary.trust._root import INTEL_ROOT, TrustRoot
+from quotary.trust._window import Window, WindowKind, require_within
+from quotary.x509 import (
+    Certificate,
+    RevocationList,
+    Role,
+    require_issued,
+    require_role,
+    split_pem,
+)
+
+__all__ = ["Collateral", "unix_seconds"]
+
+
+def unix_seconds(at: datetime) -> int:
+    """Return `at` as whole Unix seconds; raises `ValueError` for a time without a time zone."""
+    if at.tzinfo is None:
+        raise ValueError("the verification time needs a time zone, such as datetime.UTC")
+    return int(at.timestamp())
+
+
+@dataclass(frozen=True)
+class Collateral:
+    """
+    Collateral whose every signature was checked, down from one root, at one time.
+
+    Immutable. It may be used at any time inside all its windows, which `require_current` checks
+    with two comparisons. What it says of platforms is sorted and ready to be matched.
+    """
+
+    root: TrustRoot
+    tcb_info: TcbInfo
+    qe_identity: QeIdentity
+    pck_ca: Certificate
+    root_crl: RevocationList
+    pck_crl: RevocationList
+    pck_certificate_chain: bytes | None
+    windows: tuple[Window, ...]
+    valid_from: int
+    valid_until: int
+    hashes: tuple[bytes, ...]
+
+    @classmethod
+    def verify(
+        cls, raw: RawCollateral, root: TrustRoot = INTEL_ROOT, *, at: datetime
+    ) -> Collateral:
+        """
+        Verify `raw` at the time `at`. Raises `CollateralError`, or `ParseError` for bad bytes.
+
+        1. The root CRL is the root's, signed by it, and lists neither the root nor the signers.
+        2. Each signing chain is leaf and pinned root: roles, names, key ids, signature.
+        3. TCB info and QE identity are signed by their signers, and are of one TEE type.
+        4. The PCK CA is issued by the root, and the PCK CRL is its own.
+        5. `at` is inside every window.
+        """
+        root_crl = _revocation_list(raw.root_ca_crl, root.certificate, "root_ca_crl")
+        _require_not_revoked(root.certificate, root_crl, "root certificate")
+        tcb_signer = _issued_by_root(
+            raw.tcb_info_issuer_chain, Role.TCB_SIGNING, root, root_crl, "tcb_info_issuer_chain"
+        )
+        qe_signer = (
+            tcb_signer
+            if raw.qe_identity_issuer_chain == raw.tcb_info_issuer_chain
+            else _issued_by_root(
+                raw.qe_identity_issuer_chain,
+                Role.TCB_SIGNING,
+                root,
+                root_crl,
+                "qe_identity_issuer_chain",
+            )
+        )
+        _require_signed(raw.tcb_info, raw.tcb_info_signature, tcb_signer, "tcb_info")
+        _require_signed(raw.qe_identity, raw.qe_identity_signature, qe_signer, "qe_identity")
+        tcb_info, qe_identity = TcbInfo.parse(raw.tcb_info), QeIdentity.parse(raw.qe_identity)
+        if tcb_info.tee_type is not qe_identity.tee_type:
+            raise CollateralError(
+                Reason.COLLATERAL_TYPE_MISMATCH,
+                "qe_identity",
+                expected=f"the quoting enclave of {tcb_info.tee_type.name}",
+                found=qe_identity.tee_type.name,
+            )
+        pck_ca = _issued_by_root(
+            raw.pck_crl_issuer_chain, Role.PCK_CA, root, root_crl, "pck_crl_issuer_chain"
+        )
+        pck_crl = _revocation_list(raw.pck_crl, pck_ca, "pck_crl")
+        windows = (
+            _certificate_window(root.certificate, "root certificate"),
+            _crl_window(root_crl, "root_ca_crl"),
+            _certificate_window(tcb_signer, "tcb_info_issuer_chain"),
+            _certificate_window(qe_signer, "qe_identity_issuer_chain"),
+            _document_window(tcb_info, "tcb_info"),
+            _document_window(qe_identity, "qe_identity"),
+            _certificate_window(pck_ca, "pck_crl_issuer_chain"),
+            _crl_window(pck_crl, "pck_crl"),
+        )
+        collateral = cls(
+            root=root,
+            tcb_info=tcb_info,
+            qe_identity=qe_identity,
+            pck_ca=pck_ca,
+            root_crl=root_crl,
+            pck_crl=pck_crl,
+            pck_certificate_chain=raw.pck_certificate_chain,
+            windows=windows,
+            valid_from=max(window.start for window in windows),
+            valid_until=min(window.end for window in windows),
+            hashes=(
+                sha256(raw.tcb_info).digest(),
+                sha256(raw.qe_identity).digest(),
+                root_crl.tbs_hash,
+                pck_crl.tbs_hash,
+                tcb_signer.tbs_hash,
+                qe_signer.tbs_hash,
+            ),
+        )
+        collateral.require_current(unix_seconds(at))
+        return collateral
+
+    @property
+    def evaluation_number(self) -> int:
+        """The smaller TCB evaluation data number of TCB info and QE identity."""
+        return min(self.tcb_info.evaluation_number, self.qe_identity.evaluation_number)
+
+    def require_current(self, at: int) -> None:
+        """Raise `CollateralError`, naming the stale item, unless `at` is inside every window."""
+        if not self.valid_from <= at <= self.valid_until:
+            require_within(self.windows, at, CollateralError)
+
+
+def _issued_by_root(
+    pem: bytes, role: Role, root: TrustRoot, root_crl: RevocationList, item: str
+) -> Certificate:
+    leaf, anchor = split_pem(pem, item, 2)
+    root.require_pinned(anchor, item)
+    certificate = Certificate.parse(leaf, item)
+    require_role(certificate, role, item, CollateralError)
+    require_issued(certificate, root.certificate, item, CollateralError)
+    _require_not_revoked(certificate, root_crl, item)
+    return certificate
+
+
+def _revocation_list(der: bytes, issuer: Certificate, item: str) -> RevocationList:
+    crl = RevocationList.parse(der, item)
+    if crl.issuer != issuer.subject:
+        raise CollateralError(
+            Reason.CRL_ISSUER_MISMATCH, item, expected=f"the list of {issuer.common_name}"
+        )
+    if crl.authority_key_id != issuer.subject_key_id:
+        raise CollateralError(
+            Reason.CRL_SIGNATURE_INVALID,
+            item,
+            expected=issuer.subject_key_id.hex(),
+            found=crl.authority_key_id.hex(),
+        )
+    require_signature(
+        issuer.key, crl.signature, crl.tbs, Reason.CRL_SIGNATURE_INVALID, item, CollateralError
+    )
+    return crl
+
+
+def _require_not_revoked(certificate: Certificate, crl: RevocationList, item: str) -> None:
+    if certificate.serial in crl.revoked:
+        raise CollateralError(
+            Reason.CERT_REVOKED,
+            item,
+            expected="a certificate in good standing",
+            found=f"serial {certificate.serial:x}",
+        )
+
+
+def _require_signed(document: bytes, signature: bytes, signer: Certificate, item: str) -> None:
+    reason = (
+        Reason.TCB_INFO_SIGNATURE_INVALID
+        if item == "tcb_info"
+        else Reason.QE_IDENTITY_SIGNATURE_INVALID
+    )
+    der = signature_to_der(signature, item)
+    require_signature(signer.key, der, document, reason, item, CollateralError)
+
+
+def _certificate_window(certificate: Certificate, item: str) -> Window:
+    return Window(item, WindowKind.CERTIFICATE, certificate.not_before, certificate.not_after)
+
+
+def _crl_window(crl: RevocationList, item: str) -> Window:
+    return Window(item, WindowKind.REVOCATION_LIST, crl.this_update, crl.next_update)
+
+
+def _document_window(document: TcbInfo | QeIdentity, item: str) -> Window:
+    return Window(item, WindowKind.DOCUMENT, document.issue_date, document.next_update)

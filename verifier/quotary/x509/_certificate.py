@@ -1,0 +1,238 @@
+"""One X.509 certificate, sliced out of its own DER."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+from functools import cached_property
+from hashlib import sha256
+from typing import Final
+
+from quotary._der import (
+    BIT_STRING,
+    BOOLEAN,
+    INTEGER,
+    OBJECT_ID,
+    OCTET_STRING,
+    PRINTABLE_STRING,
+    SEQUENCE,
+    SET,
+    UTF8_STRING,
+    DerReader,
+)
+from quotary._ecdsa import PublicKey, load_key
+from quotary.errors import ParseError, Reason
+from quotary.x509._common import (
+    read_algorithm,
+    read_authority_key_id,
+    read_extensions,
+    read_serial,
+    read_signature,
+    read_time,
+)
+
+__all__ = ["MAX_CERTIFICATE_BYTES", "SGX_EXTENSION_ID", "Certificate", "KeyUsage"]
+
+MAX_CERTIFICATE_BYTES: Final = 4096
+"""Intel's longest, the PCK certificate, has about 1,270 bytes."""
+
+SGX_EXTENSION_ID: Final = bytes.fromhex("2a864886f84d010d01")
+
+_VERSION_3: Final = bytes.fromhex("a003020102")
+_P256_KEY: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200 04")
+_COMMON_NAME: Final = bytes.fromhex("550403")
+_AUTHORITY_KEY_ID: Final = bytes.fromhex("551d23")
+_SUBJECT_KEY_ID: Final = bytes.fromhex("551d0e")
+_KEY_USAGE: Final = bytes.fromhex("551d0f")
+_BASIC_CONSTRAINTS: Final = bytes.fromhex("551d13")
+_CRL_POINTS: Final = bytes.fromhex("551d1f")
+_REQUIRED: Final = {
+    _AUTHORITY_KEY_ID: Reason.KEY_ID_MISSING,
+    _SUBJECT_KEY_ID: Reason.KEY_ID_MISSING,
+    _KEY_USAGE: Reason.KEY_USAGE,
+    _BASIC_CONSTRAINTS: Reason.BASIC_CONSTRAINTS,
+    _CRL_POINTS: Reason.CERT_INVALID,
+}
+_KNOWN: Final = frozenset({*_REQUIRED, SGX_EXTENSION_ID})
+
+
+class KeyUsage(IntFlag):
+    """The uses Intel's certificates speak of, as bits of the first byte of the extension."""
+
+    DIGITAL_SIGNATURE = 0x80
+    KEY_CERT_SIGN = 0x04
+    CRL_SIGN = 0x02
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """
+    A certificate. Parsing checks its form (RFC 5280 profile, P-256 and SHA-256 only), no signature.
+
+    `issuer` and `subject` are the DER of the names, `public_key` is x ‖ y, times are Unix seconds.
+    """
+
+    der: bytes
+    tbs: bytes
+    serial: int
+    issuer: bytes
+    subject: bytes
+    common_name: str
+    not_before: int
+    not_after: int
+    public_key: bytes
+    authority_key_id: bytes
+    subject_key_id: bytes
+    key_usage: KeyUsage
+    is_ca: bool
+    path_length: int | None
+    sgx_extension: bytes | None
+    signature: bytes
+
+    @classmethod
+    def parse(cls, der: bytes, item: str) -> Certificate:
+        """Parse one certificate that is all of `der`. Raises `ParseError`."""
+        if len(der) > MAX_CERTIFICATE_BYTES:
+            raise ParseError(
+                Reason.CERT_TOO_LARGE,
+                item,
+                expected=f"at most {MAX_CERTIFICATE_BYTES} bytes",
+                found=str(len(der)),
+            )
+        file = DerReader(der, item)
+        outer = file.enter(SEQUENCE)
+        file.finish()
+        tbs = outer.whole(SEQUENCE)
+        read_algorithm(outer, item)
+        signature = read_signature(outer, item)
+        outer.finish()
+        body = DerReader(tbs, item).enter(SEQUENCE)
+        if body.next_tag() != _VERSION_3[0] or body.whole(_VERSION_3[0]) != _VERSION_3:
+            raise ParseError(Reason.CERT_INVALID, item, expected="X.509 version 3")
+        serial = read_serial(body, item)
+        read_algorithm(body, item)
+        issuer = body.whole(SEQUENCE)
+        validity = body.enter(SEQUENCE)
+        not_before, not_after = read_time(validity, item), read_time(validity, item)
+        validity.finish()
+        subject = body.whole(SEQUENCE)
+        public_key = _read_public_key(body, item)
+        extensions = _read_extensions(body, item)
+        is_ca, path_length = _basic_constraints(extensions[_BASIC_CONSTRAINTS], item)
+        return cls(
+            der=der,
+            tbs=tbs,
+            serial=serial,
+            issuer=issuer,
+            subject=subject,
+            common_name=_common_name(subject, item),
+            not_before=not_before,
+            not_after=not_after,
+            public_key=public_key,
+            authority_key_id=read_authority_key_id(extensions[_AUTHORITY_KEY_ID], item),
+            subject_key_id=_subject_key_id(extensions[_SUBJECT_KEY_ID], item),
+            key_usage=_key_usage(extensions[_KEY_USAGE], item),
+            is_ca=is_ca,
+            path_length=path_length,
+            sgx_extension=extensions.get(SGX_EXTENSION_ID),
+            signature=signature,
+        )
+
+    @cached_property
+    def key(self) -> PublicKey:
+        """The public key, loaded; raises `VerificationError` when it is no point of the curve."""
+        return load_key(self.public_key, f"key of {self.common_name}")
+
+    @cached_property
+    def tbs_hash(self) -> bytes:
+        """SHA-256 of the signed bytes."""
+        return sha256(self.tbs).digest()
+
+
+def _read_public_key(body: DerReader, item: str) -> bytes:
+    info = body.whole(SEQUENCE)
+    if len(info) != len(_P256_KEY) + 64 or not info.startswith(_P256_KEY):
+        raise ParseError(
+            Reason.SIG_ALG_UNEXPECTED, item, expected="an uncompressed key on the named curve P-256"
+        )
+    return info[-64:]
+
+
+def _read_extensions(body: DerReader, item: str) -> dict[bytes, bytes]:
+    if body.next_tag() != 0xA3:
+        raise ParseError(Reason.CERT_INVALID, item, expected="extensions, and no unique ids")
+    wrapper = body.enter(0xA3)
+    body.finish()
+    sequence = wrapper.enter(SEQUENCE)
+    wrapper.finish()
+    extensions = {}
+    for extension in read_extensions(sequence, item, Reason.CERT_INVALID):
+        if extension.critical and extension.object_id not in _KNOWN:
+            raise ParseError(
+                Reason.CERT_INVALID,
+                item,
+                expected="no unknown critical extension",
+                found=extension.object_id.hex(),
+            )
+        extensions[extension.object_id] = extension.value
+    for object_id, reason in _REQUIRED.items():
+        if object_id not in extensions:
+            raise ParseError(reason, item, expected=f"extension {object_id.hex()}")
+    return extensions
+
+
+def _common_name(name: bytes, item: str) -> str:
+    attributes = DerReader(name, item).enter(SEQUENCE)
+    common_names = []
+    while not attributes.at_end:
+        group = attributes.enter(SET)
+        attribute = group.enter(SEQUENCE)
+        group.finish()
+        object_id = attribute.content(OBJECT_ID)
+        if object_id == _COMMON_NAME:
+            tag = attribute.next_tag()
+            if tag not in (UTF8_STRING, PRINTABLE_STRING):
+                raise ParseError(Reason.CERT_INVALID, item, expected="a common name as text")
+            common_names.append(attribute.content(tag))
+            attribute.finish()
+    if len(common_names) != 1 or not common_names[0].isascii():
+        raise ParseError(Reason.CERT_INVALID, item, expected="one common name, in ASCII")
+    return common_names[0].decode("ascii")
+
+
+def _subject_key_id(value: bytes, item: str) -> bytes:
+    reader = DerReader(value, item)
+    key_id = reader.content(OCTET_STRING)
+    reader.finish()
+    if not key_id:
+        raise ParseError(Reason.KEY_ID_MISSING, item, expected="a subject key identifier")
+    return key_id
+
+
+def _key_usage(value: bytes, item: str) -> KeyUsage:
+    reader = DerReader(value, item)
+    content = reader.content(BIT_STRING)
+    reader.finish()
+    if len(content) != 2 or not 0 <= content[0] <= 7 or content[1] & ((1 << content[0]) - 1):
+        raise ParseError(Reason.KEY_USAGE, item, expected="one byte of key usage bits")
+    return KeyUsage(content[1])
+
+
+def _basic_constraints(value: bytes, item: str) -> tuple[bool, int | None]:
+    reader = DerReader(value, item)
+    sequence = reader.enter(SEQUENCE)
+    reader.finish()
+    is_ca = False
+    if sequence.next_tag() == BOOLEAN:
+        is_ca = sequence.boolean()
+        if not is_ca:
+            raise ParseError(
+                Reason.DER_NONCANONICAL, item, expected="no encoding of a default value"
+            )
+    path_length = sequence.integer(INTEGER) if sequence.next_tag() == INTEGER else None
+    sequence.finish()
+    if path_length is not None and (not is_ca or not 0 <= path_length <= 0xFF):
+        raise ParseError(
+            Reason.BASIC_CONSTRAINTS, item, expected="a small path length, of an authority"
+        )
+    return is_ca, path_length

@@ -1,0 +1,137 @@
+"""The rules that make certificates a chain: names, key ids, roles and signatures."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from binascii import Error as Base64Error
+from enum import Enum
+from typing import Final
+
+from quotary._ecdsa import require_signature
+from quotary.errors import ParseError, QuotaryError, Reason, VerificationError
+from quotary.x509._certificate import Certificate, KeyUsage
+
+__all__ = ["MAX_PEM_BYTES", "Role", "require_issued", "require_role", "split_pem"]
+
+MAX_PEM_BYTES: Final = 16 * 1024
+"""A chain of three genuine certificates has under 4 kB."""
+
+_PEM_BLOCK: Final = re.compile(
+    rb"\s*-----BEGIN CERTIFICATE-----\s([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----"
+)
+_PEM_END: Final = re.compile(rb"[\s\0]*")
+_CA_USAGE: Final = KeyUsage.KEY_CERT_SIGN | KeyUsage.CRL_SIGN
+
+
+class Role(Enum):
+    """What a certificate is for: its common names, and its path length if it is an authority."""
+
+    ROOT = (("Intel SGX Root CA",), 1)
+    PCK_CA = (("Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA"), 0)
+    PCK = (("Intel SGX PCK Certificate",), None)
+    TCB_SIGNING = (("Intel SGX TCB Signing",), None)
+
+    @property
+    def common_names(self) -> tuple[str, ...]:
+        """The names Intel gives to certificates of this role."""
+        return self.value[0]
+
+    @property
+    def path_length(self) -> int | None:
+        """The path length constraint of an authority, None for end entities."""
+        return self.value[1]
+
+
+def split_pem(pem: bytes, item: str, count: int) -> tuple[bytes, ...]:
+    """
+    Return the DER of the `count` certificates `pem` consists of.
+
+    Between and after them only white space may stand, and NUL bytes at the end, which Intel's
+    quoting enclaves append. Raises `ParseError`.
+    """
+    if len(pem) > MAX_PEM_BYTES:
+        raise ParseError(
+            Reason.CERT_TOO_LARGE,
+            item,
+            expected=f"at most {MAX_PEM_BYTES} bytes",
+            found=str(len(pem)),
+        )
+    certificates = []
+    position = 0
+    while match := _PEM_BLOCK.match(pem, position):
+        position = match.end()
+        try:
+            certificates.append(b64decode(b"".join(match[1].split()), validate=True))
+        except Base64Error as error:
+            raise ParseError(Reason.PEM_INVALID, item, expected="base64") from error
+    if not _PEM_END.fullmatch(pem, position):
+        raise ParseError(Reason.PEM_INVALID, item, expected=f"only certificates, offset {position}")
+    if len(certificates) != count:
+        raise ParseError(
+            Reason.CHAIN_SHAPE,
+            item,
+            expected=f"{count} certificates",
+            found=str(len(certificates)),
+        )
+    return tuple(certificates)
+
+
+def require_role(
+    certificate: Certificate,
+    role: Role,
+    item: str,
+    error: type[QuotaryError] = VerificationError,
+) -> None:
+    """Raise `error` unless the certificate's name, constraints and key usage are those of `role`."""
+    if certificate.common_name not in role.common_names:
+        raise error(
+            Reason.ISSUER_ROLE,
+            item,
+            expected=" or ".join(role.common_names),
+            found=ascii(certificate.common_name),
+        )
+    is_authority = role.path_length is not None
+    if certificate.is_ca != is_authority or certificate.path_length != role.path_length:
+        raise error(
+            Reason.BASIC_CONSTRAINTS,
+            item,
+            expected=f"CA {is_authority}, path length {role.path_length}",
+            found=f"CA {certificate.is_ca}, path length {certificate.path_length}",
+        )
+    usage = certificate.key_usage
+    suits = usage == _CA_USAGE if is_authority else _suits_end_entity(usage)
+    if not suits:
+        raise error(Reason.KEY_USAGE, item, expected=f"the usage of {role.name}", found=repr(usage))
+
+
+def require_issued(
+    certificate: Certificate,
+    issuer: Certificate,
+    item: str,
+    error: type[QuotaryError] = VerificationError,
+) -> None:
+    """Raise `error` unless `issuer` issued `certificate`: names, key ids and signature."""
+    if certificate.issuer != issuer.subject:
+        raise error(
+            Reason.CERT_NAME_MISMATCH, item, expected=f"an issuer named {issuer.common_name}"
+        )
+    if certificate.authority_key_id != issuer.subject_key_id:
+        raise error(
+            Reason.KEY_ID_MISMATCH,
+            item,
+            expected=issuer.subject_key_id.hex(),
+            found=certificate.authority_key_id.hex(),
+        )
+    require_signature(
+        issuer.key,
+        certificate.signature,
+        certificate.tbs,
+        Reason.CERT_SIGNATURE_INVALID,
+        item,
+        error,
+    )
+
+
+def _suits_end_entity(usage: KeyUsage) -> bool:
+    return bool(usage & KeyUsage.DIGITAL_SIGNATURE) and not usage & _CA_USAGE

@@ -1,0 +1,134 @@
+"""What certificates and revocation lists share: algorithm, times, names, serial numbers, key ids."""
+
+from __future__ import annotations
+
+from calendar import timegm
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from quotary._der import (
+    BOOLEAN,
+    GENERALIZED_TIME,
+    OBJECT_ID,
+    OCTET_STRING,
+    SEQUENCE,
+    UTC_TIME,
+    DerReader,
+)
+from quotary.errors import ParseError, Reason
+
+__all__ = [
+    "MAX_EXTENSIONS",
+    "Extension",
+    "read_algorithm",
+    "read_authority_key_id",
+    "read_extensions",
+    "read_serial",
+    "read_signature",
+    "read_time",
+]
+
+MAX_EXTENSIONS: Final = 16
+"""Intel's certificates have five or six."""
+
+_ECDSA_WITH_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")
+_MAX_SERIAL_BYTES: Final = 20
+_KEY_IDENTIFIER: Final = 0x80
+
+
+class Extension(NamedTuple):
+    """One extension: its object id's content, whether it is critical, and its value."""
+
+    object_id: bytes
+    critical: bool
+    value: bytes
+
+
+def read_algorithm(reader: DerReader, item: str) -> None:
+    """Read an algorithm identifier that must be ecdsa-with-SHA256 without parameters."""
+    if reader.whole(SEQUENCE) != _ECDSA_WITH_SHA256:
+        raise ParseError(Reason.SIG_ALG_UNEXPECTED, item, expected="ecdsa-with-SHA256")
+
+
+def read_signature(reader: DerReader, item: str) -> bytes:
+    """Read a signature value and return it, checked to be DER of two positive integers."""
+    signature = reader.bits()
+    outer = DerReader(signature, f"{item} signature")
+    pair = outer.enter(SEQUENCE)
+    numbers = pair.integer(), pair.integer()
+    pair.finish()
+    outer.finish()
+    if min(numbers) <= 0:
+        raise ParseError(Reason.SIGNATURE_INVALID, item, expected="positive r and s")
+    return signature
+
+
+def read_serial(reader: DerReader, item: str) -> int:
+    """Read a serial number: positive and at most twenty bytes (RFC 5280, 4.1.2.2)."""
+    serial = reader.integer()
+    if serial <= 0 or serial.bit_length() > 8 * _MAX_SERIAL_BYTES:
+        raise ParseError(
+            Reason.SERIAL_INVALID, item, expected="a positive number of at most 20 bytes"
+        )
+    return serial
+
+
+def read_time(reader: DerReader, item: str) -> int:
+    """Read a time in one of the two forms RFC 5280 allows; returns Unix seconds."""
+    tag = reader.next_tag()
+    if tag not in (UTC_TIME, GENERALIZED_TIME):
+        raise ParseError(Reason.CERT_TIME_INVALID, item, expected="UTCTime or GeneralizedTime")
+    content = reader.content(tag)
+    digits = content[:-1]
+    length = 12 if tag == UTC_TIME else 14
+    if len(digits) != length or content[-1:] != b"Z" or not digits.isdigit():
+        raise ParseError(Reason.CERT_TIME_INVALID, item, expected="a time to the second, in UTC")
+    if tag == UTC_TIME:
+        digits = (b"20" if digits < b"50" else b"19") + digits
+    elif digits < b"2050":
+        raise ParseError(Reason.CERT_TIME_INVALID, item, expected="UTCTime before 2050")
+    year, rest = int(digits[:4]), digits[4:]
+    month, day, hour, minute, second = (int(rest[i : i + 2]) for i in range(0, 10, 2))
+    try:
+        moment = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001
+    except ValueError as error:
+        raise ParseError(
+            Reason.CERT_TIME_INVALID, item, expected="a date of the calendar"
+        ) from error
+    return timegm(moment.timetuple())
+
+
+def read_extensions(reader: DerReader, item: str, invalid: Reason) -> Iterator[Extension]:
+    """Read a list of extensions, each at most once, at least one."""
+    seen: set[bytes] = set()
+    while not reader.at_end:
+        entry = reader.enter(SEQUENCE)
+        object_id = entry.content(OBJECT_ID)
+        critical = False
+        if entry.next_tag() == BOOLEAN:
+            critical = entry.boolean()
+            if not critical:
+                raise ParseError(
+                    Reason.DER_NONCANONICAL, item, expected="no encoding of a default value"
+                )
+        value = entry.content(OCTET_STRING)
+        entry.finish()
+        if object_id in seen or len(seen) == MAX_EXTENSIONS:
+            raise ParseError(invalid, item, expected="each extension once", found=object_id.hex())
+        seen.add(object_id)
+        yield Extension(object_id, critical, value)
+
+
+def read_authority_key_id(value: bytes, item: str) -> bytes:
+    """Return the key identifier of an authority key identifier extension."""
+    outer = DerReader(value, item)
+    sequence = outer.enter(SEQUENCE)
+    outer.finish()
+    if sequence.at_end:
+        raise ParseError(Reason.KEY_ID_MISSING, item, expected="an authority key identifier")
+    key_id = sequence.content(_KEY_IDENTIFIER)
+    sequence.finish()
+    if not key_id:
+        raise ParseError(Reason.KEY_ID_MISSING, item, expected="an authority key identifier")
+    return key_id
