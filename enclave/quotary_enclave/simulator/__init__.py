@@ -34,6 +34,7 @@ from quotary_enclave.simulator.quotes import (
     compact,
 )
 from quotary_enclave.simulator.reports import SgxReport, TdReport
+from quotary_enclave.simulator.samples import sample_enclave, sample_td, samples
 from quotary_enclave.simulator.scenario import CollateralSpec, Evidence, Scenario
 from quotary_enclave.simulator.simulator import Simulator
 
@@ -66,4 +67,7 @@ __all__ = [
     "TdReport",
     "Version",
     "compact",
+    "sample_enclave",
+    "sample_td",
+    "samples",
 ]
