@@ -22,12 +22,13 @@ from eth_account.messages import SignableMessage
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import is_address, to_checksum_address
 
-from quotary_bridge.chain.well_known import WELL_KNOWN_KEYS
+from quotary_bridge.chain.well_known import WELL_KNOWN_ADDRESSES, WELL_KNOWN_KEYS
 from quotary_bridge.errors import ConfigurationError, KeyRefused, Reason
 from quotary_bridge.model import Address
 
 __all__ = [
     "DEVELOPMENT_CHAIN_IDS",
+    "WELL_KNOWN_ADDRESSES",
     "WELL_KNOWN_KEYS",
     "AccountChoice",
     "Signer",

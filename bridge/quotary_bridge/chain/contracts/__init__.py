@@ -1,0 +1,77 @@
+"""
+The contracts, typed: what they hold, what to send them, what their events say.
+
+Reads take `at`, so that one cycle's reads can be pinned to one block. Writes return call data:
+simulating, signing and sending are other people's work.
+"""
+
+from __future__ import annotations
+
+from quotary_bridge.chain.contracts.base import Contract, MeasurementStatus, ProofKind, RouteStatus
+from quotary_bridge.chain.contracts.events import (
+    CallbackFailed,
+    Event,
+    MeasurementAdmitted,
+    MeasurementRevoked,
+    RequestCreated,
+    RequestFulfilled,
+    RequestRefunded,
+    WorkerRegistered,
+    WorkerRenewed,
+    WorkerRetired,
+    WorkerRevoked,
+    decode_event,
+    topics_of,
+)
+from quotary_bridge.chain.contracts.oracle import (
+    CallbackStatus,
+    FulfilledResult,
+    OracleRequest,
+    RequestParams,
+    RequestStatus,
+    ResultOracle,
+)
+from quotary_bridge.chain.contracts.registries import Manifest, MeasurementRegistry
+from quotary_bridge.chain.contracts.routes import CommitteeVerifier, VerifierRouter
+from quotary_bridge.chain.contracts.workers import (
+    Activity,
+    Binding,
+    RegisteredWorker,
+    WorkerRegistry,
+    WorkerStatus,
+)
+
+__all__ = [
+    "Activity",
+    "Binding",
+    "CallbackFailed",
+    "CallbackStatus",
+    "CommitteeVerifier",
+    "Contract",
+    "Event",
+    "FulfilledResult",
+    "Manifest",
+    "MeasurementAdmitted",
+    "MeasurementRegistry",
+    "MeasurementRevoked",
+    "MeasurementStatus",
+    "OracleRequest",
+    "ProofKind",
+    "RegisteredWorker",
+    "RequestCreated",
+    "RequestFulfilled",
+    "RequestParams",
+    "RequestRefunded",
+    "RequestStatus",
+    "ResultOracle",
+    "RouteStatus",
+    "VerifierRouter",
+    "WorkerRegistered",
+    "WorkerRegistry",
+    "WorkerRenewed",
+    "WorkerRetired",
+    "WorkerRevoked",
+    "WorkerStatus",
+    "decode_event",
+    "topics_of",
+]

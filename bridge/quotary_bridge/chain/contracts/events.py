@@ -1,0 +1,255 @@
+"""Events as records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from quotary_bridge.chain.contracts.base import MeasurementStatus, ProofKind, address_of
+from quotary_bridge.chain.contracts.registries import Manifest
+from quotary_bridge.chain.contracts.workers import RegisteredWorker, worker_from
+from quotary_bridge.chain.interface import AbiValue, interface
+from quotary_bridge.chain.records import Log
+from quotary_bridge.model import Address, Bytes32
+
+__all__ = [
+    "CallbackFailed",
+    "Event",
+    "MeasurementAdmitted",
+    "MeasurementRevoked",
+    "RequestCreated",
+    "RequestFulfilled",
+    "RequestRefunded",
+    "WorkerRegistered",
+    "WorkerRenewed",
+    "WorkerRetired",
+    "WorkerRevoked",
+    "decode_event",
+    "topics_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementAdmitted:
+    """An app may use a measurement from now on."""
+
+    app_id: Bytes32
+    measurement_id: Bytes32
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementRevoked:
+    """An app may never use a measurement again."""
+
+    app_id: Bytes32
+    measurement_id: Bytes32
+    previous: MeasurementStatus
+    by: Address
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRegistered:
+    """A worker's key was bound to a TEE."""
+
+    worker: Address
+    app_id: Bytes32
+    measurement_id: Bytes32
+    record: RegisteredWorker
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRenewed:
+    """A registered worker brought a fresh quote."""
+
+    worker: Address
+    app_id: Bytes32
+    measurement_id: Bytes32
+    record: RegisteredWorker
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRevoked:
+    """A worker counts no more, and never will."""
+
+    worker: Address
+    app_id: Bytes32
+    by: Address
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRetired:
+    """A worker left."""
+
+    worker: Address
+    app_id: Bytes32
+    by: Address
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCreated:
+    """Somebody asked; `fee` in wei."""
+
+    request_id: Bytes32
+    app_id: Bytes32
+    requester: Address
+    model_id: Bytes32
+    input: bytes
+    input_commitment: Bytes32
+    deadline: int
+    callback_gas_limit: int
+    fee: int
+    refund_to: Address
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFulfilled:
+    """A worker answered; `fee` in wei went to `operator`'s credit."""
+
+    request_id: Bytes32
+    app_id: Bytes32
+    worker: Address
+    operator: Address
+    kind: ProofKind
+    weights_root: Bytes32
+    output_hash: Bytes32
+    units: int
+    nonce: int
+    fee: int
+    output: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefunded:
+    """Nobody answered in time."""
+
+    request_id: Bytes32
+    refund_to: Address
+    fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackFailed:
+    """The requester's own code did not take the result, which stands all the same."""
+
+    request_id: Bytes32
+    reason: Bytes32
+    gas_used: int
+
+
+Event = (
+    MeasurementAdmitted
+    | MeasurementRevoked
+    | WorkerRegistered
+    | WorkerRenewed
+    | WorkerRevoked
+    | WorkerRetired
+    | RequestCreated
+    | RequestFulfilled
+    | RequestRefunded
+    | CallbackFailed
+)
+
+
+def _admitted(a: AbiValue) -> MeasurementAdmitted:
+    source = a["manifest"]
+    manifest = Manifest(source["sourceCommit"], source["buildDigest"], source["sourceUri"])
+    return MeasurementAdmitted(a["appId"], a["measurementId"], manifest)
+
+
+def _measurement_revoked(a: AbiValue) -> MeasurementRevoked:
+    previous = MeasurementStatus(a["from"])
+    return MeasurementRevoked(a["appId"], a["measurementId"], previous, address_of(a["by"]))
+
+
+def _worker_registered(a: AbiValue) -> WorkerRegistered:
+    record = worker_from(a["record"])
+    return WorkerRegistered(address_of(a["worker"]), a["appId"], a["measurementId"], record)
+
+
+def _worker_renewed(a: AbiValue) -> WorkerRenewed:
+    record = worker_from(a["record"])
+    return WorkerRenewed(address_of(a["worker"]), a["appId"], a["measurementId"], record)
+
+
+def _worker_revoked(a: AbiValue) -> WorkerRevoked:
+    return WorkerRevoked(address_of(a["worker"]), a["appId"], address_of(a["by"]))
+
+
+def _worker_retired(a: AbiValue) -> WorkerRetired:
+    return WorkerRetired(address_of(a["worker"]), a["appId"], address_of(a["by"]))
+
+
+def _created(a: AbiValue) -> RequestCreated:
+    return RequestCreated(
+        request_id=a["requestId"],
+        app_id=a["appId"],
+        requester=address_of(a["requester"]),
+        model_id=a["modelId"],
+        input=a["input"],
+        input_commitment=a["inputCommitment"],
+        deadline=a["deadline"],
+        callback_gas_limit=a["callbackGasLimit"],
+        fee=a["fee"],
+        refund_to=address_of(a["refundTo"]),
+    )
+
+
+def _fulfilled(a: AbiValue) -> RequestFulfilled:
+    return RequestFulfilled(
+        request_id=a["requestId"],
+        app_id=a["appId"],
+        worker=address_of(a["worker"]),
+        operator=address_of(a["operator"]),
+        kind=ProofKind(a["proofKind"]),
+        weights_root=a["weightsRoot"],
+        output_hash=a["outputHash"],
+        units=a["units"],
+        nonce=a["nonce"],
+        fee=a["fee"],
+        output=a["output"],
+    )
+
+
+def _refunded(a: AbiValue) -> RequestRefunded:
+    return RequestRefunded(a["requestId"], address_of(a["refundTo"]), a["fee"])
+
+
+def _callback_failed(a: AbiValue) -> CallbackFailed:
+    return CallbackFailed(a["requestId"], a["reason"], a["gasUsed"])
+
+
+_DECODERS: Mapping[str, tuple[str, Callable[[AbiValue], Event]]] = MappingProxyType(
+    {
+        "MeasurementAdmitted": ("MeasurementRegistry", _admitted),
+        "MeasurementRevoked": ("MeasurementRegistry", _measurement_revoked),
+        "WorkerRegistered": ("WorkerRegistry", _worker_registered),
+        "WorkerRenewed": ("WorkerRegistry", _worker_renewed),
+        "WorkerRevoked": ("WorkerRegistry", _worker_revoked),
+        "WorkerRetired": ("WorkerRegistry", _worker_retired),
+        "RequestCreated": ("ResultOracle", _created),
+        "RequestFulfilled": ("ResultOracle", _fulfilled),
+        "RequestRefunded": ("ResultOracle", _refunded),
+        "CallbackFailed": ("ResultOracle", _callback_failed),
+    }
+)
+
+
+def topics_of(*names: str) -> tuple[bytes, ...]:
+    """Return the first topics of events by name, to ask a node for their logs."""
+    return tuple(interface(_DECODERS[name][0]).event(name).topic for name in names)
+
+
+def decode_event(log: Log) -> Event | None:
+    """
+    Return the record of a log, or None for an event that has none here.
+
+    Warning: the log's address is not looked at; ask the node for the right contract's logs only.
+    """
+    for contract in ("ResultOracle", "WorkerRegistry", "MeasurementRegistry"):
+        found = interface(contract).decode_log(log)
+        if found is not None:
+            decoder = _DECODERS.get(found[0])
+            return None if decoder is None else decoder[1](found[1])
+    return None

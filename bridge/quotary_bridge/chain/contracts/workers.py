@@ -1,0 +1,126 @@
+"""The registry of attested workers."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+from quotary_bridge.chain.contracts.base import Contract, ProofKind, address_of
+from quotary_bridge.chain.interface import AbiValue
+from quotary_bridge.chain.records import BlockTag
+from quotary_bridge.chain.reverts import decode_revert
+from quotary_bridge.model import Address, Bytes32
+
+__all__ = [
+    "Activity",
+    "Binding",
+    "RegisteredWorker",
+    "WorkerRegistry",
+    "WorkerStatus",
+    "worker_from",
+]
+
+
+class WorkerStatus(IntEnum):
+    """What became of a worker."""
+
+    UNKNOWN = 0
+    REGISTERED = 1
+    RETIRED = 2
+    REVOKED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a worker's quote binds beside its address (docs/formats.md, layout "extended")."""
+
+    version: int
+    chain_id: int
+    registry: Address
+    app_id: Bytes32
+    operator: Address
+    encryption_key: Bytes32
+    challenge_block: int
+    challenge: Bytes32
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredWorker:
+    """One worker's record; times are Unix seconds."""
+
+    app_id: Bytes32
+    measurement_id: Bytes32
+    platform_id: Bytes32
+    quote_hash: Bytes32
+    encryption_key: Bytes32
+    operator: Address
+    valid_until: int
+    route: bytes
+    active_from: int
+    registered_at: int
+    kind: ProofKind
+    status: WorkerStatus
+    tee_type: int
+    tcb_status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Whether a worker counts now, until when, and the contract's name for why not."""
+
+    active: bool
+    reason: str
+    until: int
+
+
+class WorkerRegistry(Contract):
+    """The keys that quotes bound to TEEs."""
+
+    abi_name: ClassVar[str] = "WorkerRegistry"
+
+    def worker_of(self, worker: Address, at: BlockTag = "latest") -> RegisteredWorker:
+        """Return a worker's record, all zeros and `UNKNOWN` where there is none."""
+        return worker_from(self.read("workerOf", worker, at=at))
+
+    def check_active(self, worker: Address, app_id: Bytes32, at: BlockTag = "latest") -> Activity:
+        """Return whether `worker` counts for `app_id`."""
+        active, selector, until = self.read("checkActive", worker, app_id, at=at)
+        reason = "" if active else decode_revert(selector + bytes(32 * 4)).name
+        return Activity(bool(active), reason, until)
+
+    def challenge_at(self, block_number: int, at: BlockTag = "latest") -> Bytes32:
+        """Return the challenge of a recent block; raises `ContractError` where it is too old."""
+        return Bytes32(self.read("challengeAt", block_number, at=at))
+
+    def max_challenge_age(self) -> int:
+        """Return how many blocks old a challenge may be."""
+        return int(self.read("MAX_CHALLENGE_AGE"))
+
+    def register(self, route: bytes, evidence: bytes, proof: bytes, binding: Binding) -> bytes:
+        """Return call data; anybody may send it, for the key is in the quote."""
+        return self.encode("register", route, evidence, proof, astuple(binding))
+
+    def revoke(self, worker: Address) -> bytes:
+        """Return call data for the governor or guardian."""
+        return self.encode("revoke", worker)
+
+
+def worker_from(record: AbiValue) -> RegisteredWorker:
+    """Parse the contract's struct."""
+    return RegisteredWorker(
+        app_id=record["appId"],
+        measurement_id=record["measurementId"],
+        platform_id=record["platformId"],
+        quote_hash=record["quoteHash"],
+        encryption_key=record["encryptionKey"],
+        operator=address_of(record["operator"]),
+        valid_until=record["validUntil"],
+        route=record["route"],
+        active_from=record["activeFrom"],
+        registered_at=record["registeredAt"],
+        kind=ProofKind(record["kind"]),
+        status=WorkerStatus(record["status"]),
+        tee_type=record["teeType"],
+        tcb_status=record["tcbStatus"],
+    )

@@ -1,0 +1,130 @@
+"""What a deployment fixes for ever, and what of it no public chain may have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from quotary_bridge.chain.accounts import DEVELOPMENT_CHAIN_IDS, WELL_KNOWN_ADDRESSES
+from quotary_bridge.errors import ConfigurationError, Reason
+from quotary_bridge.model import Address
+
+__all__ = ["DEMO_IMAGE_ID", "INTEL_ROOT_KEY_HASH", "Committee", "Parameters", "WorkerRules"]
+
+INTEL_ROOT_KEY_HASH = bytes.fromhex(
+    "08cb5397a6281bbacc9c4232859b840f56868ed592d68c6eae4ce22ce23ea341"
+)
+"""sha256 of x‖y of the Intel SGX Root CA's key."""
+
+DEMO_IMAGE_ID = b"Quotary guest, development only\0"
+"""The image id the stub prover claims to have run: 32 bytes that no real guest hashes to."""
+
+# Bits 1 to 3 of docs/formats.md's statuses: UpToDate, SWHardeningNeeded, ConfigurationNeeded; bit 4
+# the two together. Nothing out of date.
+DEFAULT_ACCEPTED_STATUSES = 0b11110
+
+
+@dataclass(frozen=True, slots=True)
+class Committee:
+    """Who attests journals off chain, and how many of them must agree."""
+
+    members: tuple[Address, ...]
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRules:
+    """
+    When the registry takes a worker, and for how long.
+
+    `max_challenge_age` counts blocks, the other two seconds; `accepted_statuses` has bit n for TCB
+    status n of docs/formats.md.
+    """
+
+    max_challenge_age: int = 200
+    activation_delay: int = 0
+    max_registration_age: int = 7 * 24 * 3600
+    accepted_statuses: int = DEFAULT_ACCEPTED_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """
+    Everything a deployment decides.
+
+    `max_age` is how many seconds old a verdict may be when it is submitted. `allow_stub` admits the
+    stub prover, for ever. `app_id` and `model_id` deploy the example consumer too.
+    """
+
+    governor: Address
+    guardian: Address
+    committee: Committee
+    root_key_hashes: tuple[bytes, ...] = (INTEL_ROOT_KEY_HASH,)
+    allow_stub: bool = False
+    image_id: bytes = DEMO_IMAGE_ID
+    max_age: int = 3600
+    workers: WorkerRules = WorkerRules()
+    app_id: bytes | None = None
+    model_id: bytes | None = None
+
+    def check(self, chain_id: int) -> None:
+        """
+        Refuse what is development only on any chain that is not a development one.
+
+        Raises `ConfigurationError`: `DEVELOPMENT_ONLY`; `CONFIGURATION_INVALID` for a committee
+        that could never agree, or could agree without anybody.
+        """
+        count = len(set(self.committee.members))
+        if not 1 <= self.committee.threshold <= count:
+            raise ConfigurationError(
+                Reason.CONFIGURATION_INVALID,
+                f"{self.committee.threshold} of {count} is no committee",
+                "give --member for each member, and a --threshold from 1 to their number",
+            )
+        if chain_id in DEVELOPMENT_CHAIN_IDS:
+            return
+        if self.allow_stub:
+            raise _development_only("the stub prover, which proves nothing,", chain_id)
+        if self.root_key_hashes != (INTEL_ROOT_KEY_HASH,):
+            raise _development_only("a root key other than Intel's", chain_id)
+        named = (self.governor, self.guardian, *self.committee.members)
+        if any(account in WELL_KNOWN_ADDRESSES for account in named):
+            raise _development_only("an account whose key everybody knows", chain_id)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the parameters as the deployment record holds them."""
+        return {
+            "governor": self.governor,
+            "guardian": self.guardian,
+            "committee": {
+                "members": sorted(self.committee.members, key=str.lower),
+                "threshold": self.committee.threshold,
+            },
+            "rootKeyHashes": [f"0x{key.hex()}" for key in self.root_key_hashes],
+            "allowStub": self.allow_stub,
+            "imageId": f"0x{self.image_id.hex()}",
+            "maxAge": self.max_age,
+            "workers": {
+                "maxChallengeAge": self.workers.max_challenge_age,
+                "activationDelay": self.workers.activation_delay,
+                "maxRegistrationAge": self.workers.max_registration_age,
+                "acceptedStatuses": self.workers.accepted_statuses,
+            },
+            "appId": None if self.app_id is None else f"0x{self.app_id.hex()}",
+            "modelId": None if self.model_id is None else f"0x{self.model_id.hex()}",
+        }
+
+
+def differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Return the names of the parameters that differ, sorted."""
+    names = {*recorded, *wanted}
+    return sorted(name for name in names if recorded.get(name) != wanted.get(name))
+
+
+def _development_only(what: str, chain_id: int) -> ConfigurationError:
+    return ConfigurationError(
+        Reason.DEVELOPMENT_ONLY,
+        f"{what} is for development chains, and this is chain {chain_id}",
+        "leave it out, or deploy to a local Anvil",
+    )
