@@ -59,8 +59,8 @@ class Secp256k1Signer:
     def sign_digest(self, digest: bytes) -> bytes:
         """Sign 32 bytes as they are: the caller has separated their domain (EIP-712)."""
         signature = self._key.sign_msg_hash(digest)
-        rs = signature.r.to_bytes(32, "big") + signature.s.to_bytes(32, "big")
-        return rs + bytes([27 + signature.v])
+        r, s, v = int(signature.r), int(signature.s), int(signature.v)
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([27 + v])
 
     def sign_text(self, text: bytes) -> bytes:
         """Sign a message as wallets do (EIP-191, version 0x45)."""

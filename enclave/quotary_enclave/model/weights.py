@@ -38,8 +38,8 @@ def find_weights() -> Path:
     """
     The folder of the installed weights.
 
-    Raises `ModelUnavailableError` naming the package to install. The package itself is not imported:
-    it would bring in PyTorch.
+    Raises `ModelUnavailableError` naming the package to install. The package is found, not
+    imported: it would bring in PyTorch.
     """
     module = find_spec(WEIGHTS_PACKAGE.replace("-", "_"))
     folders = list(module.submodule_search_locations or ()) if module else []

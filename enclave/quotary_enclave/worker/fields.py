@@ -1,0 +1,106 @@
+"""
+Read untrusted JSON into typed values.
+
+Each reader returns the value or raises `RefusalError(BAD_FIELD)` naming the field. Bytes are hex
+with `0x`, as JSON-RPC has them; integers are JSON integers, or decimal strings for those that
+JavaScript cannot hold.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NewType
+
+from eth_utils.address import to_checksum_address
+
+from quotary_enclave.keys import Address
+from quotary_enclave.worker.errors import RefusalError, WorkerReason
+
+__all__ = [
+    "MAX_JSON_DEPTH",
+    "Bytes32",
+    "Document",
+    "read_address",
+    "read_bytes",
+    "read_bytes32",
+    "read_document",
+    "read_uint",
+]
+
+Bytes32 = NewType("Bytes32", bytes)
+
+Document = Mapping[str, Any]
+
+MAX_JSON_DEPTH = 32
+"""Chat requests nest six levels deep; the parser's own limit is the stack."""
+
+_HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}")
+
+
+def read_document(body: bytes) -> Document:
+    """The JSON object in `body`. Raises `RefusalError(BAD_JSON)`."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise RefusalError(WorkerReason.BAD_JSON, "the body is not JSON") from error
+    if not isinstance(document, dict):
+        raise RefusalError(WorkerReason.BAD_JSON, "the body is not a JSON object")
+    if _depth(document) > MAX_JSON_DEPTH:
+        raise RefusalError(WorkerReason.BAD_JSON, f"the body nests over {MAX_JSON_DEPTH} levels")
+    return document
+
+
+def _depth(document: object) -> int:
+    depth, level = 0, [document]
+    while level:
+        depth += 1
+        level = [
+            child
+            for node in level
+            for child in (
+                node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+            )
+        ]
+    return depth
+
+
+def _bad(name: str, expected: str) -> RefusalError:
+    return RefusalError(WorkerReason.BAD_FIELD, f"{name} must be {expected}", param=name)
+
+
+def read_bytes(document: Document, name: str) -> bytes:
+    """The bytes of `name`."""
+    value = document.get(name)
+    if not isinstance(value, str) or not _HEX.fullmatch(value):
+        raise _bad(name, "bytes in hex, with 0x")
+    return bytes.fromhex(value[2:])
+
+
+def read_bytes32(document: Document, name: str) -> Bytes32:
+    """The 32 bytes of `name`."""
+    value = read_bytes(document, name)
+    if len(value) != 32:  # noqa: PLR2004 - the length is the type's name
+        raise _bad(name, "32 bytes in hex, with 0x")
+    return Bytes32(value)
+
+
+def read_address(document: Document, name: str) -> Address:
+    """The address `name`, in any case, with its checksum in the result."""
+    value = document.get(name)
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+        raise _bad(name, "an address: 20 bytes in hex, with 0x")
+    return Address(str(to_checksum_address(value)))
+
+
+def read_uint(document: Document, name: str, bits: int) -> int:
+    """The unsigned integer `name` of at most `bits` bits."""
+    value = document.get(name)
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << bits:
+        raise _bad(name, f"an unsigned integer of {bits} bits")
+    return value

@@ -1,0 +1,143 @@
+"""Results for the chain: an input in, an output and a signed statement about it out."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from quotary_enclave.keys import WorkerKeys
+from quotary_enclave.model import Answer, Message, Model
+from quotary_enclave.worker.config import Clock, WorkerConfig
+from quotary_enclave.worker.errors import RefusalError, WorkerReason
+from quotary_enclave.worker.fields import (
+    Bytes32,
+    Document,
+    read_address,
+    read_bytes,
+    read_bytes32,
+    read_uint,
+)
+from quotary_enclave.worker.openai import read_messages
+from quotary_enclave.worker.statements import Result, ResultDomain, SignedResult
+
+__all__ = ["Notary", "messages_of"]
+
+Ask = Callable[[Sequence[Message]], Answer]
+"""Asks the model; raises `WorkerError` for a question it refuses."""
+
+
+def messages_of(content: bytes) -> tuple[Message, ...]:
+    """
+    The conversation in an on-chain input: UTF-8 text, or OpenAI messages as JSON.
+
+    JSON counts as messages when it is a list, or an object with `messages`, of well-formed
+    messages; any other text is one user message, as it stands. Raises
+    `RefusalError(INPUT_NOT_TEXT)`.
+    """
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise RefusalError(
+            WorkerReason.INPUT_NOT_TEXT, "the input is not UTF-8", param="input"
+        ) from error
+    plain = (Message("user", text),)
+    if not text.lstrip().startswith(("[", "{")):
+        return plain
+    try:
+        document = json.loads(text)
+        return read_messages(document["messages"] if isinstance(document, dict) else document)
+    except (ValueError, KeyError, RecursionError, RefusalError):
+        return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Notary:
+    """
+    Runs the model on a request's input and signs what came out.
+
+    The signature says which weights answered which input for which request. It does not say that
+    the answer is right, nor that the request exists: the oracle checks that. The deadline is held
+    against a clock the host can set; the oracle enforces it.
+    """
+
+    config: WorkerConfig
+    keys: WorkerKeys
+    model: Model
+    clock: Clock
+
+    def notarise(self, document: Document, ask: Ask) -> SignedResult:
+        """
+        Answer and sign.
+
+        `document`: `requestId, appId, modelId, input, deadline, oracle, chainId`. Raises
+        `WorkerError`: malformed fields, a chain, an oracle or a model not served, an input too
+        large or not text, a deadline that has passed (before or while the model ran).
+        """
+        domain = self._domain(document)
+        request_id = read_bytes32(document, "requestId")
+        app_id = read_bytes32(document, "appId")
+        model_id = read_bytes32(document, "modelId")
+        deadline = read_uint(document, "deadline", 64)
+        content = read_bytes(document, "input")
+        self._admit(model_id, deadline, content)
+        answer = ask(messages_of(content))
+        self._require_before(deadline)
+        output = answer.text.encode()
+        result = Result(
+            request_id=request_id,
+            app_id=app_id,
+            model_id=model_id,
+            weights_root=Bytes32(self.model.weights_root),
+            input_commitment=Bytes32(sha256(content).digest()),
+            output_hash=Bytes32(sha256(output).digest()),
+            key_epoch=0,
+            policy_version=0,
+            worker=self.keys.result.address,
+            units=answer.units,
+            nonce=secrets.randbits(256),
+            deadline=deadline,
+        )
+        return SignedResult.sign(domain, result, output, self.keys)
+
+    def _domain(self, document: Document) -> ResultDomain:
+        domain = ResultDomain(read_uint(document, "chainId", 256), read_address(document, "oracle"))
+        if self.config.chain_id not in (None, domain.chain_id):
+            raise RefusalError(
+                WorkerReason.CHAIN_NOT_SERVED,
+                f"chain {domain.chain_id} is not served",
+                403,
+                "chainId",
+            )
+        served = {oracle.lower() for oracle in self.config.oracles}
+        if served and domain.oracle.lower() not in served:
+            raise RefusalError(
+                WorkerReason.ORACLE_NOT_SERVED, f"{domain.oracle} is not served", 403, "oracle"
+            )
+        return domain
+
+    def _admit(self, model_id: Bytes32, deadline: int, content: bytes) -> None:
+        if model_id != Bytes32(self.model.weights_root):
+            raise RefusalError(
+                WorkerReason.MODEL_NOT_SERVED,
+                f"the model served here is 0x{self.model.weights_root.hex()}",
+                404,
+                "modelId",
+            )
+        if len(content) > self.config.limits.input_bytes:
+            raise RefusalError(
+                WorkerReason.INPUT_TOO_LARGE,
+                f"{len(content)} bytes, at most {self.config.limits.input_bytes}",
+                413,
+                "input",
+            )
+        self._require_before(deadline)
+
+    def _require_before(self, deadline: int) -> None:
+        now = self.clock()
+        if now > deadline:
+            raise RefusalError(
+                WorkerReason.DEADLINE_EXPIRED, f"{deadline} is past; it is {now}", 410, "deadline"
+            )
