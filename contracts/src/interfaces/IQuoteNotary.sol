@@ -43,10 +43,6 @@ interface IQuoteNotary {
     /// @custom:remedy Nothing is left to do; read it with `recordOf`.
     error QuoteAlreadyNotarized(bytes32 appId, bytes32 quoteHash, ProofKind kind);
 
-    /// @notice The TEE runs with attributes that open it to others, debug access above all.
-    /// @custom:remedy Run the image without debug, provisioning-key and launch-key attributes.
-    error AttributesForbidden(uint8 teeType, uint8 flags);
-
     /// @notice Verifies a quote and puts it on record for `appId`. Open to any sender; once per
     /// quote, app and proof kind.
     /// @return quoteHash the quote's id: sha256 of its signed bytes.

@@ -110,10 +110,6 @@ interface IWorkerRegistry is IAttestationGate {
     /// @custom:remedy Make a quote over this registry's challenge; the block may have been reorganised.
     error ChallengeMismatch(bytes32 actual, bytes32 expected);
 
-    /// @notice The TEE runs with attributes that open it to others, debug access above all.
-    /// @custom:remedy Run the image without debug, provisioning-key and launch-key attributes.
-    error AttributesForbidden(uint8 teeType, uint8 flags);
-
     /// @notice The platform's TCB status is not accepted here.
     /// @custom:remedy Patch the platform and make a new quote.
     error TcbStatusNotAccepted(uint8 actual, uint16 acceptedStatuses);

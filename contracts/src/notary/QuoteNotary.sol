@@ -45,8 +45,7 @@ contract QuoteNotary is IQuoteNotary, ERC165 {
         returns (bytes32 quoteHash)
     {
         (Verdict memory verdict, ProofKind kind) = ROUTER.verify(route, evidence, proof);
-        uint8 flags = MeasurementLib.forbiddenFlags(verdict.teeType, verdict.measurement);
-        require(flags == 0, AttributesForbidden(verdict.teeType, flags));
+        MeasurementLib.requireClosed(verdict.teeType, verdict.measurement);
         MEASUREMENTS.requireAdmitted(appId, verdict.measurementId);
         quoteHash = verdict.quoteHash;
         require(

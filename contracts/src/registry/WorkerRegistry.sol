@@ -228,8 +228,7 @@ contract WorkerRegistry is IWorkerRegistry, ERC165 {
     }
 
     function _requireAccepted(Verdict memory verdict, bytes32 appId) private view {
-        uint8 flags = MeasurementLib.forbiddenFlags(verdict.teeType, verdict.measurement);
-        require(flags == 0, AttributesForbidden(verdict.teeType, flags));
+        MeasurementLib.requireClosed(verdict.teeType, verdict.measurement);
         require(
             ACCEPTED_STATUSES & (uint16(1) << verdict.tcbStatus) != 0,
             TcbStatusNotAccepted(verdict.tcbStatus, ACCEPTED_STATUSES)

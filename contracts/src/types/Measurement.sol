@@ -5,6 +5,10 @@ pragma solidity ^0.8.24;
 /// @dev Layouts in docs/formats.md: SGX is report body 16..320, TDX is report body 120..520 followed
 /// by MRSERVICETD.
 library MeasurementLib {
+    /// @notice The TEE runs with attributes that open it to others, debug access above all.
+    /// @custom:remedy Run the image without debug, provisioning-key and launch-key attributes.
+    error AttributesForbidden(uint8 teeType, uint8 flags);
+
     uint8 internal constant SGX = 1;
     uint8 internal constant TDX = 2;
 
@@ -32,11 +36,13 @@ library MeasurementLib {
         return keccak256(abi.encodePacked(teeType, measurement));
     }
 
-    /// @notice The attribute bits of `measurement` that make a TEE worthless: debug access and, on
-    /// SGX, the keys reserved to Intel's own enclaves. Zero when there are none.
-    /// @dev `measurement` has the length of its type: {JournalLib} checked it.
-    function forbiddenFlags(uint8 teeType, bytes memory measurement) internal pure returns (uint8) {
-        if (teeType == SGX) return uint8(measurement[SGX_FLAGS_OFFSET]) & SGX_FORBIDDEN_FLAGS;
-        return uint8(measurement[TDX_ATTRIBUTES_OFFSET]) & TDX_FORBIDDEN_FLAGS;
+    /// @notice Reverts with {AttributesForbidden} where `measurement` has attributes that make a TEE
+    /// worthless: debug access and, on SGX, the keys reserved to Intel's own enclaves.
+    /// @dev `measurement` has the length of its type: whoever made the verdict checked it.
+    function requireClosed(uint8 teeType, bytes memory measurement) internal pure {
+        bool isSgx = teeType == SGX;
+        uint8 flags = uint8(measurement[isSgx ? SGX_FLAGS_OFFSET : TDX_ATTRIBUTES_OFFSET]);
+        flags &= isSgx ? SGX_FORBIDDEN_FLAGS : TDX_FORBIDDEN_FLAGS;
+        require(flags == 0, AttributesForbidden(teeType, flags));
     }
 }

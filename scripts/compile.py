@@ -1,0 +1,99 @@
+"""
+Compile contracts/src with py-solc-x, by the settings of contracts/foundry.toml.
+
+Run as a script, it says how large each contract is. Nothing is downloaded: the compiler is npm's
+soljson behind toolchain/solc.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import solcx
+
+__all__ = ["COMPILER", "CONTRACTS", "ROOT", "compile_contracts", "deployable", "standard_input"]
+
+ROOT = Path(__file__).resolve().parent.parent
+CONTRACTS = ROOT / "contracts"
+COMPILER = ROOT / "toolchain" / "solc"
+
+# EIP-170: code longer than this cannot be deployed.
+MAX_CODE_BYTES = 24_576
+
+_OUTPUTS = [
+    "abi",
+    "devdoc",
+    "userdoc",
+    "evm.bytecode.object",
+    "evm.bytecode.linkReferences",
+    "evm.deployedBytecode.object",
+    "evm.deployedBytecode.immutableReferences",
+]
+
+
+def _settings() -> dict[str, Any]:
+    """The compiler settings that forge derives from foundry.toml."""
+    profile = tomllib.loads((CONTRACTS / "foundry.toml").read_text())["profile"]["default"]
+    return {
+        "remappings": profile["remappings"],
+        "optimizer": {"enabled": profile["optimizer"], "runs": profile["optimizer_runs"]},
+        "metadata": {
+            "bytecodeHash": profile["bytecode_hash"],
+            "appendCBOR": profile["cbor_metadata"],
+        },
+        "evmVersion": profile["evm_version"],
+        "viaIR": profile["via_ir"],
+    }
+
+
+def standard_input() -> dict[str, Any]:
+    """The standard JSON input for every file under contracts/src."""
+    files = sorted((CONTRACTS / "src").rglob("*.sol"))
+    return {
+        "language": "Solidity",
+        "sources": {
+            path.relative_to(CONTRACTS).as_posix(): {"content": path.read_text()} for path in files
+        },
+        "settings": {**_settings(), "outputSelection": {"*": {"*": _OUTPUTS, "": ["ast"]}}},
+    }
+
+
+def compile_contracts() -> dict[str, Any]:
+    """
+    Return the compiler's standard JSON output.
+
+    Raises `solcx.exceptions.SolcError` where the sources do not compile.
+    """
+    output: dict[str, Any] = solcx.compile_standard(
+        standard_input(),
+        solc_binary=COMPILER,
+        base_path=CONTRACTS,
+        allow_paths=ROOT,
+    )
+    return output
+
+
+def deployable(output: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Every contract of ours that can be deployed: its name to its source path and artefact."""
+    found = {}
+    for path, source in sorted(output["sources"].items()):
+        if not path.startswith("src/"):
+            continue
+        for node in source["ast"]["nodes"]:
+            is_contract = node["nodeType"] == "ContractDefinition"
+            if is_contract and node["contractKind"] == "contract" and not node["abstract"]:
+                found[node["name"]] = (path, output["contracts"][path][node["name"]])
+    return found
+
+
+def main() -> None:
+    """Print the size of each deployable contract."""
+    for name, (path, artefact) in sorted(deployable(compile_contracts()).items()):
+        size = len(artefact["evm"]["deployedBytecode"]["object"]) // 2
+        print(f"{name:24} {size:6} of {MAX_CODE_BYTES} bytes  {path}")
+
+
+if __name__ == "__main__":
+    main()
