@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterable
-from contextlib import closing
 from time import monotonic
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ import httpcore
 from quotary.errors import Reason
 from quotary.fetch._exchange import Request, Response
 from quotary.fetch.errors import FetchError
-from quotary.fetch.settings import CollateralService
+from quotary.fetch.settings import CollateralService, Limits
 
 __all__ = ["AsyncHttp", "Http"]
 
@@ -47,21 +46,17 @@ class Http:
                     "GET",
                     request.url,
                     headers=_headers(request),
-                    extensions={"timeout": self._timeouts(seconds)},
+                    extensions={"timeout": _timeouts(self._limits, seconds)},
                 ) as answer,
             ):
                 body = _Body(request, answer)
-                with closing(answer):
-                    for chunk in answer.iter_stream():
-                        body.add(chunk)
+                for chunk in answer.iter_stream():
+                    body.add(chunk)
                 return body.response()
         except FetchError as error:
             return error
         except _FAILURES as error:
             return _failure(request, error)
-
-    def _timeouts(self, seconds: float) -> dict[str, float]:
-        return _timeouts(self._limits.connect_seconds, self._limits.read_seconds, seconds)
 
 
 class AsyncHttp:
@@ -75,7 +70,6 @@ class AsyncHttp:
     async def send(self, request: Request, seconds: float) -> Response | FetchError:
         """Return the answer, or what happened instead of one within `seconds`."""
         seconds = min(seconds, self._limits.document_seconds)
-        limits = self._limits
         try:
             async with (
                 asyncio.timeout(seconds),
@@ -84,9 +78,7 @@ class AsyncHttp:
                     "GET",
                     request.url,
                     headers=_headers(request),
-                    extensions={
-                        "timeout": _timeouts(limits.connect_seconds, limits.read_seconds, seconds)
-                    },
+                    extensions={"timeout": _timeouts(self._limits, seconds)},
                 ) as answer,
             ):
                 body = _Body(request, answer)
@@ -220,11 +212,11 @@ def _headers(request: Request) -> list[tuple[str, str]]:
     ]
 
 
-def _timeouts(connect: float, read: float, whole: float) -> dict[str, float]:
+def _timeouts(limits: Limits, whole: float) -> dict[str, float]:
     return {
-        "connect": min(connect, whole),
-        "read": min(read, whole),
-        "write": min(read, whole),
+        "connect": min(limits.connect_seconds, whole),
+        "read": min(limits.read_seconds, whole),
+        "write": min(limits.read_seconds, whole),
         "pool": whole,
     }
 

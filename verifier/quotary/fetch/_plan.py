@@ -15,9 +15,8 @@ from quotary.collateral import RawCollateral
 from quotary.fetch import _documents as documents
 from quotary.fetch._exchange import Request, Response
 from quotary.fetch.settings import CollateralService
-from quotary.fetch.targets import PckCa, PckLeaf, PckRequest, PlatformKey, Target, key_of_leaf
+from quotary.fetch.targets import PckCa, PckLeaf, PckRequest, PlatformKey, Target
 from quotary.tcb import TeeType
-from quotary.x509 import split_pem
 
 __all__ = [
     "Fetched",
@@ -81,11 +80,11 @@ def collect(service: CollateralService, target: Target) -> Plan[Fetched]:
     match target:
         case PlatformKey():
             key = target
-        case PckLeaf(tee_type=tee_type, pem=pem):
-            key = key_of_leaf(tee_type, split_pem(pem, "PCK certificate", 1)[0])
-        case PckRequest(tee_type=tee_type):
+        case PckLeaf():
+            key = target.key
+        case PckRequest():
             chain = yield from pck_chain(service, target)
-            key = key_of_leaf(tee_type, split_pem(chain, "PCK certificate", 3)[0])
+            key = PckLeaf.of_chain(target.tee_type, chain).key
     requests = (
         documents.ask_tcb_info(service, key.tee_type, key.fmspc),
         documents.ask_qe_identity(service, key.tee_type),
@@ -98,7 +97,7 @@ def collect(service: CollateralService, target: Target) -> Plan[Fetched]:
     crl = documents.read_pck_crl(crl_answer)
     if isinstance(target, PckLeaf):
         # The authority of the list is the authority of the leaf, so its chain completes the leaf's.
-        chain = target.pem.rstrip(b"\0 \t\r\n") + b"\n" + crl.issuer_chain
+        chain = target.chain(crl.issuer_chain)
     raw = RawCollateral(
         pck_crl_issuer_chain=crl.issuer_chain,
         root_ca_crl=documents.read_root_ca_crl(root_answer),

@@ -128,8 +128,8 @@ class CollateralService:
     A PCS or PCCS, and what a client may do there.
 
     `root_crl_url` is where the root's revocation list lies; None asks the service's own
-    `rootcacrl`, which PCCS have and Intel's service has not. Hosts outside `allowed_hosts` are never
-    connected to. `ca_file` names a PEM file of authorities for the service's TLS certificate, in
+    `rootcacrl`, which PCCS have and Intel's service has not. No other host than `allowed_hosts` is
+    ever connected to. `ca_file` names a PEM file of authorities for the service's certificate, in
     place of the public ones. `api_key` goes to `base_url`'s host only.
 
     Raises `FetchError` (`TLS_REQUIRED`, `HOST_NOT_ALLOWED`) or `ValueError` for addresses no client
@@ -158,9 +158,9 @@ class CollateralService:
         cls,
         base_url: str,
         *,
-        channel: UpdateChannel = UpdateChannel(),  # noqa: B008 - a frozen value
-        limits: Limits = Limits(),  # noqa: B008 - a frozen value
-        retries: Retries = Retries(),  # noqa: B008 - a frozen value
+        channel: UpdateChannel = UpdateChannel(),
+        limits: Limits = Limits(),
+        retries: Retries = Retries(),
         ca_file: str | None = None,
         api_key: str | None = None,
     ) -> Self:

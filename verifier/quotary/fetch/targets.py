@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from quotary.errors import CollateralError, ParseError, Reason
 from quotary.quote import CertificationType, Quote
@@ -21,6 +21,9 @@ _ENCRYPTED_PPID_BYTES: Final = {
 }
 _CPU_SVN_BYTES: Final = 16
 _SVN_BYTES: Final = 2
+_PEM_END: Final = b"-----END CERTIFICATE-----"
+_PADDING: Final = b"\0 \t\r\n"
+"""Quoting enclaves end PEM with a NUL."""
 
 
 class PckCa(StrEnum):
@@ -65,6 +68,21 @@ class PckLeaf:
 
     tee_type: TeeType
     pem: bytes
+
+    @classmethod
+    def of_chain(cls, tee_type: TeeType, chain: bytes) -> Self:
+        """Take the leaf off a chain of PEM certificates, leaf first."""
+        leaf, end, _ = chain.partition(_PEM_END)
+        return cls(tee_type, leaf + end)
+
+    @property
+    def key(self) -> PlatformKey:
+        """What the certificate, believed or not, says to ask for. Raises `ParseError`."""
+        return key_of_leaf(self.tee_type, split_pem(self.pem, "PCK certificate", 1)[0])
+
+    def chain(self, authorities: bytes) -> bytes:
+        """Return the leaf with the PEM of `authorities` after it."""
+        return self.pem.rstrip(_PADDING) + b"\n" + authorities
 
 
 @dataclass(frozen=True, slots=True)
