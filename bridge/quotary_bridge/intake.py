@@ -3,8 +3,8 @@ Watching the chain for requests, across reorgs.
 
 Every cycle reads the logs of all blocks that are not final yet, again and whole: what a reorg took
 away is then simply missing, and what it moved is in another block. No filter, no memory of single
-reorgs, nothing to miss. Once a block is final it becomes the anchor, and is never read again; should
-the anchor's hash ever change, the chain broke its promise and the relayer stops.
+reorgs, nothing to miss. Once a block is final it becomes the anchor, and is never read again;
+should the anchor's hash ever change, the chain broke its promise and the relayer stops.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Intake:
         moved while it was read: then nothing was written and the cycle is repeated.
         """
         chain_id = ChainId(self._chain.chain_id)
-        before = self._store.cursor(chain_id, self._source.address) or self._origin()
+        before = self._store.cursor(chain_id, self._source.address) or self._origin(head)
         self._require_anchor(before.final)
         top = self._top(before, head)
         found = {request.key: request for request in self._scan(before.final.number, top)}
@@ -153,9 +153,9 @@ class Intake:
     def _final(self, before: Cursor, top: BlockNumber, head: Block) -> BlockNumber:
         return BlockNumber(max(before.final.number, min(top, head.number - self._depth)))
 
-    def _origin(self) -> Cursor:
-        # The block before the first one read; it is final, or will be checked until it is.
-        first = self._ref(BlockNumber(max(0, self._start - 1)))
+    def _origin(self, head: Block) -> Cursor:
+        # The anchor must be final, even where the oracle was deployed a moment ago.
+        first = self._ref(BlockNumber(max(0, min(self._start - 1, head.number - self._depth))))
         return Cursor(first, first)
 
     def _require_anchor(self, anchor: BlockRef) -> None:

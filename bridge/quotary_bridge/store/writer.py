@@ -69,13 +69,18 @@ class Writer:
         """Keep a job that the store does not have yet."""
         self._connection.execute(insert(job).values(**job_row(fresh), token=self._lease.token))
 
+    def job(self, key: JobKey) -> Job:
+        """Return the job as this transaction sees it."""
+        row = self._connection.execute(select(job).where(job.c.key == key)).mappings().one()
+        return job_from(row)
+
     def advance(self, key: JobKey, event: Event) -> Job:
         """
         Move the job, as it is stored now, by `event`, and return what it became.
 
         Raises `IllegalTransitionError`, and then the whole transaction is undone.
         """
-        before = self._job(key)
+        before = self.job(key)
         after = advance(before, event)
         if after != before:
             values = job_row(after)
@@ -169,10 +174,6 @@ class Writer:
         self._connection.execute(
             statement.on_conflict_do_update(index_elements=["chain_id", "oracle"], set_=values)
         )
-
-    def _job(self, key: JobKey) -> Job:
-        row = self._connection.execute(select(job).where(job.c.key == key)).mappings().one()
-        return job_from(row)
 
     def _update_slot(self, slot_id: int, **values: object) -> None:
         self._connection.execute(

@@ -1,0 +1,91 @@
+"""What the steps of one cycle share: the outside world, and the one block that all reads use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from quotary_bridge.chain import Block, Chain
+from quotary_bridge.chain.accounts import Signer
+from quotary_bridge.errors import BlockNotFound
+from quotary_bridge.lifecycle import Job, JobState
+from quotary_bridge.model import BlockHash, BlockNumber, BlockRef, ChainId, JobKey, Timestamp
+from quotary_bridge.relayer.oracle import Oracle
+from quotary_bridge.relayer.progress import Listener, Progress, ProgressKind
+from quotary_bridge.relayer.settings import RelayerSettings
+from quotary_bridge.store import Lease, Store
+from quotary_bridge.workers import WorkerClient, WorkerPool
+
+__all__ = ["Cycle", "Ports"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything outside that a relayer works with."""
+
+    chain: Chain
+    oracle: Oracle
+    store: Store
+    signer: Signer
+    pool: WorkerPool
+    client: WorkerClient
+    settings: RelayerSettings
+    listener: Listener
+
+    @property
+    def chain_id(self) -> ChainId:
+        """The chain relayed on."""
+        return ChainId(self.chain.chain_id)
+
+    def open_jobs(self, *states: JobState) -> tuple[Job, ...]:
+        """Return the oracle's jobs that can still move, of `states` or of all."""
+        return self.store.open_jobs(self.chain_id, self.oracle.address, *states)
+
+
+@dataclass(slots=True)
+class Cycle:
+    """One cycle, pinned to `head`: every read asks for the state at that block."""
+
+    ports: Ports
+    lease: Lease
+    head: Block
+    events: list[Progress] = field(default_factory=list)
+    _hashes: dict[BlockNumber, BlockHash | None] = field(default_factory=dict)
+
+    @property
+    def number(self) -> BlockNumber:
+        """The pinned block's height."""
+        return BlockNumber(self.head.number)
+
+    @property
+    def time(self) -> Timestamp:
+        """The chain's time at the pinned block, Unix seconds."""
+        return Timestamp(self.head.timestamp)
+
+    @property
+    def ref(self) -> BlockRef:
+        """The pinned block."""
+        return BlockRef(self.number, BlockHash(self.head.hash))
+
+    def canonical(self, block: BlockRef) -> bool:
+        """Whether `block` is part of the chain, as far as the pinned block."""
+        if block.number > self.number:
+            return False
+        if block.number not in self._hashes:
+            self._hashes[block.number] = self._hash(block.number)
+        return self._hashes[block.number] == block.hash
+
+    def final(self, block: BlockRef) -> bool:
+        """Whether `block`, known to be canonical, has the finality depth on top of it."""
+        return block.number + self.ports.settings.finality_depth <= self.number
+
+    def tell(self, kind: ProgressKind, job: JobKey | None = None, **details: str | int) -> None:
+        """Report what happened, once it is committed."""
+        progress = Progress(kind, self.number, job, details)
+        self.events.append(progress)
+        self.ports.listener(progress)
+
+    def _hash(self, number: BlockNumber) -> BlockHash | None:
+        try:
+            return BlockHash(self.ports.chain.block(number).hash)
+        except BlockNotFound:
+            return None

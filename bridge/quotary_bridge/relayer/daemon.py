@@ -1,0 +1,138 @@
+"""Running a relayer until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import Any
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from quotary_bridge.chain import Chain
+from quotary_bridge.chain.accounts import Signer
+from quotary_bridge.errors import Transient
+from quotary_bridge.model import Address, Timestamp
+from quotary_bridge.relayer.progress import Listener, Progress
+from quotary_bridge.relayer.relayer import Relayer, TickReport
+from quotary_bridge.relayer.settings import RelayerSettings
+from quotary_bridge.store import Store
+from quotary_bridge.workers import Endpoint
+
+__all__ = ["RelayerConfig", "run", "stop_on_signals"]
+
+_FAILURES_BEFORE_LONGEST_PAUSE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RelayerConfig:
+    """
+    Everything a relayer needs.
+
+    `database` is the SQLite file. `now` gives Unix seconds and serves the lease only.
+    """
+
+    chain: Chain
+    oracle: Address
+    signer: Signer
+    workers: Sequence[Endpoint]
+    database: Path
+    now: Callable[[], Timestamp]
+    settings: RelayerSettings = field(default_factory=RelayerSettings)
+    holder: str | None = None
+
+
+def run(
+    config: RelayerConfig,
+    stop: threading.Event,
+    *,
+    once: bool = False,
+    dry_run: bool = False,
+    listener: Listener | None = None,
+) -> TickReport | None:
+    """
+    Relay until `stop` is set, and return what the last whole cycle did.
+
+    A cycle that has begun is finished before it stops. What is transient is logged and repeated
+    after a pause that grows; with `once` there is one cycle, and what it raises is raised.
+    `dry_run` reads, asks and simulates against a store that is thrown away; it sends nothing.
+    """
+    log: FilteringBoundLogger = structlog.get_logger("quotary.relayer")
+    with _store(config, dry_run=dry_run) as store:
+        relayer = Relayer(
+            config.chain,
+            config.oracle,
+            store,
+            config.signer,
+            config.workers,
+            settings=config.settings,
+            listener=_logged(log, listener),
+            holder=config.holder,
+            dry_run=dry_run,
+        )
+        with relayer:
+            if once:
+                return relayer.tick()
+            return _loop(relayer, stop, config.settings.poll_seconds, log)
+
+
+@contextmanager
+def stop_on_signals(stop: threading.Event) -> Iterator[None]:
+    """Set `stop` on SIGINT and SIGTERM; a second one does what it did before. Main thread only."""
+    before: dict[signal.Signals, Any] = {}
+
+    def _stop(number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
+def _loop(
+    relayer: Relayer, stop: threading.Event, poll_seconds: float, log: FilteringBoundLogger
+) -> TickReport | None:
+    report, failures = None, 0
+    while not stop.is_set():
+        try:
+            report = relayer.tick()
+            failures = 0
+        except Transient as error:
+            failures += 1
+            log.warning("cycle_failed", reason=error.reason.value, detail=str(error))
+        stop.wait(poll_seconds * 2 ** min(failures, _FAILURES_BEFORE_LONGEST_PAUSE))
+    log.info("stopped")
+    return report
+
+
+@contextmanager
+def _store(config: RelayerConfig, *, dry_run: bool) -> Iterator[Store]:
+    with TemporaryDirectory(prefix="quotary-dry-run-") as folder:
+        path = Path(folder) / "store.sqlite" if dry_run else config.database
+        store = Store.open(path, config.now)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def _logged(log: FilteringBoundLogger, listener: Listener | None) -> Listener:
+    def _tell(progress: Progress) -> None:
+        job = {} if progress.job is None else {"job": f"0x{progress.job.hex()}"}
+        details: Mapping[str, object] = {**job, **progress.details}
+        log.info(progress.kind.value, block=progress.block, **details)
+        if listener is not None:
+            listener(progress)
+
+    return _tell

@@ -1,0 +1,289 @@
+"""
+The outbox: sign and store, then send; never the other way round.
+
+Sending takes attempts out of the store, and the store gives out only what it has committed. There
+is no path from a signature to a node that does not lead through a commit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+from quotary_bridge.chain import TransactionRequest
+from quotary_bridge.errors import (
+    BridgeError,
+    ContractError,
+    FeeTooLow,
+    NonceUsed,
+    TransactionRefused,
+    Transient,
+)
+from quotary_bridge.lifecycle import Enqueued, Job, JobState, Sent, Superseded
+from quotary_bridge.model import (
+    Attempt,
+    AttemptKind,
+    Fees,
+    Nonce,
+    Slot,
+    SlotState,
+    TransactionHash,
+    Wei,
+)
+from quotary_bridge.relayer.cycle import Cycle
+from quotary_bridge.relayer.dispatch import retry
+from quotary_bridge.relayer.fees import capped, raised
+from quotary_bridge.relayer.progress import ProgressKind
+from quotary_bridge.relayer.settle import conclude
+from quotary_bridge.store import SignedTransaction
+
+__all__ = ["Outbox"]
+
+GAS_LIMIT = 2**24
+"""The most gas one transaction may use (EIP-7825)."""
+
+GAS_MARGIN_PERCENT = 25
+"""An estimate is exact for the state it was made on, and the state moves before mining."""
+
+CANCEL_GAS = 21_000
+"""What a transfer of nothing to oneself costs."""
+
+_SUPERSEDING = frozenset({"AlreadyFulfilled", "AlreadyRefunded", "RequestExpired"})
+_WAITING = frozenset({"UnknownRequest"})
+
+
+class Outbox:
+    """The signer's transactions; `first` cycles re-send everything that is not final."""
+
+    def __init__(self) -> None:
+        """Begin as after a crash: nothing is known to have been sent."""
+        self._resent = False
+        self._refused: set[int] = set()
+        self._underpriced: set[int] = set()
+
+    def sign(self, cycle: Cycle, *, dry_run: bool = False) -> None:
+        """Simulate, sign and store a delivery for every job that has a result and no nonce."""
+        jobs = [job for job in cycle.ports.open_jobs(JobState.SIGNED) if job.slot is None]
+        room = cycle.ports.settings.in_flight - len(_open(cycle))
+        for job in jobs[: max(0, room)]:
+            gas = self._simulate(cycle, job)
+            if gas is None:
+                continue
+            if dry_run:
+                cycle.tell(ProgressKind.WOULD_DELIVER, job.key, gas=gas)
+            else:
+                self._store(cycle, job, gas)
+
+    def close_gaps(self, cycle: Cycle) -> None:
+        """Use up nonces that are missing below ours, or none of ours will ever be mined."""
+        slots = _open(cycle)
+        if not slots:
+            return
+        mined = _mined_nonce(cycle)
+        given_out = {slot.nonce for slot in slots}
+        for nonce in range(mined, max(given_out)):
+            if nonce not in given_out:
+                self._store_cancel(cycle, Nonce(nonce))
+
+    def replace(self, cycle: Cycle) -> None:
+        """Raise the fees of what stays unmined: same nonce, stored before it is sent."""
+        mined = _mined_nonce(cycle)
+        for slot in _open(cycle):
+            waited = cycle.number - slot.latest.signed_at
+            stuck = slot.nonce == mined and waited >= cycle.ports.settings.replace_after
+            if stuck or slot.id in self._underpriced or slot.id in self._refused:
+                self._replace(cycle, slot)
+
+    def send(self, cycle: Cycle) -> None:
+        """
+        Send what no node is known to have.
+
+        The first time, everything that is not final is sent again, every attempt of it: what
+        happened between the last commit and the end of the last run is unknown.
+        """
+        slots = _unresolved(cycle)
+        if not self._resent:
+            for slot in slots:
+                for attempt in slot.attempts:
+                    self._send(cycle, slot, attempt)
+            self._resent = True
+            return
+        for slot in slots:
+            if slot.state is not SlotState.OPEN or slot.id in self._refused:
+                continue
+            if slot.broadcasts == 0 or not cycle.ports.chain.knows(slot.latest.hash):
+                self._send(cycle, slot, slot.latest)
+
+    def _simulate(self, cycle: Cycle, job: Job) -> int | None:
+        """Return the gas to offer, or None where the delivery would revert; then the job moved."""
+        ports = cycle.ports
+        call = _delivery(cycle, job)
+        try:
+            ports.chain.call(call, cycle.number)
+            needed = ports.chain.estimate_gas(call, cycle.number)
+        except ContractError as error:
+            self._would_revert(cycle, job, error)
+            return None
+        offered = needed * (100 + GAS_MARGIN_PERCENT) // 100
+        if needed > GAS_LIMIT:
+            retry(cycle, job, "GasLimitExceeded")
+            return None
+        return min(GAS_LIMIT, offered)
+
+    def _would_revert(self, cycle: Cycle, job: Job, error: ContractError) -> None:
+        cycle.tell(ProgressKind.DELIVERY_REFUSED, job.key, reason=error.name, detail=error.message)
+        if error.name in _SUPERSEDING:
+            conclude(cycle, job, Superseded(error.name, cycle.ref))
+        elif error.name not in _WAITING:
+            retry(cycle, job, error.name)
+
+    def _store(self, cycle: Cycle, job: Job, gas: int) -> None:
+        call = _delivery(cycle, job)
+        fees = capped(_suggested(cycle), cycle.ports.settings.max_fee)
+        mined = _mined_nonce(cycle)
+        with cycle.ports.store.write(cycle.lease) as writer:
+            nonce = writer.next_nonce(mined)
+            slot_id = writer.open_slot(nonce, job.key)
+            signed = _signed(cycle, AttemptKind.DELIVER, call, nonce, fees=fees, gas=gas)
+            writer.add_attempt(slot_id, signed, cycle.number)
+            writer.advance(job.key, Enqueued(slot_id))
+        self._tell_stored(cycle, job, nonce, signed)
+
+    def _store_cancel(self, cycle: Cycle, nonce: Nonce) -> None:
+        fees = capped(_suggested(cycle), cycle.ports.settings.max_fee)
+        with cycle.ports.store.write(cycle.lease) as writer:
+            slot_id = writer.open_slot(nonce, None)
+            signed = _cancel(cycle, nonce, fees)
+            writer.add_attempt(slot_id, signed, cycle.number)
+        self._tell_stored(cycle, None, nonce, signed)
+
+    def _replace(self, cycle: Cycle, slot: Slot) -> None:
+        fees = raised(slot.latest.fees, _suggested(cycle), cycle.ports.settings.max_fee)
+        if fees is None:
+            cycle.tell(ProgressKind.FEE_CAP_REACHED, slot.job, nonce=slot.nonce)
+            return
+        signed = self._replacement(cycle, slot, fees)
+        with cycle.ports.store.write(cycle.lease) as writer:
+            writer.add_attempt(slot.id, signed, cycle.number)
+        self._underpriced.discard(slot.id)
+        self._refused.discard(slot.id)
+        cycle.tell(
+            ProgressKind.FEES_RAISED,
+            slot.job,
+            nonce=slot.nonce,
+            purpose=signed.kind.value,
+            max_fee=fees.max_fee,
+            transaction=f"0x{signed.hash.hex()}",
+        )
+
+    def _replacement(self, cycle: Cycle, slot: Slot, fees: Fees) -> SignedTransaction:
+        job = None if slot.job is None else cycle.ports.store.job(slot.job)
+        wanted = job is not None and job.wants_its_slot and slot.id not in self._refused
+        if job is None or not wanted or slot.latest.kind is AttemptKind.CANCEL:
+            return _cancel(cycle, slot.nonce, fees)
+        call = _delivery(cycle, job)
+        return _signed(cycle, AttemptKind.DELIVER, call, slot.nonce, fees=fees, gas=slot.latest.gas)
+
+    def _send(self, cycle: Cycle, slot: Slot, attempt: Attempt) -> None:
+        try:
+            cycle.ports.chain.send_raw(attempt.raw)
+        except NonceUsed:
+            # Most likely by this very transaction: the next look for receipts will tell.
+            return
+        except FeeTooLow as error:
+            if attempt is slot.latest:
+                self._underpriced.add(slot.id)
+            self._held(cycle, slot, error)
+        except TransactionRefused as error:
+            if attempt is slot.latest:
+                self._refused.add(slot.id)
+            self._held(cycle, slot, error)
+        except Transient as error:
+            self._held(cycle, slot, error)
+        else:
+            self._sent(cycle, slot, attempt)
+
+    def _sent(self, cycle: Cycle, slot: Slot, attempt: Attempt) -> None:
+        with cycle.ports.store.write(cycle.lease) as writer:
+            writer.count_broadcast(slot.id)
+            if slot.job is not None:
+                job = writer.job(slot.job)
+                if job.state in (JobState.QUEUED, JobState.BROADCAST):
+                    writer.advance(slot.job, Sent())
+        cycle.tell(
+            ProgressKind.TRANSACTION_SENT,
+            slot.job,
+            nonce=slot.nonce,
+            transaction=f"0x{attempt.hash.hex()}",
+        )
+
+    def _held(self, cycle: Cycle, slot: Slot, error: BridgeError) -> None:
+        details = {"nonce": slot.nonce, "reason": error.reason.value, "detail": str(error)}
+        cycle.tell(ProgressKind.TRANSACTION_HELD, slot.job, **details)
+
+    def _tell_stored(
+        self, cycle: Cycle, job: Job | None, nonce: Nonce, signed: SignedTransaction
+    ) -> None:
+        cycle.tell(
+            ProgressKind.TRANSACTION_STORED,
+            None if job is None else job.key,
+            nonce=nonce,
+            purpose=signed.kind.value,
+            transaction=f"0x{signed.hash.hex()}",
+        )
+
+
+def _unresolved(cycle: Cycle) -> tuple[Slot, ...]:
+    return cycle.ports.store.unresolved_slots(cycle.ports.chain_id, cycle.ports.signer.address)
+
+
+def _open(cycle: Cycle) -> list[Slot]:
+    return [slot for slot in _unresolved(cycle) if slot.state is SlotState.OPEN]
+
+
+def _mined_nonce(cycle: Cycle) -> Nonce:
+    return Nonce(cycle.ports.chain.nonce(cycle.ports.signer.address, cycle.number))
+
+
+def _suggested(cycle: Cycle) -> Fees:
+    suggested = cycle.ports.chain.fees()
+    return Fees(Wei(suggested.max_fee), Wei(suggested.max_priority_fee))
+
+
+def _delivery(cycle: Cycle, job: Job) -> TransactionRequest:
+    ordinal = job.result if job.carried is None else job.carried
+    if ordinal is None:
+        raise ValueError(f"a job that is {job.state} has no result to deliver")
+    signed = cycle.ports.store.result(job.key, ordinal)
+    return cycle.ports.oracle.delivery(signed, cycle.ports.signer.address)
+
+
+def _cancel(cycle: Cycle, nonce: Nonce, fees: Fees) -> SignedTransaction:
+    address = cycle.ports.signer.address
+    call = TransactionRequest(sender=address, to=address)
+    return _signed(cycle, AttemptKind.CANCEL, call, nonce, fees=fees, gas=CANCEL_GAS)
+
+
+def _signed(
+    cycle: Cycle,
+    kind: AttemptKind,
+    call: TransactionRequest,
+    nonce: Nonce,
+    *,
+    fees: Fees,
+    gas: int,
+) -> SignedTransaction:
+    fields: dict[str, Any] = {
+        "type": 2,
+        "chainId": cycle.ports.chain_id,
+        "nonce": nonce,
+        "to": call.to,
+        "data": call.data,
+        "value": call.value,
+        "gas": gas,
+        "maxFeePerGas": fees.max_fee,
+        "maxPriorityFeePerGas": fees.max_priority_fee,
+    }
+    raw = cycle.ports.signer.sign_transaction(fields)
+    return SignedTransaction(kind, raw, TransactionHash(keccak(raw)), fees, gas)

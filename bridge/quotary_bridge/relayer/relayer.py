@@ -1,0 +1,202 @@
+"""
+The relayer: one cycle after another, each pinned to one block.
+
+1. pin the head, and skip the cycle where the node is behind what was seen before;
+2. read requests (`quotary_bridge.intake`);
+3. follow the nonces that are in flight;
+4. settle what needs no delivery, reopen what a reorg took the reason from;
+5. ask workers, check and keep their answers;
+6. simulate, sign and store deliveries; close gaps; raise fees of what is stuck;
+7. send what no node has.
+
+Each step commits what it found before the next begins, and each can be repeated: a relayer that
+dies anywhere goes on from the store. It is not trusted: it may delay, never forge.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from quotary_bridge.chain import Chain
+from quotary_bridge.chain.accounts import Signer
+from quotary_bridge.intake import Intake, IntakeReport
+from quotary_bridge.lifecycle import Job, JobState
+from quotary_bridge.model import Address, BlockNumber, JobKey
+from quotary_bridge.relayer.cycle import Cycle, Ports
+from quotary_bridge.relayer.dispatch import Dispatcher
+from quotary_bridge.relayer.follow import follow
+from quotary_bridge.relayer.oracle import Oracle
+from quotary_bridge.relayer.outbox import Outbox
+from quotary_bridge.relayer.progress import Listener, Progress, ProgressKind
+from quotary_bridge.relayer.settings import RelayerSettings
+from quotary_bridge.relayer.settle import settle
+from quotary_bridge.store import Lease, Store
+from quotary_bridge.workers import Endpoint, WorkerClient, WorkerPool
+
+__all__ = ["Relayer", "TickReport"]
+
+
+@dataclass(frozen=True, slots=True)
+class TickReport:
+    """
+    What one cycle did.
+
+    `idle`: every known job can no longer move. `skipped`: the node was behind, nothing was done.
+    """
+
+    block: BlockNumber
+    events: tuple[Progress, ...]
+    jobs: dict[JobState, int]
+    idle: bool
+    skipped: bool = False
+
+
+class Relayer:
+    """
+    Carries requests of one oracle to workers and their results back, with one account.
+
+    Use it as a context manager, so that the account's lease is given back. `listener` hears of
+    everything that happens, in the caller's thread. With `dry_run` nothing is signed or sent.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        oracle: Address,
+        store: Store,
+        signer: Signer,
+        workers: Sequence[Endpoint],
+        *,
+        settings: RelayerSettings | None = None,
+        listener: Listener | None = None,
+        client: WorkerClient | None = None,
+        holder: str | None = None,
+        dry_run: bool = False,
+    ) -> None:
+        """Ask nobody yet; the first `tick` takes the lease."""
+        self._ports = Ports(
+            chain=chain,
+            oracle=Oracle(chain, oracle),
+            store=store,
+            signer=signer,
+            pool=WorkerPool(workers),
+            client=client or WorkerClient(),
+            settings=settings or RelayerSettings(),
+            listener=listener or _silent,
+        )
+        self._holder = holder or f"{socket.gethostname()}:{os.getpid()}"
+        self._dry_run = dry_run
+        self._dispatcher = Dispatcher()
+        self._outbox = Outbox()
+        self._lease: Lease | None = None
+        self._behind = 0
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the lease back and close connections to workers."""
+        self.close()
+
+    def close(self) -> None:
+        """Give the lease back and close connections to workers; the store stays the caller's."""
+        if self._lease is not None:
+            self._ports.store.release(self._lease)
+            self._lease = None
+        self._ports.client.close()
+
+    @property
+    def pool(self) -> WorkerPool:
+        """The workers and how they do."""
+        return self._ports.pool
+
+    def job(self, key: JobKey) -> Job | None:
+        """Return a job as it stands, or None where its request was never seen."""
+        return self._ports.store.job(key)
+
+    def tick(self) -> TickReport:
+        """
+        Do one cycle.
+
+        Raises `Transient` where the node failed in the middle: call again. Raises `Fatal`
+        (`FinalityViolation`, `WrongChain`, `LeaseHeldError`) where a person has to look.
+        """
+        ports = self._ports
+        if self._lease is None:
+            self._lease = ports.store.acquire(ports.chain_id, ports.signer.address, self._holder)
+        cycle = Cycle(ports, self._lease, ports.chain.head())
+        if self._node_is_behind(cycle):
+            cycle.tell(ProgressKind.NODE_BEHIND)
+            return self._report(cycle, skipped=True)
+        self._read(cycle)
+        follow(cycle)
+        settle(cycle)
+        self._dispatcher.run(cycle)
+        self._outbox.sign(cycle, dry_run=self._dry_run)
+        if not self._dry_run:
+            self._outbox.close_gaps(cycle)
+            self._outbox.replace(cycle)
+            self._outbox.send(cycle)
+        return self._report(cycle)
+
+    def _node_is_behind(self, cycle: Cycle) -> bool:
+        """Whether the head is lower than before, and that is more likely a lag than a reorg."""
+        cursor = self._ports.store.cursor(self._ports.chain_id, self._ports.oracle.address)
+        if cursor is None or cursor.head.number <= cycle.number:
+            self._behind = 0
+            return False
+        self._behind += 1
+        return self._behind <= self._ports.settings.lag_patience
+
+    def _read(self, cycle: Cycle) -> None:
+        ports = self._ports
+        intake = Intake(
+            ports.chain,
+            ports.oracle,
+            ports.store,
+            finality_depth=ports.settings.finality_depth,
+            start=ports.settings.start_block,
+        )
+        self._tell_intake(cycle, intake.read(cycle.head, cycle.lease))
+
+    def _tell_intake(self, cycle: Cycle, report: IntakeReport) -> None:
+        if report.reorganised:
+            cycle.tell(ProgressKind.CHAIN_REORGANISED, anchor=report.anchor.number)
+        for request in report.seen:
+            cycle.tell(
+                ProgressKind.REQUEST_SEEN,
+                request.key,
+                request=f"0x{request.request_id.hex()}",
+                made_at=request.block.number,
+                requester=request.requester,
+                input_bytes=len(request.input),
+            )
+        for key in report.moved:
+            cycle.tell(ProgressKind.REQUEST_MOVED, key)
+        for key in report.orphaned:
+            cycle.tell(ProgressKind.REQUEST_ORPHANED, key)
+
+    def _report(self, cycle: Cycle, *, skipped: bool = False) -> TickReport:
+        ports = self._ports
+        return TickReport(
+            block=cycle.number,
+            events=tuple(cycle.events),
+            jobs=ports.store.counts(ports.chain_id, ports.oracle.address),
+            idle=not ports.open_jobs(),
+            skipped=skipped,
+        )
+
+
+def _silent(_progress: Progress) -> None:
+    return None

@@ -1,0 +1,52 @@
+"""How a relayer behaves, fixed for its whole run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quotary_bridge.errors import ConfigurationError, Reason
+from quotary_bridge.model import BlockNumber, Wei
+
+__all__ = ["RelayerSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class RelayerSettings:
+    """
+    Depths in blocks, limits in counts, fees in wei.
+
+    `confirmations`: blocks that hold a request, its own included, before a worker is asked.
+    `finality_depth`: blocks on top of one before it counts as final; 0 suits a chain without
+    reorgs only. `replace_after`: blocks a transaction may stay unmined before its fees are raised.
+    `lag_patience`: cycles a node may be behind what we saw before that counts as a reorg.
+    """
+
+    start_block: BlockNumber = BlockNumber(0)  # noqa: RUF009 (a name for an integer, no call)
+    confirmations: int = 1
+    finality_depth: int = 6
+    replace_after: int = 3
+    in_flight: int = 16
+    concurrent_workers: int = 4
+    results_per_job: int = 8
+    max_fee: Wei = Wei(500 * 10**9)  # noqa: RUF009 (a name for an integer, no call)
+    lag_patience: int = 3
+    poll_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigurationError` where a number makes no sense."""
+        for name, least in (
+            ("start_block", 0),
+            ("confirmations", 1),
+            ("finality_depth", 0),
+            ("replace_after", 1),
+            ("in_flight", 1),
+            ("concurrent_workers", 1),
+            ("results_per_job", 1),
+            ("max_fee", 1),
+            ("lag_patience", 0),
+        ):
+            if getattr(self, name) < least:
+                raise ConfigurationError(
+                    Reason.CONFIGURATION_INVALID,
+                    f"{name} is {getattr(self, name)} and must be at least {least}",
+                )
