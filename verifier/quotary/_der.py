@@ -41,9 +41,13 @@ GENERALIZED_TIME: Final = 0x18
 SEQUENCE: Final = 0x30
 SET: Final = 0x31
 
+_TOP_BIT: Final = 0x80
+_ALL_BITS: Final = 0xFF
+_MAX_LENGTH_BYTES: Final = 3
+
 
 class DerReader:
-    """Reads elements from the front of `data`. Every method raises `ParseError` on anything else."""
+    """Reads elements from the front of `data`; raises `ParseError` on anything else."""
 
     __slots__ = ("_data", "_end", "_item", "_position")
 
@@ -88,8 +92,8 @@ class DerReader:
         if not content:
             raise self._bad("an integer with content")
         if len(content) > 1 and (
-            (content[0] == 0x00 and content[1] < 0x80)
-            or (content[0] == 0xFF and content[1] >= 0x80)
+            (content[0] == 0x00 and not content[1] & _TOP_BIT)
+            or (content[0] == _ALL_BITS and content[1] & _TOP_BIT)
         ):
             raise self._bad("a minimal integer")
         return int.from_bytes(content, signed=True)
@@ -119,12 +123,12 @@ class DerReader:
             raise self._bad(f"tag {tag:#04x}")
         length = data[position + 1]
         start = position + 2
-        if length >= 0x80:
-            size = length & 0x7F
-            if not 1 <= size <= 3 or start + size > limit:
+        if length & _TOP_BIT:
+            size = length ^ _TOP_BIT
+            if not 1 <= size <= _MAX_LENGTH_BYTES or start + size > limit:
                 raise self._bad("a definite length of at most three bytes")
             length = int.from_bytes(data[start : start + size])
-            if length < 0x80 or length >> (8 * (size - 1)) == 0:
+            if length < _TOP_BIT or length >> (8 * (size - 1)) == 0:
                 raise self._bad("the shortest form of a length")
             start += size
         end = start + length

@@ -1,4 +1,4 @@
-"""ECDSA on P-256 with SHA-256, the only algorithm in Intel's chain of trust. The curve is pyca's."""
+"""ECDSA on P-256 with SHA-256, the only algorithm in Intel's chain of trust, computed by pyca."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ def require_signature(
     key: PublicKey,
     der_signature: bytes,
     message: bytes,
+    *,
     reason: Reason,
     item: str,
     error: type[QuotaryError] = VerificationError,

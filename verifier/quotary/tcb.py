@@ -134,7 +134,7 @@ class IsvLevel:
 
 @dataclass(frozen=True, slots=True)
 class TdxModuleIdentity:
-    """What Intel signed about one major version of the TDX module. Levels are in descending order."""
+    """What Intel signed about one major version of the TDX module; levels in descending order."""
 
     signer: bytes
     attributes: bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,6 +25,12 @@ __all__ = ["MAX_DOCUMENT_BYTES", "QeIdentity", "TcbInfo"]
 MAX_DOCUMENT_BYTES: Final = 256 * 1024
 """Genuine TCB infos have up to about 20 kB."""
 
+_FLAT_VERSION: Final = 2
+"""TCB info before TDX: SGX only, without an id, components as flat fields."""
+
+_TCB_INFO_VERSIONS: Final = (_FLAT_VERSION, 3)
+_QE_IDENTITY_VERSION: Final = 2
+_MODULE_NAME: Final = re.compile(r"TDX_([0-9A-F]{2})", re.ASCII | re.IGNORECASE)
 _MAX_ADVISORY: Final = 32
 """Journals and contracts keep an advisory id in one word."""
 
@@ -65,9 +72,9 @@ class TcbInfo:
         """Parse the signed JSON object, version 2 (SGX only) or 3. Raises `ParseError`."""
         fields = Fields(_object(document, "tcb_info"), "tcb_info")
         version = fields.number("version", 0xFFFF)
-        if version not in (2, 3):
+        if version not in _TCB_INFO_VERSIONS:
             raise _unsupported("tcb_info.version", "2 or 3", version)
-        name = fields.text("id") if version == 3 else "SGX"
+        name = "SGX" if version == _FLAT_VERSION else fields.text("id")
         if name not in _TEE_TYPES:
             raise _mistyped("tcb_info.id", "SGX or TDX", name)
         tee_type = _TEE_TYPES[name]
@@ -114,7 +121,7 @@ class QeIdentity:
         """Parse the signed JSON object, version 2. Raises `ParseError`."""
         fields = Fields(_object(document, "qe_identity"), "qe_identity")
         version = fields.number("version", 0xFFFF)
-        if version != 2:
+        if version != _QE_IDENTITY_VERSION:
             raise _unsupported("qe_identity.version", "2", version)
         name = fields.text("id")
         if name not in _QE_TYPES:
@@ -155,7 +162,7 @@ def _platform_level(value: object, version: int, tee_type: TeeType) -> TcbLevel:
     item = "tcb_info.tcbLevels"
     fields = Fields(value, item)
     tcb = Fields(fields.value("tcb"), f"{item}.tcb")
-    if version == 2:
+    if version == _FLAT_VERSION:
         components = tuple(
             tcb.number(f"sgxtcbcomp{i:02d}svn", 0xFF) for i in range(1, COMPONENT_COUNT + 1)
         )
@@ -222,11 +229,9 @@ def _module_identity(fields: Fields, levels: tuple[IsvLevel, ...]) -> TdxModuleI
 
 
 def _module_version(name: str) -> int:
-    try:
-        version = int(name[4:], 16) if len(name) == 6 else 0
-    except ValueError:
-        version = 0
-    if version == 0 or name.upper() != f"TDX_{version:02X}":
+    match = _MODULE_NAME.fullmatch(name)
+    version = int(match[1], 16) if match else 0
+    if version == 0:
         raise ParseError(
             Reason.SCHEMA_INVALID, "tcb_info.tdxModuleIdentities.id", expected="TDX_01 to TDX_FF"
         )
@@ -269,7 +274,7 @@ def _descending_platform(levels: list[TcbLevel]) -> tuple[TcbLevel, ...]:
     )
 
 
-def _status(fields: Fields, known: dict[str, TcbStatus], item: str) -> TcbStatus:
+def _status(fields: Fields, known: Mapping[str, TcbStatus], item: str) -> TcbStatus:
     name = fields.text("tcbStatus")
     if name not in known:
         raise ParseError(

@@ -23,8 +23,8 @@ def parse_object(text: str, item: str) -> dict[str, Any]:
     """
     Parse one JSON object that is all of `text`; raises `ParseError`.
 
-    No duplicate keys, floats, NaN or infinities. Depth is bounded by the interpreter's own limit here
-    and by the schema afterwards, which is why the limit needs no counting.
+    No duplicate keys, floats, NaN or infinities. Depth needs no counting: the interpreter's own
+    limit bounds it here, and the schema afterwards.
     """
     try:
         value = _DECODER.decode(text)

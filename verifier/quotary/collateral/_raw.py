@@ -14,6 +14,7 @@ __all__ = ["MAX_COLLATERAL_BYTES", "RawCollateral", "unwrap_signed"]
 MAX_COLLATERAL_BYTES: Final = 4 * 1024 * 1024
 """Two revocation lists at their bound, in hex, are the most that can be."""
 
+_SIGNATURE_BYTES: Final = 64
 _CRLS: Final = frozenset({"root_ca_crl", "pck_crl"})
 _KEYS: Final = (
     "pck_crl_issuer_chain",
@@ -136,7 +137,7 @@ def _octets(name: str, text: str) -> bytes:
             octets = bytes.fromhex(text)
         except ValueError as error:
             raise ParseError(Reason.COLLATERAL_FORMAT_INVALID, name, expected="hex") from error
-        if name not in _CRLS and len(octets) != 64:
+        if name not in _CRLS and len(octets) != _SIGNATURE_BYTES:
             raise ParseError(
                 Reason.SIGNATURE_INVALID, name, expected="64 bytes", found=str(len(octets))
             )

@@ -103,7 +103,7 @@ class TdAttributeRules:
 
 @dataclass(frozen=True, slots=True)
 class XfamWithin:
-    """Refuses TDs whose XFAM lacks a bit of `required` or has one outside `allowed`. Ignores SGX."""
+    """Refuses TDs whose XFAM lacks a bit of `required` or exceeds `allowed`. Ignores SGX."""
 
     required: int = 0x3
     allowed: int = 0x0006_DBE7

@@ -42,6 +42,12 @@ MAX_QUOTE_BYTES: Final = 32 * 1024
 INTEL_QE_VENDOR_ID: Final = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
 
 _ECDSA_P256: Final = 2
+_FLAT_VERSION: Final = 3
+"""SGX only; the signature data is not nested and the header carries two SVNs."""
+
+_DESCRIBED_VERSION: Final = 5
+"""The body is preceded by its type and size."""
+
 _HEADER_BYTES: Final = 48
 _WIRE_TEE_TYPES: Final = {0x00: TeeType.SGX, 0x81: TeeType.TDX}
 _NESTED_CERTIFICATION: Final = 6
@@ -141,7 +147,7 @@ class Quote:
             body = TdReport.parse(body_bytes)
         signed = data[: len(data) - reader.remaining]
         signature_data, trailing_length = _signature_data(reader)
-        return _assemble(header, body_type, body, signed, signature_data, trailing_length)
+        return _assemble((header, body_type, body, signed), signature_data, trailing_length)
 
     @property
     def version(self) -> int:
@@ -171,7 +177,7 @@ def _parse_header(reader: Reader) -> QuoteHeader:
     svns = reader.take(4, "header")
     vendor_id = reader.take(16, "QE vendor id")
     user_data = reader.take(20, "user data")
-    if version not in (3, 4, 5):
+    if version not in (_FLAT_VERSION, 4, _DESCRIBED_VERSION):
         raise ParseError(
             Reason.UNSUPPORTED_QUOTE_VERSION, "version", expected="3, 4 or 5", found=str(version)
         )
@@ -183,7 +189,7 @@ def _parse_header(reader: Reader) -> QuoteHeader:
             found=str(key_type),
         )
     tee_type = _WIRE_TEE_TYPES.get(tee_code)
-    if version == 3 and tee_code != 0:
+    if version == _FLAT_VERSION and tee_code != 0:
         raise ParseError(
             Reason.TEE_TYPE_VERSION_MISMATCH,
             "TEE type",
@@ -197,21 +203,21 @@ def _parse_header(reader: Reader) -> QuoteHeader:
             expected="0x00 (SGX) or 0x81 (TDX)",
             found=f"{tee_code:#04x}",
         )
-    if version > 3 and any(svns):
+    if version != _FLAT_VERSION and any(svns):
         raise ParseError(Reason.RESERVED_NONZERO, "header", expected="zero at offset 8")
     return QuoteHeader(
         version=version,
         attestation_key_type=key_type,
         tee_type=tee_type,
-        qe_svn=int.from_bytes(svns[:2], "little") if version == 3 else None,
-        pce_svn=int.from_bytes(svns[2:], "little") if version == 3 else None,
+        qe_svn=int.from_bytes(svns[:2], "little") if version == _FLAT_VERSION else None,
+        pce_svn=int.from_bytes(svns[2:], "little") if version == _FLAT_VERSION else None,
         qe_vendor_id=vendor_id,
         user_data=user_data,
     )
 
 
 def _body_type(header: QuoteHeader, reader: Reader) -> BodyType:
-    if header.version < 5:
+    if header.version != _DESCRIBED_VERSION:
         return BodyType.SGX if header.tee_type is TeeType.SGX else BodyType.TD_10
     code = reader.number(2, "body type")
     size = reader.number(4, "body size")
@@ -257,17 +263,15 @@ def _signature_data(reader: Reader) -> tuple[bytes, int]:
 
 
 def _assemble(
-    header: QuoteHeader,
-    body_type: BodyType,
-    body: SgxReport | TdReport,
-    signed: bytes,
+    signed_part: tuple[QuoteHeader, BodyType, SgxReport | TdReport, bytes],
     signature_data: bytes,
     trailing_length: int,
 ) -> Quote:
+    header, body_type, body, signed = signed_part
     reader = Reader(signature_data, Reason.LENGTH_OUT_OF_RANGE)
     signature = reader.take(64, "quote signature")
     attestation_key = reader.take(64, "attestation key")
-    if header.version > 3:
+    if header.version != _FLAT_VERSION:
         _enter_nested(reader)
     qe_report = SgxReport.parse(reader.take(SGX_REPORT_BYTES, "QE report"), "QE report")
     qe_report_signature = reader.take(64, "QE report signature")

@@ -152,7 +152,7 @@ class TdMigration:
 
 @dataclass(frozen=True, slots=True)
 class TdReport:
-    """A TD report: 1.0 (584 bytes), 1.5 (648) or 1.5ex (885). Later fields are None in earlier ones."""
+    """A TD report: 1.0 (584 bytes), 1.5 (648) or 1.5ex (885); None where a version has no field."""
 
     data: bytes
     tee_tcb_svn: bytes
@@ -181,10 +181,9 @@ class TdReport:
         if len(data) == _TD_REPORT_10_BYTES:
             return cls(data, *fields)
         later = _TD_15.unpack_from(data, _TD_REPORT_10_BYTES)
-        if len(data) == _TD_REPORT_15_BYTES:
-            return cls(data, *fields, *later)
-        migration = TdMigration(*_TD_15EX.unpack_from(data, _TD_REPORT_15_BYTES))
-        return cls(data, *fields, *later, migration)
+        if len(data) > _TD_REPORT_15_BYTES:
+            later += (TdMigration(*_TD_15EX.unpack_from(data, _TD_REPORT_15_BYTES)),)
+        return cls(data, *fields, *later)
 
     @property
     def attributes(self) -> TdAttributes:

@@ -14,6 +14,7 @@ MAX_ENCODED_BYTES: Final = 128 * 1024
 """Twice the longest quote in hex; refuses floods before any work."""
 
 _QUOTE_STARTS: Final = (b"\x03\x00", b"\x04\x00", b"\x05\x00")
+_SPACE: Final = 0x20
 _HEX: Final = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -21,7 +22,8 @@ def decode_quote(data: bytes) -> bytes:
     """
     Return the raw bytes of a quote given raw, as hex (with or without `0x`) or as base64.
 
-    White space around the text is ignored, inside it is not. Raises `ParseError`.
+    White space around the text is ignored, as are line breaks in it, which `base64` and `xxd -p`
+    write. Raises `ParseError`.
     """
     if len(data) > MAX_ENCODED_BYTES:
         raise ParseError(
@@ -32,7 +34,7 @@ def decode_quote(data: bytes) -> bytes:
         )
     if data[:2] in _QUOTE_STARTS or not data.isascii() or _is_binary(data):
         return data
-    text = data.strip()
+    text = b"".join(data.strip().splitlines())
     digits = text[2:] if text[:2] in (b"0x", b"0X") else text
     if digits and _HEX.issuperset(digits):
         if len(digits) % 2:
@@ -49,4 +51,4 @@ def decode_quote(data: bytes) -> bytes:
 
 
 def _is_binary(data: bytes) -> bool:
-    return any(byte < 0x20 and byte not in b"\t\n\r\f\v" for byte in data[:64])
+    return any(byte < _SPACE and byte not in b"\t\n\r\f\v" for byte in data[:64])

@@ -164,7 +164,12 @@ def _revocation_list(der: bytes, issuer: Certificate, item: str) -> RevocationLi
             found=crl.authority_key_id.hex(),
         )
     require_signature(
-        issuer.key, crl.signature, crl.tbs, Reason.CRL_SIGNATURE_INVALID, item, CollateralError
+        issuer.key,
+        crl.signature,
+        crl.tbs,
+        reason=Reason.CRL_SIGNATURE_INVALID,
+        item=item,
+        error=CollateralError,
     )
     return crl
 
@@ -186,7 +191,7 @@ def _require_signed(document: bytes, signature: bytes, signer: Certificate, item
         else Reason.QE_IDENTITY_SIGNATURE_INVALID
     )
     der = signature_to_der(signature, item)
-    require_signature(signer.key, der, document, reason, item, CollateralError)
+    require_signature(signer.key, der, document, reason=reason, item=item, error=CollateralError)
 
 
 def _certificate_window(certificate: Certificate, item: str) -> Window:

@@ -79,7 +79,7 @@ def verify_pck_chain(pem: bytes, collateral: Collateral) -> Platform:
 
 
 def _other_authority(der: bytes, collateral: Collateral) -> Certificate:
-    """Verify a PCK CA certificate that is not the collateral's: it must hold the same key and name."""
+    """Verify a PCK CA certificate other than the collateral's: same name, same key."""
     item = "PCK CA certificate"
     authority = Certificate.parse(der, item)
     require_role(authority, Role.PCK_CA, item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum
 
 from quotary.errors import QuotaryError, Reason
@@ -33,8 +34,17 @@ def require_within(windows: tuple[Window, ...], at: int, error: type[QuotaryErro
     for window in windows:
         expired, not_yet_valid = window.kind.value
         if at > window.end:
-            raise error(expired, window.item, expected=f"a time up to {window.end}", found=str(at))
+            raise error(
+                expired, window.item, expected=f"at most {_shown(window.end)}", found=_shown(at)
+            )
         if at < window.start:
             raise error(
-                not_yet_valid, window.item, expected=f"a time from {window.start}", found=str(at)
+                not_yet_valid,
+                window.item,
+                expected=f"at least {_shown(window.start)}",
+                found=_shown(at),
             )
+
+
+def _shown(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

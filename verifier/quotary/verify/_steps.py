@@ -94,8 +94,8 @@ def _qe_signature(appraisal: Appraisal) -> None:
         appraisal.platform.certificate.key,
         signature_to_der(quote.qe_report_signature, "QE report signature"),
         quote.qe_report.data,
-        Reason.QE_REPORT_SIGNATURE_INVALID,
-        "QE report",
+        reason=Reason.QE_REPORT_SIGNATURE_INVALID,
+        item="QE report",
     )
 
 
@@ -105,8 +105,8 @@ def _quote_signature(appraisal: Appraisal) -> None:
         load_key(quote.attestation_key, "attestation key"),
         signature_to_der(quote.signature, "quote signature"),
         quote.signed_bytes,
-        Reason.QUOTE_SIGNATURE_INVALID,
-        "quote",
+        reason=Reason.QUOTE_SIGNATURE_INVALID,
+        item="quote",
     )
 
 

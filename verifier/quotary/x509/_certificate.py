@@ -38,6 +38,10 @@ MAX_CERTIFICATE_BYTES: Final = 4096
 
 SGX_EXTENSION_ID: Final = bytes.fromhex("2a864886f84d010d01")
 
+_EXTENSIONS_TAG: Final = 0xA3
+_ONE_BYTE_OF_BITS: Final = 2
+_MAX_UNUSED_BITS: Final = 7
+_MAX_PATH_LENGTH: Final = 0xFF
 _VERSION_3: Final = bytes.fromhex("a003020102")
 _P256_KEY: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200 04")
 _COMMON_NAME: Final = bytes.fromhex("550403")
@@ -159,9 +163,9 @@ def _read_public_key(body: DerReader, item: str) -> bytes:
 
 
 def _read_extensions(body: DerReader, item: str) -> dict[bytes, bytes]:
-    if body.next_tag() != 0xA3:
+    if body.next_tag() != _EXTENSIONS_TAG:
         raise ParseError(Reason.CERT_INVALID, item, expected="extensions, and no unique ids")
-    wrapper = body.enter(0xA3)
+    wrapper = body.enter(_EXTENSIONS_TAG)
     body.finish()
     sequence = wrapper.enter(SEQUENCE)
     wrapper.finish()
@@ -213,7 +217,11 @@ def _key_usage(value: bytes, item: str) -> KeyUsage:
     reader = DerReader(value, item)
     content = reader.content(BIT_STRING)
     reader.finish()
-    if len(content) != 2 or not 0 <= content[0] <= 7 or content[1] & ((1 << content[0]) - 1):
+    if (
+        len(content) != _ONE_BYTE_OF_BITS
+        or content[0] > _MAX_UNUSED_BITS
+        or content[1] & ((1 << content[0]) - 1)
+    ):
         raise ParseError(Reason.KEY_USAGE, item, expected="one byte of key usage bits")
     return KeyUsage(content[1])
 
@@ -231,7 +239,7 @@ def _basic_constraints(value: bytes, item: str) -> tuple[bool, int | None]:
             )
     path_length = sequence.integer(INTEGER) if sequence.next_tag() == INTEGER else None
     sequence.finish()
-    if path_length is not None and (not is_ca or not 0 <= path_length <= 0xFF):
+    if path_length is not None and (not is_ca or not 0 <= path_length <= _MAX_PATH_LENGTH):
         raise ParseError(
             Reason.BASIC_CONSTRAINTS, item, expected="a small path length, of an authority"
         )

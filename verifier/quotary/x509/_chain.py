@@ -25,22 +25,31 @@ _CA_USAGE: Final = KeyUsage.KEY_CERT_SIGN | KeyUsage.CRL_SIGN
 
 
 class Role(Enum):
-    """What a certificate is for: its common names, and its path length if it is an authority."""
+    """What a certificate is for."""
 
-    ROOT = (("Intel SGX Root CA",), 1)
-    PCK_CA = (("Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA"), 0)
-    PCK = (("Intel SGX PCK Certificate",), None)
-    TCB_SIGNING = (("Intel SGX TCB Signing",), None)
+    ROOT = "root"
+    PCK_CA = "PCK CA"
+    PCK = "PCK"
+    TCB_SIGNING = "TCB signing"
 
     @property
     def common_names(self) -> tuple[str, ...]:
         """The names Intel gives to certificates of this role."""
-        return self.value[0]
+        return _COMMON_NAMES[self]
 
     @property
     def path_length(self) -> int | None:
         """The path length constraint of an authority, None for end entities."""
-        return self.value[1]
+        return _PATH_LENGTHS.get(self)
+
+
+_COMMON_NAMES: Final[dict[Role, tuple[str, ...]]] = {
+    Role.ROOT: ("Intel SGX Root CA",),
+    Role.PCK_CA: ("Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA"),
+    Role.PCK: ("Intel SGX PCK Certificate",),
+    Role.TCB_SIGNING: ("Intel SGX TCB Signing",),
+}
+_PATH_LENGTHS: Final[dict[Role, int]] = {Role.ROOT: 1, Role.PCK_CA: 0}
 
 
 def split_pem(pem: bytes, item: str, count: int) -> tuple[bytes, ...]:
@@ -83,7 +92,7 @@ def require_role(
     item: str,
     error: type[QuotaryError] = VerificationError,
 ) -> None:
-    """Raise `error` unless the certificate's name, constraints and key usage are those of `role`."""
+    """Raise `error` unless name, constraints and key usage are those of `role`."""
     if certificate.common_name not in role.common_names:
         raise error(
             Reason.ISSUER_ROLE,
@@ -127,9 +136,9 @@ def require_issued(
         issuer.key,
         certificate.signature,
         certificate.tbs,
-        Reason.CERT_SIGNATURE_INVALID,
-        item,
-        error,
+        reason=Reason.CERT_SIGNATURE_INVALID,
+        item=item,
+        error=error,
     )
 
 

@@ -1,4 +1,4 @@
-"""What certificates and revocation lists share: algorithm, times, names, serial numbers, key ids."""
+"""What certificates and revocation lists share: algorithm, times, serial numbers, key ids."""
 
 from __future__ import annotations
 

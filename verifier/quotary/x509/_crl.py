@@ -22,6 +22,7 @@ __all__ = ["MAX_CRL_BYTES", "RevocationList"]
 MAX_CRL_BYTES: Final = 1024 * 1024
 """Intel's longest so far, of July 2026, listed 129 certificates in about 5 kB."""
 
+_EXTENSIONS_TAG: Final = 0xA0
 _AUTHORITY_KEY_ID: Final = bytes.fromhex("551d23")
 _CRL_NUMBER: Final = bytes.fromhex("551d14")
 _REASON_CODE: Final = bytes.fromhex("551d15")
@@ -110,9 +111,9 @@ def _read_entries(entries: DerReader, item: str) -> frozenset[int]:
 
 
 def _read_extensions(body: DerReader, item: str) -> tuple[bytes, int]:
-    if body.next_tag() != 0xA0:
+    if body.next_tag() != _EXTENSIONS_TAG:
         raise ParseError(Reason.CRL_INVALID, item, expected="extensions")
-    wrapper = body.enter(0xA0)
+    wrapper = body.enter(_EXTENSIONS_TAG)
     body.finish()
     sequence = wrapper.enter(SEQUENCE)
     wrapper.finish()

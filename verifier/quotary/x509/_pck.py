@@ -33,8 +33,8 @@ class PckIdentity:
     What Intel certified of a platform.
 
     `components` and `pce_svn` are what TCB matching uses; `cpu_svn` is opaque and never compared.
-    The last four fields exist on multi-package platforms (Platform CA) only; each of the three flags
-    may be unknown.
+    The last four fields exist on multi-package platforms (Platform CA) only; each flag may be
+    unknown.
     """
 
     ppid: bytes

@@ -1,0 +1,133 @@
+"""The entry point: one parser, the built-in commands, and those other packages add."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from typing import Final, NoReturn
+
+from quotary.cli import quote
+from quotary.cli.output import CommandError, ExitCode, exit_code_of, print_failure
+from quotary.errors import QuotaryError
+
+__all__ = ["COMMANDS_GROUP", "main"]
+
+COMMANDS_GROUP: Final = "quotary.commands"
+"""Entry points of this group are commands: name of the command, callable `register`."""
+
+_INTERRUPTED: Final = 130
+_EXTRAS: Final = {"quotary_bridge": "bridge", "quotary_enclave": "enclave", "quotary": "fetch"}
+_BUILT_IN: Final = frozenset({"quote"})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Run one command and return its exit code; never lets an exception out.
+
+    0 ok, 1 evidence rejected, 2 usage, 3 network, 4 reverted, 5 not final in time, 6 configuration,
+    7 stale collateral, 8 partly done.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments
+    try:
+        parsed = _parser(arguments).parse_args(arguments)
+        code: int = parsed.run(parsed)
+        sys.stdout.flush()
+    except (QuotaryError, CommandError) as error:
+        print_failure(error, as_json=as_json)
+        return exit_code_of(error)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else ExitCode.OK
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output left; Python must not complain again while it shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001  # the last resort: a sentence, not a stack trace
+        print_failure(_unforeseen(error), as_json=as_json)
+        return ExitCode.REJECTED
+    return code
+
+
+class _Parser(ArgumentParser):
+    """A parser whose complaints are errors like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(
+            ExitCode.USAGE, "USAGE", self.prog, found=message, remedy=f"See {self.prog} --help."
+        )
+
+
+def _parser(arguments: Sequence[str]) -> ArgumentParser:
+    parser: ArgumentParser = _Parser(
+        prog="quotary",
+        description="A notary for TEE quotes.",
+        epilog="exit codes: 0 ok, 1 evidence rejected, 2 usage, 3 network, 4 reverted, "
+        "5 not final in time, 6 configuration, 7 stale collateral, 8 partly done",
+    )
+    parser.add_argument("--version", action="version", version=f"quotary {_version()}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    quote.register(commands)
+    wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if wanted not in _BUILT_IN:
+        _register_others(commands, wanted)
+    return parser
+
+
+def _register_others(commands: _SubParsersAction[ArgumentParser], wanted: str | None) -> None:
+    """Add other packages' commands; all of them for help, else only the one asked for."""
+    found = sorted(entry_points(group=COMMANDS_GROUP), key=lambda entry: entry.name)
+    names = {entry.name for entry in found}
+    for entry in found:
+        if wanted in names and entry.name != wanted:
+            continue
+        try:
+            register = entry.load()
+        except ModuleNotFoundError as error:
+            _register_missing(commands, entry, error.name or "a package")
+        else:
+            register(commands)
+
+
+def _register_missing(
+    commands: _SubParsersAction[ArgumentParser], entry: EntryPoint, module: str
+) -> None:
+    """Add a command that says which extra it needs."""
+    package = entry.module.partition(".")[0]
+    extra = "demo" if entry.name == "demo" else _EXTRAS.get(package, "bridge")
+
+    def run(_: Namespace) -> int:
+        raise CommandError(
+            ExitCode.CONFIGURATION,
+            "EXTRA_MISSING",
+            f"quotary {entry.name}",
+            found=f"{module} is not installed",
+            remedy=f"Install it with: pip install 'quotary[{extra}]'.",
+        )
+
+    parser = commands.add_parser(
+        entry.name, help=f"needs the extra '{extra}'", add_help=False, prefix_chars="\0"
+    )
+    parser.add_argument("rest", nargs="*")
+    parser.set_defaults(run=run)
+
+
+def _version() -> str:
+    try:
+        return version("quotary")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _unforeseen(error: Exception) -> CommandError:
+    return CommandError(
+        ExitCode.REJECTED,
+        "INTERNAL_ERROR",
+        type(error).__name__,
+        found=str(error)[:200],
+        remedy="This is a defect of quotary: please report it.",
+    )

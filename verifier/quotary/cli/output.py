@@ -1,0 +1,110 @@
+"""What all commands share: exit codes, errors with a code, and how results are printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final
+
+from quotary.errors import CollateralError, QuotaryError, Reason
+
+__all__ = [
+    "CommandError",
+    "ExitCode",
+    "exit_code_of",
+    "print_failure",
+    "print_json",
+    "print_table",
+    "visible",
+]
+
+
+class ExitCode(IntEnum):
+    """What the exit code of `quotary` says."""
+
+    OK = 0
+    REJECTED = 1
+    USAGE = 2
+    NETWORK = 3
+    REVERTED = 4
+    NOT_FINAL = 5
+    CONFIGURATION = 6
+    STALE = 7
+    PARTIAL = 8
+
+
+class CommandError(Exception):
+    """
+    A command could not do its work, for a reason that is not the evidence.
+
+    `remedy` is a sentence that says what to do.
+    """
+
+    def __init__(
+        self, code: ExitCode, reason: str, item: str, *, found: str | None = None, remedy: str = ""
+    ) -> None:
+        """Stop with `code`."""
+        super().__init__(code, reason, item, found, remedy)
+        self.code = code
+        self.reason = reason
+        self.item = item
+        self.found = found
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """One line: reason, item, what was found."""
+        found = "" if self.found is None else f": {self.found}"
+        return f"{self.reason}: {self.item}{found}"
+
+
+_STALE: Final = frozenset({Reason.CERT_EXPIRED, Reason.CRL_EXPIRED, Reason.COLLATERAL_EXPIRED})
+
+
+def exit_code_of(error: QuotaryError | CommandError) -> ExitCode:
+    """Return the exit code an error ends the program with."""
+    if isinstance(error, CommandError):
+        return error.code
+    if isinstance(error, CollateralError) and error.reason in _STALE:
+        return ExitCode.STALE
+    return ExitCode.REJECTED
+
+
+def print_failure(error: QuotaryError | CommandError, *, as_json: bool) -> None:
+    """Print an error: one JSON object on stdout, or one line on stderr."""
+    if as_json:
+        print_json(
+            {
+                "ok": False,
+                "reason": str(error.reason),
+                "item": error.item,
+                "expected": error.expected if isinstance(error, QuotaryError) else None,
+                "found": error.found,
+                "remedy": error.remedy,
+            }
+        )
+        return
+    remedy = f" {error.remedy}" if error.remedy else ""
+    sys.stderr.write(f"quotary: {visible(str(error))}.{visible(remedy)}\n")
+
+
+def print_json(value: Mapping[str, object]) -> None:
+    """Print one JSON object on one line of stdout, in ASCII."""
+    sys.stdout.write(json.dumps(value) + "\n")
+
+
+def print_table(title: str, rows: Mapping[str, object]) -> None:
+    """Print a title and aligned rows on stdout; control characters are escaped."""
+    sys.stdout.write(visible(title) + "\n")
+    width = max(map(len, rows), default=0)
+    for name, value in rows.items():
+        sys.stdout.write(f"  {visible(name):<{width}}  {visible(str(value))}\n")
+
+
+def visible(text: str) -> str:
+    """Return `text` with everything a terminal could act upon escaped."""
+    return "".join(
+        character if character.isascii() and character.isprintable() else ascii(character)[1:-1]
+        for character in text
+    )

@@ -1,0 +1,194 @@
+"""`quotary quote`: look at quotes and verify them."""
+
+from __future__ import annotations
+
+from argparse import Action, ArgumentParser, Namespace, _SubParsersAction
+from dataclasses import fields
+from typing import Final
+
+from quotary.cli.inputs import read_input, read_time
+from quotary.cli.output import CommandError, ExitCode, print_json, print_table
+from quotary.collateral import MAX_COLLATERAL_BYTES, RawCollateral
+from quotary.errors import QuotaryError
+from quotary.journal import Verdict
+from quotary.policy import Policy, strict
+from quotary.quote import Quote, SgxReport, TdMigration, TdReport
+from quotary.quote.encoding import MAX_ENCODED_BYTES, decode_quote
+from quotary.tcb import TcbStatus
+from quotary.trust import INTEL_ROOT, TrustRoot
+from quotary.verify import verify
+
+__all__ = ["register"]
+
+_MAX_ROOT_BYTES: Final = 16 * 1024
+_STATUSES: Final = [status.value for status in TcbStatus if status is not TcbStatus.REVOKED]
+
+
+def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the command."""
+    quote = subparsers.add_parser("quote", help="inspect and verify SGX and TDX quotes")
+    commands = quote.add_subparsers(dest="quote_command", required=True, metavar="COMMAND")
+    _add_inspect(commands)
+    _add_verify(commands)
+
+
+def _add_inspect(commands: _SubParsersAction[ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "inspect",
+        help="show what a quote says, verifying nothing",
+        description="Show what a quote says. Nothing is verified: anyone can write such bytes.",
+    )
+    _add_file(parser)
+    _add_json(parser)
+    parser.set_defaults(run=_inspect)
+
+
+def _add_verify(commands: _SubParsersAction[ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "verify",
+        help="verify a quote with collateral",
+        description="Verify a quote: Intel's whole chain of trust, then a policy.",
+        epilog="example: quotary quote verify quote.bin --collateral collateral.json --json",
+    )
+    _add_file(parser)
+    parser.add_argument(
+        "--collateral", required=True, metavar="FILE", help="the collateral, JSON; - for stdin"
+    )
+    parser.add_argument(
+        "--at", metavar="TIME", help="verify as of this time, RFC 3339 or Unix seconds (now)"
+    )
+    parser.add_argument(
+        "--root", metavar="FILE", help="trust this root certificate instead of Intel's (tests only)"
+    )
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument(
+        "--no-policy", action="store_true", help="judge the evidence alone, report any status"
+    )
+    choice.add_argument(
+        "--allow-status",
+        action="append",
+        choices=_STATUSES,
+        metavar="STATUS",
+        help=f"accept this TCB status besides UpToDate; repeatable: {', '.join(_STATUSES[1:])}",
+    )
+    _add_json(parser)
+    parser.set_defaults(run=_verify)
+
+
+def _add_file(parser: ArgumentParser) -> Action:
+    return parser.add_argument(
+        "file", metavar="FILE", help="the quote: raw, hex or base64; - for stdin"
+    )
+
+
+def _add_json(parser: ArgumentParser) -> Action:
+    return parser.add_argument(
+        "--json", action="store_true", help="print one JSON object and nothing else"
+    )
+
+
+def _read_quote(name: str) -> Quote:
+    return Quote.parse(decode_quote(read_input(name, MAX_ENCODED_BYTES)))
+
+
+def _inspect(args: Namespace) -> int:
+    quote = _read_quote(args.file)
+    shown = _described(quote)
+    if args.json:
+        print_json({"ok": True, "verified": False, **shown})
+    else:
+        body = shown.pop("body")
+        print_table(f"{quote.tee_type.name} quote, nothing verified", shown)
+        print_table("body", body if isinstance(body, dict) else {})
+    return ExitCode.OK
+
+
+def _verify(args: Namespace) -> int:
+    if args.file == "-" and args.collateral == "-":
+        raise CommandError(
+            ExitCode.USAGE,
+            "USAGE",
+            "standard input",
+            remedy="Only one of quote and collateral can come from standard input.",
+        )
+    at = read_time(args.at)
+    quote_bytes = read_input(args.file, MAX_ENCODED_BYTES)
+    collateral_bytes = read_input(args.collateral, MAX_COLLATERAL_BYTES)
+    root = _root(args.root)
+    verdict = verify(
+        Quote.parse(decode_quote(quote_bytes)),
+        RawCollateral.from_json(collateral_bytes),
+        policy=_policy(args),
+        at=at,
+        root=root,
+    )
+    if args.json:
+        print_json({"ok": True, **verdict.to_json(), "journal": verdict.journal().hex()})
+    else:
+        _print_verdict(verdict)
+    return ExitCode.OK
+
+
+def _policy(args: Namespace) -> Policy | None:
+    if args.no_policy:
+        return None
+    allowed = {TcbStatus.UP_TO_DATE, *map(TcbStatus, args.allow_status or ())}
+    return strict(allowed_statuses=frozenset(allowed))
+
+
+def _root(name: str | None) -> TrustRoot:
+    if name is None:
+        return INTEL_ROOT
+    data = read_input(name, _MAX_ROOT_BYTES)
+    try:
+        return TrustRoot.from_certificate(data)
+    except QuotaryError as error:
+        raise CommandError(
+            ExitCode.CONFIGURATION,
+            "ROOT_INVALID",
+            name,
+            found=str(error),
+            remedy="Give one self-signed root certificate, PEM or DER.",
+        ) from error
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    shown = verdict.to_json()
+    measurement = shown.pop("measurement")
+    shown["advisories"] = ", ".join(verdict.advisories) or "none"
+    shown["collateral_hashes"] = " ".join(item.hex() for item in verdict.collateral_hashes)
+    print_table(f"genuine {verdict.tee_type.name} quote, TCB {verdict.tcb_status.value}", shown)
+    print_table("measurement", measurement if isinstance(measurement, dict) else {})
+
+
+def _described(quote: Quote) -> dict[str, object]:
+    header = quote.header
+    return {
+        "version": header.version,
+        "tee_type": header.tee_type.name,
+        "body_type": quote.body_type.name,
+        "qe_vendor_id": header.qe_vendor_id.hex(),
+        "user_data": header.user_data.hex(),
+        "report_data": quote.report_data.hex(),
+        "certification_data_type": int(quote.certification_type),
+        "certification_data_length": len(quote.certification_data),
+        "attestation_key": quote.attestation_key.hex(),
+        "qe_mr_enclave": quote.qe_report.mr_enclave.hex(),
+        "qe_mr_signer": quote.qe_report.mr_signer.hex(),
+        "qe_isv_svn": quote.qe_report.isv_svn,
+        "trailing_length": quote.trailing_length,
+        "body": _fields(quote.body),
+    }
+
+
+def _fields(part: SgxReport | TdReport | TdMigration) -> dict[str, object]:
+    shown: dict[str, object] = {}
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if field.name == "data" or value is None:
+            continue
+        if isinstance(value, TdMigration):
+            shown |= _fields(value)
+        else:
+            shown[field.name] = value.hex() if isinstance(value, bytes) else value
+    return shown
