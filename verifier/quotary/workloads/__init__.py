@@ -11,6 +11,13 @@ as `Quoted`. Every result lists what it proves and what it does not.
 
 from __future__ import annotations
 
+from quotary.workloads.chat import (
+    ChatProof,
+    ChatReport,
+    ChatSignature,
+    signed_text,
+    verify_chat,
+)
 from quotary.workloads.compose import AppCompose, Image
 from quotary.workloads.dstack import DstackEvidence, Expectations, Workload, verify_dstack
 from quotary.workloads.eventlog import Event, parse_event_log, replay
@@ -20,6 +27,9 @@ from quotary.workloads.system_events import KeyProvider
 
 __all__ = [
     "AppCompose",
+    "ChatProof",
+    "ChatReport",
+    "ChatSignature",
     "DstackEvidence",
     "Event",
     "Expectations",
@@ -33,5 +43,7 @@ __all__ = [
     "Workload",
     "parse_event_log",
     "replay",
+    "signed_text",
+    "verify_chat",
     "verify_dstack",
 ]

@@ -59,6 +59,8 @@ class Gap(StrEnum):
     CHANNEL = "CHANNEL"
     SOURCE_CLAIM = "SOURCE_CLAIM"
     CUSTODY = "CUSTODY"
+    SUBJECT = "SUBJECT"
+    CLAIMS = "CLAIMS"
     REWRITTEN = "REWRITTEN"
     UPSTREAM = "UPSTREAM"
     UPSTREAM_UNVERIFIED = "UPSTREAM_UNVERIFIED"
@@ -77,7 +79,7 @@ _TEXTS = {
     Proof.BODIES_SIGNED: "The attested key signed the hashes of exactly these two bodies.",
     Proof.KEYSET_BOUND: "The quote binds exactly this keyset, and it has not expired.",
     Proof.PROVENANCE_MEASURED: "The claimed image or compose document is backed by a measurement.",
-    Proof.CUSTODY_KMS: "An accepted key management root released the receipt key to this app.",
+    Proof.CUSTODY_KMS: "An accepted KMS root released the receipt key's secret to this app.",
     Proof.CHANNEL_BOUND: "The TLS key observed is one that the keyset lists.",
     Proof.RECEIPT_SIGNED: (
         "A receipt key of the keyset signed the hashes of exactly these two bodies."
@@ -114,6 +116,8 @@ _TEXTS = {
     Gap.CHANNEL: "That your connection ended inside the TEE: no TLS key of yours was compared.",
     Gap.SOURCE_CLAIM: "That repository and commit built what runs: this is the service's word.",
     Gap.CUSTODY: "That the private keys never left the TEE: this rests on the measured code.",
+    Gap.SUBJECT: "The subject in the keyset: a name the service gave itself.",
+    Gap.CLAIMS: "Claims of the session that are unknown or refuted: see the list.",
     Gap.REWRITTEN: "What was asked in the end: the service rewrote the request before using it.",
     Gap.UPSTREAM: "The upstream itself: the session is the aggregator's word about it.",
     Gap.UPSTREAM_UNVERIFIED: "Anything about the upstream: it was not verified, as you allowed.",
