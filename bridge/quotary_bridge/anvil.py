@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import IO, Self
 
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.accounts import WELL_KNOWN_KEYS, Signer
@@ -27,6 +27,7 @@ HARDFORK = "osaka"
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 5.0
 POLL_SECONDS = 0.05
+OUTPUT_SHOWN_BYTES = 500
 
 _MACHINES: Mapping[str, str] = MappingProxyType(
     {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -90,7 +91,7 @@ class AnvilNode:
             hardfork=hardfork,
         )
         self._program: subprocess.Popen[bytes] | None = None
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
+        self._output: IO[bytes] | None = None
         self.url = ""
 
     @property
@@ -119,6 +120,7 @@ class AnvilNode:
         port = self._options.port or _free_port()
         self.url = f"http://127.0.0.1:{port}"
         command = [str(find_anvil()), *self._options.arguments(port)]
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         # Its own session: a Ctrl-C meant for us must not take the chain away while we clean up.
         self._program = subprocess.Popen(
             command,
@@ -144,7 +146,8 @@ class AnvilNode:
             except subprocess.TimeoutExpired:
                 program.kill()
                 program.wait(STOP_TIMEOUT_SECONDS)
-        self._output.close()
+        if self._output is not None:
+            self._output.close()
 
     def __enter__(self) -> Self:
         """Start the node."""
@@ -179,11 +182,16 @@ class AnvilNode:
                 time.sleep(POLL_SECONDS)
             else:
                 return
-        self._output.seek(0)
-        said = self._output.read()[-500:].decode(errors="replace").strip()
         raise RpcUnavailable(
-            Reason.RPC_UNREACHABLE, f"Anvil did not come up at {self.url}: {said or 'no output'}"
+            Reason.RPC_UNREACHABLE,
+            f"Anvil did not come up at {self.url}: {self._said() or 'no output'}",
         )
+
+    def _said(self) -> str:
+        if self._output is None:
+            return ""
+        self._output.seek(0)
+        return self._output.read()[-OUTPUT_SHOWN_BYTES:].decode(errors="replace").strip()
 
 
 def find_anvil() -> Path:

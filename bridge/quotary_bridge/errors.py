@@ -162,8 +162,8 @@ class ContractError(Permanent):
     A contract reverted.
 
     `name` is the Solidity custom error (`Error` and `Panic` for Solidity's own, `UnknownError`
-    where no exported ABI knows the selector), `args` are its values by parameter name, `data` is
-    the revert data, `inner` is the error a nested call reverted with, if this one carries it.
+    where no exported ABI knows the selector), `values` are its arguments by parameter name, `data`
+    is the revert data, `inner` is the error a nested call reverted with, if this one carries it.
     """
 
     def __init__(
@@ -172,11 +172,15 @@ class ContractError(Permanent):
         values: Mapping[str, object],
         data: bytes,
         remedy: str = "",
+        *,
+        cause: str = "",
         inner: ContractError | None = None,
     ) -> None:
         """Say which error, with which values; `data` is the revert data they were decoded from."""
         shown = ", ".join(f"{key}={_shown(value)}" for key, value in values.items())
         message = f"the contract reverted: {name}({shown})"
+        if cause:
+            message = f"{message}: {cause.rstrip('.')}"
         if inner is not None:
             message = f"{message}, caused by {inner.name}({_values(inner)})"
         super().__init__(Reason.REVERTED, message, remedy)

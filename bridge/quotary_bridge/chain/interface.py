@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -20,7 +21,7 @@ from quotary_bridge.errors import ConfigurationError, Reason, RpcUnavailable
 AbiValue = Any
 """A decoded value: int, bool, str, bytes, a tuple of them, or a dict for a struct."""
 
-__all__ = ["AbiValue", "Entry", "Interface", "exported_names", "interface"]
+__all__ = ["AbiValue", "Entry", "Interface", "KnownError", "error_catalogue", "interface"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownError:
+    """A custom error, why a contract reverts with it, and what to do then."""
+
+    entry: Entry
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Interface:
     """One contract's ABI, with the code to create it where it is no mere interface."""
 
@@ -67,10 +77,6 @@ class Interface:
     def event(self, name: str) -> Entry:
         """Return an event; raises `ConfigurationError` where the ABI has none by that name."""
         return self._entry("event", name)
-
-    def errors(self) -> tuple[Entry, ...]:
-        """The custom errors that the contract may revert with, as far as its ABI says."""
-        return tuple(entry for entry in self.entries if entry.kind == "error")
 
     def encode_call(self, name: str, arguments: Sequence[Any]) -> bytes:
         """Return call data; raises `ConfigurationError` where an argument has the wrong type."""
@@ -123,13 +129,23 @@ class Interface:
         )
 
 
-def exported_names() -> tuple[str, ...]:
-    """The names of all exported ABIs, sorted."""
-    folder = files("quotary_bridge.chain").joinpath("abi")
-    if not folder.is_dir():
-        return ()
-    names = (item.name for item in folder.iterdir() if item.name.endswith(".json"))
-    return tuple(sorted(name.removesuffix(".json") for name in names))
+@cache
+def error_catalogue() -> Mapping[bytes, KnownError]:
+    """Return every custom error that the contracts know, by selector."""
+    source = files("quotary_bridge.chain").joinpath("abi", "errors.json")
+    if not source.is_file():
+        return MappingProxyType({})
+    catalogue: dict[str, dict[str, Any]] = json.loads(source.read_text(encoding="utf-8"))
+    return MappingProxyType(
+        {bytes.fromhex(key.removeprefix("0x")): _known(item) for key, item in catalogue.items()}
+    )
+
+
+def _known(item: Mapping[str, Any]) -> KnownError:
+    entry = Entry("error", item["name"], tuple(item["inputs"]), ())
+    # NatSpec writes references as {Name}.
+    cause, remedy = (item[key].replace("{", "").replace("}", "") for key in ("cause", "remedy"))
+    return KnownError(entry, cause, remedy)
 
 
 @cache

@@ -1,19 +1,17 @@
-"""Revert data in words: every custom error of every exported ABI, and Solidity's own two."""
+"""Revert data in words: every custom error of the contracts, and Solidity's own two."""
 
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import Any
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from quotary_bridge.chain.interface import Entry, exported_names, interface
-from quotary_bridge.chain.remedies import REMEDIES
+from quotary_bridge.chain.interface import KnownError, error_catalogue
 from quotary_bridge.errors import ContractError
 
-__all__ = ["decode_revert", "revert_data"]
+__all__ = ["decode_revert", "error_name", "revert_data"]
 
 _ERROR_SELECTOR = bytes.fromhex("08c379a0")  # Error(string)
 _PANIC_SELECTOR = bytes.fromhex("4e487b71")  # Panic(uint256)
@@ -56,7 +54,7 @@ def decode_revert(data: bytes, depth: int = 0) -> ContractError:
     """Return (never raise) the error that `data` encodes, with the one nested in it."""
     if not data:
         return ContractError(
-            "EmptyRevert", {}, data, "the contract gave no reason: is its address right?"
+            "EmptyRevert", {}, data, "check that the address is that of the contract meant"
         )
     selector, body = data[:4], data[4:]
     try:
@@ -66,34 +64,38 @@ def decode_revert(data: bytes, depth: int = 0) -> ContractError:
             number = decode(["uint256"], body)[0]
             meaning = _PANICS.get(number, "an unknown panic")
             return ContractError("Panic", {"code": hex(number), "meaning": meaning}, data)
-        entry = _catalogue().get(selector)
-        if entry is not None:
-            return _custom(entry, data, depth)
+        known = error_catalogue().get(selector)
+        if known is not None:
+            return _custom(known, data, depth)
     except (DecodingError, OverflowError, UnicodeDecodeError):
         return ContractError("UndecodableError", {"data": data}, data)
     return ContractError("UnknownError", {"selector": selector, "data": body}, data)
 
 
-def _custom(entry: Entry, data: bytes, depth: int) -> ContractError:
-    values = entry.arguments(data[4:])
+def error_name(selector: bytes) -> str:
+    """Return the name of a custom error, or the selector in hex where no exported ABI has it."""
+    known = error_catalogue().get(selector)
+    return f"0x{selector.hex()}" if known is None else known.entry.name
+
+
+def _custom(known: KnownError, data: bytes, depth: int) -> ContractError:
+    values = known.entry.arguments(data[4:])
     inner = None if depth >= _DEPTH_LIMIT else _inner(values, depth)
-    remedy = REMEDIES.get(entry.name, "")
-    return ContractError(entry.name, values, data, remedy or (inner.remedy if inner else ""), inner)
+    return ContractError(
+        known.entry.name,
+        values,
+        data,
+        # The cause of a nested error is nearer to the truth than that of its wrapper.
+        remedy=(inner.remedy if inner else "") or known.remedy,
+        cause=known.cause,
+        inner=inner,
+    )
 
 
 def _inner(values: dict[str, Any], depth: int) -> ContractError | None:
-    known = {*_catalogue(), _ERROR_SELECTOR, _PANIC_SELECTOR}
+    known = {*error_catalogue(), _ERROR_SELECTOR, _PANIC_SELECTOR}
     for value in values.values():
         # ABI-encoded errors are four bytes and whole words: nothing else is mistaken for one.
         if isinstance(value, bytes) and len(value) % _WORD == _SELECTOR and value[:4] in known:
             return decode_revert(value, depth + 1)
     return None
-
-
-@cache
-def _catalogue() -> dict[bytes, Entry]:
-    found: dict[bytes, Entry] = {}
-    for name in exported_names():
-        for entry in interface(name).errors():
-            found.setdefault(entry.selector, entry)
-    return found

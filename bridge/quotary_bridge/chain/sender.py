@@ -16,6 +16,7 @@ from quotary_bridge.chain.records import Receipt
 from quotary_bridge.errors import (
     BlockNotFound,
     ContractError,
+    InsufficientFunds,
     NotFinal,
     Reason,
     TransactionRefused,
@@ -86,7 +87,9 @@ class Sender:
                 Reason.TRANSACTION_REFUSED,
                 f"the transaction needs {needed} gas, and {GAS_LIMIT} is the most one may use",
             )
+        gas = min(GAS_LIMIT, needed * (100 + GAS_MARGIN_PERCENT) // 100)
         fees = self._chain.fees()
+        self._require_funds(gas * fees.max_fee + request.value)
         used = self._chain.nonce(self.address, "pending") if nonce is None else nonce
         raw = self._signer.sign_transaction(
             {
@@ -96,7 +99,7 @@ class Sender:
                 "to": request.to or "",
                 "data": request.data,
                 "value": request.value,
-                "gas": min(GAS_LIMIT, needed * (100 + GAS_MARGIN_PERCENT) // 100),
+                "gas": gas,
                 "maxFeePerGas": fees.max_fee,
                 "maxPriorityFeePerGas": fees.max_priority_fee,
             }
@@ -117,6 +120,16 @@ class Sender:
         if not receipt.succeeded:
             raise self._why(request, receipt)
         return receipt
+
+    def _require_funds(self, cost: int) -> None:
+        # Asked here because nodes disagree: some estimate gas for an account without any money.
+        balance = self._chain.balance(self.address)
+        if balance < cost:
+            raise InsufficientFunds(
+                Reason.INSUFFICIENT_FUNDS,
+                f"{self.address} has {balance} wei and the transaction may cost {cost}",
+                "send some of the chain's coin to the account and repeat",
+            )
 
     def _deep_enough(self, receipt: Receipt) -> bool:
         if self._confirmations == 1:

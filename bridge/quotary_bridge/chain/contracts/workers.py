@@ -9,7 +9,7 @@ from typing import ClassVar
 from quotary_bridge.chain.contracts.base import Contract, ProofKind, address_of
 from quotary_bridge.chain.interface import AbiValue
 from quotary_bridge.chain.records import BlockTag
-from quotary_bridge.chain.reverts import decode_revert
+from quotary_bridge.chain.reverts import error_name
 from quotary_bridge.model import Address, Bytes32
 
 __all__ = [
@@ -86,7 +86,7 @@ class WorkerRegistry(Contract):
     def check_active(self, worker: Address, app_id: Bytes32, at: BlockTag = "latest") -> Activity:
         """Return whether `worker` counts for `app_id`."""
         active, selector, until = self.read("checkActive", worker, app_id, at=at)
-        reason = "" if active else decode_revert(selector + bytes(32 * 4)).name
+        reason = "" if active else error_name(selector)
         return Activity(bool(active), reason, until)
 
     def challenge_at(self, block_number: int, at: BlockTag = "latest") -> Bytes32:
