@@ -50,7 +50,8 @@ class CertificateSpec:
     """
     One certificate as values, so that a test can ask for any deviation and still get it signed.
 
-    `signer` is whose key signs when that is not the issuer's. `ca` and `path_length` make the basic
+    `signer` is whose key signs when that is not the issuer's, `issuer_name` the common name written
+    for the issuer when it is not the issuer's own. `ca` and `path_length` make the basic
     constraints, `signs_certificates` the key usage. `omitted` names extensions to leave out.
     `patches` edit the encoded certificate before the signature, for what no builder would write.
     """
@@ -63,6 +64,7 @@ class CertificateSpec:
     path_length: int | None = None
     serial: int | None = None
     signer: Role | None = None
+    issuer_name: str | None = None
     organization: str = ORGANIZATION
     signs_certificates: bool | None = None
     crl_url: str = ROOT_CRL_URL
@@ -73,9 +75,13 @@ class CertificateSpec:
     @property
     def name(self) -> x509.Name:
         """The subject, attributes in Intel's order."""
+        return self.name_of(self.common_name)
+
+    def name_of(self, common_name: str) -> x509.Name:
+        """The name of another certificate of the same organisation."""
         return x509.Name(
             [
-                x509.NameAttribute(NameOID.COMMON_NAME, self.common_name),
+                x509.NameAttribute(NameOID.COMMON_NAME, common_name),
                 x509.NameAttribute(NameOID.ORGANIZATION_NAME, self.organization),
                 x509.NameAttribute(NameOID.LOCALITY_NAME, "Santa Clara"),
                 x509.NameAttribute(NameOID.STATE_OR_PROVINCE_NAME, "CA"),
@@ -161,7 +167,9 @@ class Pki:
         builder = (
             x509.CertificateBuilder()
             .subject_name(spec.name)
-            .issuer_name(self.name(spec.issuer))
+            .issuer_name(
+                spec.name_of(spec.issuer_name) if spec.issuer_name else self.name(spec.issuer)
+            )
             .public_key(self.key(role).private.public_key())
             .serial_number(self.serial(role))
             .not_valid_before(spec.not_before)

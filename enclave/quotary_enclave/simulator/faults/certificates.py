@@ -16,11 +16,13 @@ from quotary_enclave.simulator.faults.deviations import (
     collateral,
     pck,
     pck_crl,
+    quote,
     root_crl,
 )
 from quotary_enclave.simulator.faults.fault import Deviation, Fault, platform_ca
 from quotary_enclave.simulator.pck_extension import PCK_EXTENSION_OID
 from quotary_enclave.simulator.pki import Role
+from quotary_enclave.simulator.quotes import CertificationType
 from quotary_enclave.simulator.scenario import Scenario
 
 __all__ = ["CERTIFICATE_FAULTS", "CERTIFICATE_VARIATIONS"]
@@ -73,6 +75,14 @@ def _impossible_date(place: str, base: Scenario) -> Scenario:
     return _changed(place, base, patches=((stamp, stamp[:2] + b"0231" + stamp[6:]),))
 
 
+def _negative_serial(place: str, base: Scenario) -> Scenario:
+    """A serial number whose first bit says that it is negative, which no builder writes."""
+    serial = bytes((0x7F, *range(19)))
+    negative = b"\xff" + serial[1:]
+    number = int.from_bytes(serial, "big")
+    return _changed(place, base, serial=number, patches=((serial, negative),))
+
+
 def _chain(*roles: Role | None) -> Deviation:
     """A PCK chain of these; None stands for the platform's CA."""
 
@@ -84,6 +94,7 @@ def _chain(*roles: Role | None) -> Deviation:
 
 def _under_another_root(base: Scenario) -> Scenario:
     moved = base.with_certificate(base.ca, issuer=Role.STRANGER)
+    moved = moved.with_collateral(pck_crl_chain=(base.ca, Role.STRANGER))
     return _chain(Role.PCK, None, Role.STRANGER)(moved)
 
 
@@ -117,6 +128,10 @@ def _list_of_other_ca(base: Scenario) -> Scenario:
     return base.with_pck_crl(issuer=other).with_collateral(pck_crl_chain=(other, Role.ROOT))
 
 
+def _other_leaf_in_collateral(base: Scenario) -> Scenario:
+    return base.with_collateral(pck_certificate_chain=(Role.TCB_SIGNING, base.ca, Role.ROOT))
+
+
 def _validity() -> Iterator[Fault]:
     for place in _PLACES:
         yield Fault(f"{place}-expired", partial(_expired, place), "CERT_EXPIRED")
@@ -131,6 +146,9 @@ def _shape() -> Iterator[Fault]:
         yield Fault(f"{place}-signer", forged, "CERT_SIGNATURE_INVALID")
         renamed = partial(_changed, place, common_name="Intel SGX Something Else")
         yield Fault(f"{place}-name", renamed, "ISSUER_ROLE")
+        orphan = partial(_changed, place, issuer_name="Intel SGX Nobody CA")
+        yield Fault(f"{place}-issuer-name", orphan, "CERT_NAME_MISMATCH")
+        yield Fault(f"{place}-serial-negative", partial(_negative_serial, place), "SERIAL_INVALID")
         for extension, (_, reason) in _EXTENSIONS.items():
             yield Fault(f"{place}-no-{extension}", partial(_without, place, extension), reason)
         algorithm = partial(_changed, place, patches=((_ECDSA_SHA256, _ECDSA_SHA384),))
@@ -154,6 +172,7 @@ def _chains() -> Iterator[Fault]:
     yield Fault("chain-empty", _chain(), shape)
     yield Fault("chain-with-extra", _chain(Role.PCK, None, Role.ROOT, Role.TCB_SIGNING), shape)
     yield Fault("chain-under-another-root", _under_another_root, "ROOT_NOT_PINNED")
+    yield Fault("chain-ends-elsewhere", _chain(Role.PCK, None, Role.STRANGER), "ROOT_NOT_PINNED")
     yield Fault("pck-issued-by-tcb-signer", _leaf_by_tcb_signer, "ISSUER_ROLE")
     for name, chain in (
         ("alone", (Role.TCB_SIGNING,)),
@@ -161,6 +180,10 @@ def _chains() -> Iterator[Fault]:
     ):
         yield Fault(f"tcb-info-chain-{name}", collateral(tcb_info_chain=chain), shape)
         yield Fault(f"qe-identity-chain-{name}", collateral(qe_identity_chain=chain), shape)
+    yield Fault("pck-crl-chain-alone", collateral(pck_crl_chain=(Role.PLATFORM_CA,)), shape)
+    yield Fault("pck-chain-twice", _other_leaf_in_collateral, "PCK_CHAIN_CONFLICT")
+    leaf_only = quote(certification_type=CertificationType.PCK_LEAF)
+    yield Fault("pck-chain-nowhere", leaf_only, "PCK_CHAIN_MISSING")
     foreign = (Role.TCB_SIGNING, Role.STRANGER)
     yield Fault("tcb-info-root", collateral(tcb_info_chain=foreign), "ROOT_NOT_PINNED")
     yield Fault("qe-identity-root", collateral(qe_identity_chain=foreign), "ROOT_NOT_PINNED")
@@ -209,11 +232,11 @@ def _revocation() -> Iterator[Fault]:
         yield Fault(f"{name}-no-number", change(number=None), "CRL_INVALID")
         yield Fault(f"{name}-no-authority", change(identifies_authority=False), "KEY_ID_MISSING")
         wrong = change(identified_authority=Role.TCB_SIGNING)
-        yield Fault(f"{name}-authority", wrong, "KEY_ID_MISMATCH")
+        yield Fault(f"{name}-authority", wrong, "CRL_SIGNATURE_INVALID")
         yield Fault(f"{name}-issuer", change(issuer=Role.TCB_SIGNING), "CRL_ISSUER_MISMATCH")
         yield Fault(f"{name}-missing", collateral(missing=frozenset({part})), "CRL_MISSING")
         yield Fault(f"{name}-empty", collateral(replaced=((part, ""),)), "CRL_MISSING")
-        yield Fault(f"{name}-garbage", collateral(replaced=((part, "3000"),)), "CRL_INVALID")
+        yield Fault(f"{name}-garbage", collateral(replaced=((part, "3000"),)), "DER_NONCANONICAL")
         yield Fault(f"{name}-expired", partial(_crl_ending, name, -_SECOND), "CRL_EXPIRED")
         early = partial(_crl_beginning, name, _SECOND)
         yield Fault(f"{name}-early", early, "CRL_NOT_YET_VALID")

@@ -69,6 +69,23 @@ def _doubled(base: Scenario) -> Scenario:
     return base.with_tcb_info(levels=(*levels, other))
 
 
+def _qe_level_doubled(base: Scenario) -> Scenario:
+    newest, *others = base.collateral.qe_identity.levels
+    return base.with_qe_identity(levels=(newest, replace(newest, status="OutOfDate"), *others))
+
+
+def _module_doubled(base: Scenario) -> Scenario:
+    (module,) = base.collateral.tcb_info.module_identities
+    return base.with_tcb_info(module_identities=(module, module))
+
+
+def _module_level_doubled(base: Scenario) -> Scenario:
+    (module,) = base.collateral.tcb_info.module_identities
+    newest, *others = module.levels
+    levels = (newest, replace(newest, status="OutOfDate"), *others)
+    return base.with_tcb_info(module_identities=(replace(module, levels=levels),))
+
+
 def _backwards(base: Scenario) -> Scenario:
     return base.with_tcb_info(levels=tuple(reversed(base.collateral.tcb_info.levels)))
 
@@ -95,7 +112,7 @@ def _both_documents() -> Iterator[Fault]:
         spoiled = {f"{part}_signature": SignatureForm.FLIPPED}
         yield Fault(f"{name}-signature", collateral(**spoiled), forged)
         zeroed = {f"{part}_signature": SignatureForm.ZERO_R}
-        yield Fault(f"{name}-signature-zero", collateral(**zeroed), forged)
+        yield Fault(f"{name}-signature-zero", collateral(**zeroed), "SIGNATURE_INVALID")
         signer = {f"{part}_signer": Role.STRANGER}
         yield Fault(f"{name}-signer", collateral(**signer), forged)
         swapped = partial(_altered_after_signing, part, '"UpToDate"', '"OutOfDate"')
@@ -120,10 +137,10 @@ def _spelling(name: str, edited: partial[Deviation]) -> Iterator[Fault]:
     repeated = ('"tcbStatus":', '"tcbStatus":"Revoked","tcbStatus":')
     yield Fault(f"{name}-key-twice", edited(replacements=(repeated,)), "JSON_DUPLICATE_KEY")
     number = '"tcbEvaluationDataNumber":'
-    for label, value in (("nan", "NaN"), ("infinity", "Infinity"), ("deep", _DEEP)):
+    for label, value in (("nan", "NaN"), ("infinity", "Infinity"), ("number-float", "17.5")):
         swapped = edited(replacements=((f"{number}17", f"{number}{value}"),))
         yield Fault(f"{name}-{label}", swapped, broken)
-    for label, value in (("true", "true"), ("negative", "-1"), ("float", "17.5"), ("text", '"17"')):
+    for label, value in (("true", "true"), ("negative", "-1"), ("text", '"17"'), ("deep", _DEEP)):
         swapped = edited(replacements=((f"{number}17", f"{number}{value}"),))
         yield Fault(f"{name}-number-{label}", swapped, schema)
     extra = edited(Edit(("surprise",), 1))
@@ -142,7 +159,8 @@ def _tcb_info() -> Iterator[Fault]:
     yield Fault("tcb-info-fmspc", tcb_info(fmspc=bytes(6)), "FMSPC_MISMATCH")
     yield Fault("tcb-info-pce-id", tcb_info(pce_id=b"\1\0"), "PCEID_MISMATCH")
     yield Fault("tcb-info-of-other-tee", _of_other_tee, "COLLATERAL_TYPE_MISMATCH")
-    yield Fault("tcb-info-type", tcb_info(Edit(("tcbType",), 1)), "SCHEMA_INVALID")
+    other = tcb_info(Edit(("tcbType",), 1))
+    yield Fault("tcb-info-type", other, "COLLATERAL_VERSION_UNSUPPORTED")
     for length in (0, 15, 17):
         short = _counted("sgxtcbcomponents", length)
         yield Fault(f"tcb-info-{length}-sgx-components", short, count)
@@ -155,6 +173,8 @@ def _tcb_info() -> Iterator[Fault]:
     surplus = tcb_info(Edit(("tdxModule",), {}))
     yield Fault("tcb-info-sgx-with-module", surplus, "SCHEMA_UNKNOWN_FIELD", sgx)
     yield Fault("tcb-info-level-twice", _doubled, "TCB_LEVEL_DUPLICATE")
+    yield Fault("tcb-info-module-twice", _module_doubled, "TCB_LEVEL_DUPLICATE", tdx)
+    yield Fault("tcb-info-module-level-twice", _module_level_doubled, "TCB_LEVEL_DUPLICATE", tdx)
     svn = ("tcbLevels", 0, "tcb", "sgxtcbcomponents", 0, "svn")
     for value in (256, -1, True):
         wrong = tcb_info(Edit(svn, value))
@@ -167,6 +187,7 @@ def _qe_identity() -> Iterator[Fault]:
     for field, length in (("mrsigner", 62), ("attributes", 30), ("miscselect", 6)):
         short = qe_identity(Edit((field,), "0" * length))
         yield Fault(f"qe-identity-{field}-length", short, "SCHEMA_INVALID")
+    yield Fault("qe-identity-level-twice", _qe_level_doubled, "TCB_LEVEL_DUPLICATE")
     level = IsvLevel(1, "SWHardeningNeeded")
     unusual = qe_identity(levels=(level,))
     yield Fault("qe-identity-status-of-platforms", unusual, "TCB_STATUS_UNKNOWN")

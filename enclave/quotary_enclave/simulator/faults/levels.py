@@ -23,6 +23,7 @@ _REFUSED_STATUSES: Final = (
     "ConfigurationAndSWHardeningNeeded",
 )
 _CURRENT: Final = bytes((5, 1, 4)) + bytes(13)
+_VERSION_0: Final = bytes((5, 0, 4)) + bytes(13)
 _OLD_MICROCODE: Final = bytes((5, 1, 1)) + bytes(13)
 _OLD_MODULE: Final = bytes((3, 1, 4)) + bytes(13)
 
@@ -60,6 +61,11 @@ def _module_level(level: IsvLevel, base: Scenario) -> Scenario:
     return base.with_tcb_info(module_identities=(identity,))
 
 
+def _lower_case_identity(base: Scenario) -> Scenario:
+    identity = replace(_module(base), id="tdx_01")
+    return base.with_tcb_info(module_identities=(identity,))
+
+
 def relaunch(launch: bytes, current: bytes, base: Scenario) -> Scenario:
     """A TD started under `launch` (TEE TCB SVN) on a platform that is at `current` now."""
     return base.with_body(tee_tcb_svn=launch, tee_tcb_svn2=current)
@@ -82,7 +88,8 @@ def _platform() -> Iterator[Fault]:
     yield Fault("platform-revoked", partial(_platform_status, "Revoked"), "TCB_REVOKED")
     for status in _REFUSED_STATUSES:
         yield Fault(f"platform-{status}", partial(_platform_status, status), _NOT_ALLOWED)
-    yield Fault("platform-old", pck(components=(1,) * 8 + (0,) * 8), "TCB_NO_MATCH")
+    yield Fault("platform-outdated", pck(components=(1,) * 8 + (0,) * 8), _NOT_ALLOWED)
+    yield Fault("platform-ancient", pck(components=(0,) * 16), "TCB_NO_MATCH")
     yield Fault("level-out-of-reach", _out_of_reach, "TCB_NO_MATCH")
     yield Fault("level-crossing", _crossing, "TCB_NO_MATCH")
     yield Fault("level-pce-behind", _pce_behind, "TCB_NO_MATCH")
@@ -113,6 +120,16 @@ def _modules() -> Iterator[Fault]:
     yield Fault("module-outdated", partial(_module_level, outdated), _NOT_ALLOWED, tdx)
 
 
+def _first_modules() -> Iterator[Fault]:
+    """Modules of version 0 have no identity: `tdxModule` speaks for them."""
+    signed = body(tee_tcb_svn=_VERSION_0, mr_signer_seam=b"\1" * 48)
+    yield Fault("first-module-signer", signed, "TDX_MODULE_SIGNER_MISMATCH", _td10)
+    marked = body(tee_tcb_svn=_VERSION_0, seam_attributes=b"\1" + bytes(7))
+    yield Fault("first-module-attributes", marked, "TDX_MODULE_ATTRIBUTES_MISMATCH", _td10)
+    behind = body(tee_tcb_svn=bytes((4, 0, 4)) + bytes(13))
+    yield Fault("first-module-outdated", behind, _NOT_ALLOWED, _td10)
+
+
 def _relaunches() -> Iterator[Fault]:
     advised = partial(relaunch, _OLD_MICROCODE, _CURRENT)
     yield Fault("relaunch-advised", advised, _NOT_ALLOWED, td15)
@@ -126,9 +143,11 @@ def _variations() -> Iterator[Fault]:
     yield Fault("platform-ahead", pck(components=(255,) * 16, pce_svn=65535), None)
     newer = body(tee_tcb_svn=bytes((9, 1, 9)) + bytes(13))
     yield Fault("module-ahead", newer, None, tdx)
+    yield Fault("first-module", body(tee_tcb_svn=_VERSION_0), None, _td10)
+    yield Fault("module-id-lower-case", _lower_case_identity, None, tdx)
     downgraded = partial(relaunch, _CURRENT, _OLD_MICROCODE)
     yield Fault("relaunch-launched-current", downgraded, None, td15)
 
 
-LEVEL_FAULTS: Final = (*_platform(), *_modules(), *_relaunches())
+LEVEL_FAULTS: Final = (*_platform(), *_modules(), *_first_modules(), *_relaunches())
 LEVEL_VARIATIONS: Final = tuple(_variations())

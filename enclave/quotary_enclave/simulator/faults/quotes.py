@@ -37,8 +37,8 @@ __all__ = ["QUOTE_FAULTS", "QUOTE_VARIATIONS"]
 _KEY_ELSEWHERE = "another attestation key"
 _PROVISION_KEY: Final = 1 << 4
 _EINITTOKEN_KEY: Final = 1 << 5
-_TUD_BITS: Final = (0, 4, 5, 6)
-_FORBIDDEN_TD_BITS: Final = (1, 2, 3, 7, 8, 15, 23, 26, 29, 32, 61)
+_TUD_BITS: Final = range(8)
+_FORBIDDEN_TD_BITS: Final = (8, 15, 23, 26, 29, 32, 61)
 
 
 def _carrying_off_curve_key(base: Scenario) -> Scenario:
@@ -125,14 +125,13 @@ def _signature_data() -> Iterator[Fault]:
         )
     yield Fault("padding-inside", quote(nested_padding=1), bad_length)
     yield Fault("certification-length", quote(certification_length=0xFFFFFFFF), bad_length)
-    yield Fault("auth-length", quote(auth_length=0xFFFF), bad_length)
+    yield Fault("auth-length", quote(auth_length=0xFFFF), "QE_AUTH_LEN_INVALID")
     yield Fault("outer-length", quote(outer_length=0xFFFFFFFF), bad_length, nested)
 
 
 def _signatures() -> Iterator[Fault]:
     forged, unvouched = "QUOTE_SIGNATURE_INVALID", "QE_REPORT_SIGNATURE_INVALID"
     spoiled = (
-        SignatureForm.FLIPPED,
         SignatureForm.ZERO_R,
         SignatureForm.ZERO_S,
         SignatureForm.R_AT_ORDER,
@@ -143,13 +142,16 @@ def _signatures() -> Iterator[Fault]:
         yield Fault(
             f"quote-signature-{name}",
             quote(signature=form),
-            forged,
+            "SIGNATURE_INVALID",
         )
         yield Fault(
             f"qe-signature-{name}",
             qe(signature=form),
-            unvouched,
+            "SIGNATURE_INVALID",
         )
+    flipped = SignatureForm.FLIPPED
+    yield Fault("quote-signature-flipped", quote(signature=flipped), forged)
+    yield Fault("qe-signature-flipped", qe(signature=flipped), unvouched)
     yield Fault("quote-signer", scenario(quote_signer=_KEY_ELSEWHERE), forged)
     yield Fault("body-altered", _flipping_body, forged)
     yield Fault("qe-signer", scenario(qe_signer=Role.STRANGER), unvouched)
@@ -188,9 +190,8 @@ def _attributes() -> Iterator[Fault]:
             tdx,
         )
     yield Fault("sept-ve", body(td_attributes=0), "SEPT_VE_NOT_DISABLED", tdx)
-    yield Fault("service-td-bit", _td_bit(17), "SERVICE_TD_FORBIDDEN", tdx)
+    yield Fault("service-td-bit", _td_bit(17), "TD_ATTR_FORBIDDEN", tdx)
     yield Fault("service-td", body(mr_service_td=b"\1" * 48), "SERVICE_TD_FORBIDDEN", td15)
-    yield Fault("xfam", body(xfam=0), "XFAM_INVALID", tdx)
 
 
 def _variations() -> Iterator[Fault]:
