@@ -10,6 +10,7 @@ from eth_utils.address import to_checksum_address
 
 from quotary_bridge.chain import Chain, Log, TransactionRequest
 from quotary_bridge.chain.interface import interface
+from quotary_bridge.chain.reverts import error_name
 from quotary_bridge.errors import Reason, RpcUnavailable
 from quotary_bridge.model import (
     Address,
@@ -84,7 +85,7 @@ class Oracle:
         active, selector, _ = self._read(
             self._gate, "WorkerRegistry", "checkActive", (worker, app_id), at
         )
-        return Activity(active, "" if active else _error_name(selector))
+        return Activity(active, "" if active else error_name(selector))
 
     def delivery(self, signed: SignedResult, sender: Address) -> TransactionRequest:
         """Return the transaction that carries `signed` to the oracle."""
@@ -122,10 +123,3 @@ class Oracle:
             fee=Wei(said["fee"]),
             block=BlockRef(BlockNumber(log.block_number), BlockHash(log.block_hash)),
         )
-
-
-def _error_name(selector: bytes) -> str:
-    for entry in interface("WorkerRegistry").errors():
-        if entry.selector == selector:
-            return entry.name
-    return f"0x{selector.hex()}"

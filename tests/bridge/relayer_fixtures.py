@@ -1,0 +1,56 @@
+"""Fixtures of the relayer's tests: one node a session, one past a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from quotary_bridge.anvil import AnvilNode
+from quotary_bridge.chain.interface import interface
+from quotary_bridge.chain.sender import Sender
+from quotary_bridge.model import Address, Timestamp
+from quotary_bridge.store import Store
+
+from tests.bridge.relayer_town import OPEN_GATE, Town
+
+
+@pytest.fixture(scope="session")
+def relayer_node() -> Iterator[AnvilNode]:
+    """One Anvil for the whole session."""
+    with AnvilNode() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def oracle_town(relayer_node: AnvilNode) -> Town:
+    """The oracle behind a gate that admits everybody."""
+    gate = Address(f"0x{'00' * 18}9a7e")
+    node = relayer_node
+    chain = node.chain
+    gate = Address(chain.web3.to_checksum_address(gate))
+    chain.rpc("anvil_setCode", [gate, OPEN_GATE])
+    sender = Sender(chain, node.signers[0], timeout_seconds=10)
+    receipt = sender.send(sender.request(None, interface("ResultOracle").encode_creation([gate])))
+    assert receipt.contract_address is not None
+    return Town(node, chain, Address(receipt.contract_address), gate, receipt.block_number)
+
+
+@pytest.fixture
+def town(oracle_town: Town) -> Iterator[Town]:
+    """The town as it was on its first day; each test gets its own past."""
+    snapshot = oracle_town.chain.rpc("evm_snapshot")
+    fresh = replace(oracle_town, asked=0, events=[])
+    yield fresh
+    fresh.automine(on=True)
+    fresh.chain.rpc("anvil_dropAllTransactions")
+    assert oracle_town.chain.rpc("evm_revert", [snapshot])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store whose clock stands still."""
+    opened = Store.open(tmp_path / "store.sqlite", lambda: Timestamp(1_000))
+    yield opened
+    opened.close()

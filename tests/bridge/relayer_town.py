@@ -1,0 +1,214 @@
+"""A chain with a real oracle, a worker that really signs, and a relayer between them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+import httpx
+from eth_account import Account
+from eth_utils.crypto import keccak
+from quotary_bridge.anvil import AnvilNode
+from quotary_bridge.chain import Chain, Log
+from quotary_bridge.chain.interface import interface
+from quotary_bridge.chain.sender import Sender
+from quotary_bridge.model import Address, Bytes32, ChainId, JobKey, Result, Timestamp, job_key
+from quotary_bridge.relayer import Progress, Relayer, RelayerSettings
+from quotary_bridge.store import Store
+from quotary_bridge.workers import Endpoint, WorkerClient, result_digest
+
+APP = Bytes32(keccak(text="an app"))
+MODEL = Bytes32(keccak(text="a model"))
+LIFETIME = 3600
+
+# A gate that admits everybody: returns (1, 0, 2^64 - 1), which reads as (ok, no reason, for ever)
+# to `checkActive` and as (operator, proof kind None) to `requireActive`.
+OPEN_GATE = "0x60015f5267ffffffffffffffff60405260605ff3"
+
+
+def closed_gate(error: str) -> str:
+    """Code of a gate that admits nobody, with an error that takes no arguments."""
+    check = interface("WorkerRegistry").function("checkActive").selector.hex()
+    selector = keccak(text=f"{error}()")[:4].hex()
+    revert = f"63{selector}60e01b5f5260045ffd"
+    jump = f"5f3560e01c63{check}14"
+    target = len(bytes.fromhex(f"{jump}600057{revert}"))
+    return f"0x{jump}60{target:02x}57{revert}5b63{selector}60e01b60205260605ff3"
+
+
+@dataclass
+class Worker:
+    """A worker behind HTTP: it signs what `distort` leaves of an honest result."""
+
+    key: str = f"0x{'42' * 32}"
+    distort: Callable[[Result], Result] = lambda result: result
+    status: int = 200
+    output: bytes = b"an answer"
+    asked: int = 0
+    nonce: int = 0
+
+    @property
+    def address(self) -> Address:
+        """Whose signature the results carry."""
+        return Address(Account.from_key(self.key).address)
+
+    def answer(self, question: httpx.Request) -> httpx.Response:
+        """Answer as `POST /v1/quotary/results` does."""
+        self.asked += 1
+        if self.status != 200:
+            return httpx.Response(self.status, json={"error": {"code": "overloaded"}})
+        asked = json.loads(question.content)
+        self.nonce += 1
+        honest = Result(
+            request_id=_word(asked["requestId"]),
+            app_id=_word(asked["appId"]),
+            model_id=_word(asked["modelId"]),
+            weights_root=_word(asked["modelId"]),
+            input_commitment=Bytes32(sha256(bytes.fromhex(asked["input"][2:])).digest()),
+            output_hash=Bytes32(sha256(self.output).digest()),
+            key_epoch=0,
+            policy_version=0,
+            worker=self.address,
+            units=7,
+            nonce=self.nonce,
+            deadline=Timestamp(asked["deadline"]),
+        )
+        result = self.distort(honest)
+        digest = result_digest(result, ChainId(asked["chainId"]), Address(asked["oracle"]))
+        signed = Account.unsafe_sign_hash(digest, self.key)
+        said = {
+            "output": f"0x{self.output.hex()}",
+            "result": {name: _shown(value) for name, value in _fields(result).items()},
+            "signature": f"0x{bytes(signed.signature).hex()}",
+        }
+        return httpx.Response(200, json=said)
+
+
+def client_of(**workers: Worker) -> WorkerClient:
+    """A client that reaches `workers` by host name, and nobody else."""
+
+    def _route(question: httpx.Request) -> httpx.Response:
+        if question.url.path != "/v1/quotary/results" or question.url.host not in workers:
+            return httpx.Response(404)
+        return workers[question.url.host].answer(question)
+
+    return WorkerClient(httpx.MockTransport(_route))
+
+
+@dataclass
+class Town:
+    """A node, the oracle on it, and the accounts: 0 deploys, 1 asks, 2 relays, 3 competes."""
+
+    node: AnvilNode
+    chain: Chain
+    oracle: Address
+    gate: Address
+    deployed_at: int
+    asked: int = 0
+    events: list[Progress] = field(default_factory=list)
+
+    def ask(self, text: bytes = b"a question", lifetime: int = LIFETIME) -> JobKey:
+        """Make a request, mined or (with automine off) pooled; returns the job's key."""
+        self.asked += 1
+        deadline = self.chain.head().timestamp + lifetime
+        nobody = f"0x{'00' * 20}"
+        call = interface("ResultOracle").encode_call(
+            "request", [(APP, MODEL, text, 0, deadline, nobody)]
+        )
+        sender = self.sender(1)
+        self.chain.send_raw(sender.sign(sender.request(self.oracle, call, 10**15)).raw)
+        return self.key(self.asked)
+
+    def key(self, number: int) -> JobKey:
+        """The job of the oracle's n-th request."""
+        return job_key(ChainId(self.chain.chain_id), self.oracle, self.request_id(number))
+
+    def request_id(self, number: int) -> Bytes32:
+        """The id of the oracle's n-th request (docs/formats.md, "Result")."""
+        words = (
+            self.chain.chain_id.to_bytes(32)
+            + bytes(12)
+            + bytes.fromhex(self.oracle[2:])
+            + number.to_bytes(32)
+        )
+        return Bytes32(keccak(words))
+
+    def sender(self, account: int) -> Sender:
+        """A person at a prompt, with one of the funded accounts."""
+        return Sender(self.chain, self.node.signers[account], timeout_seconds=10)
+
+    def deliveries(self) -> list[bytes]:
+        """The request ids of every fulfilment in the chain."""
+        topic = interface("ResultOracle").event("RequestFulfilled").topic
+        logs: tuple[Log, ...] = self.chain.logs([self.oracle], 0, self.chain.head().number, [topic])
+        return [log.topics[1] for log in logs]
+
+    def automine(self, *, on: bool) -> None:
+        """Mine every transaction at once, or only when told to."""
+        self.chain.rpc("evm_setAutomine", [on])
+
+    def reorg(self, depth: int) -> None:
+        """Replace the newest blocks by empty ones; their transactions are forgotten."""
+        self.chain.rpc("anvil_reorg", [depth, []])
+
+    def set_gate(self, code: str) -> None:
+        """Change whom the oracle takes for active."""
+        self.chain.rpc("anvil_setCode", [self.gate, code])
+
+
+def settings_of(town: Town, **changes: float) -> RelayerSettings:
+    """Settings for a chain whose blocks come when a test says so."""
+    base = RelayerSettings(finality_depth=4, start_block=town.deployed_at, replace_after=2)
+    return replace(base, **changes)
+
+
+def relayer_of(
+    town: Town, store: Store, client: WorkerClient, *hosts: str, **changes: float
+) -> Relayer:
+    """A relayer on the third account that asks the workers at `hosts`."""
+    return Relayer(
+        town.chain,
+        town.oracle,
+        store,
+        town.node.signers[2],
+        [Endpoint(f"http://{host}") for host in hosts or ("one",)],
+        settings=settings_of(town, **changes),
+        listener=town.events.append,
+        client=client,
+        holder="a test",
+    )
+
+
+def _word(text: str) -> Bytes32:
+    return Bytes32(bytes.fromhex(text[2:]))
+
+
+def _fields(result: Result) -> dict[str, bytes | int | str]:
+    return {
+        "requestId": result.request_id,
+        "appId": result.app_id,
+        "modelId": result.model_id,
+        "weightsRoot": result.weights_root,
+        "inputCommitment": result.input_commitment,
+        "outputHash": result.output_hash,
+        "keyEpoch": result.key_epoch,
+        "policyVersion": result.policy_version,
+        "worker": result.worker,
+        "units": result.units,
+        "nonce": str(result.nonce),
+        "deadline": result.deadline,
+    }
+
+
+def _shown(value: bytes | int | str) -> str | int:
+    return f"0x{value.hex()}" if isinstance(value, bytes) else value
+
+
+def drive(relayer: Relayer, town: Town, cycles: int = 14) -> None:
+    """Run cycles, one block apart, until no job can move any more."""
+    for _ in range(cycles):
+        if relayer.tick().idle:
+            return
+        town.node.mine()
