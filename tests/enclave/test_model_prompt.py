@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,7 +78,5 @@ def test_what_cannot_be_a_question_is_refused(text: str, reason: ModelReason) ->
 @given(st.text(max_size=200), st.sampled_from(["", "\nOptions:\n", "\nOptions: "]), st.text())
 def test_any_text_parses_or_is_refused(before: str, header: str, after: str) -> None:
     """No text raises anything but our error."""
-    try:
-        parse(before + header + after)
-    except QuestionError as error:
-        assert error.reason in ModelReason
+    with suppress(QuestionError):
+        assert parse(before + header + after)[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -19,16 +18,16 @@ NOW = 1_790_000_000
 SEED = bytes(range(32))
 
 
-@dataclass
 class CountingModel:
     """Answers with the number of characters it was asked, and refuses to answer nothing."""
 
-    name: str = "counting-model"
-    weights_root: Sha256 = Sha256(sha256(b"weights").digest())
-    tokenizer_hash: Sha256 = Sha256(sha256(b"tokenizer").digest())
-    config_hash: Sha256 = Sha256(sha256(b"config").digest())
+    name = "counting-model"
+    weights_root = Sha256(sha256(b"weights").digest())
+    tokenizer_hash = Sha256(sha256(b"tokenizer").digest())
+    config_hash = Sha256(sha256(b"config").digest())
 
     def answer(self, messages: Sequence[Message]) -> Answer:
+        """Count."""
         count = sum(len(message.content) for message in messages)
         if count == 0:
             raise QuestionError(ModelReason.QUESTION_EMPTY, "nothing was asked")
@@ -39,9 +38,11 @@ class SettableClock:
     """A clock that shows what it is set to."""
 
     def __init__(self, now: int = NOW) -> None:
+        """Show `now`."""
         self.now = now
 
     def __call__(self) -> int:
+        """Tell the time."""
         return self.now
 
 

@@ -12,6 +12,7 @@ import socket
 from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
 
+from quotary_enclave.worker import bounded_json
 from quotary_enclave.worker.errors import QuoteUnavailableError
 from quotary_enclave.worker.quotes import QuoteEvidence, require_bound
 
@@ -86,8 +87,8 @@ class DstackGuest:
                 f"the dstack agent answered {method} with status {response.status}"
             )
         try:
-            document = json.loads(body)
-        except (ValueError, RecursionError) as error:
+            document = bounded_json.loads(body)
+        except ValueError as error:
             raise QuoteUnavailableError("the agent's answer is not JSON") from error
         if not isinstance(document, dict):
             raise QuoteUnavailableError("the agent's answer is not a JSON object")
@@ -97,7 +98,7 @@ class DstackGuest:
 def _as_text(value: object) -> str:
     """JSON text of a field that some versions send as text and some as JSON."""
     if isinstance(value, str):
-        json.loads(value)
+        bounded_json.loads(value)
         return value
     return json.dumps(value, separators=(",", ":"))
 
@@ -107,8 +108,8 @@ def _compose(info: dict[str, Any]) -> str | None:
     tcb_info = info.get("tcb_info")
     if isinstance(tcb_info, str):
         try:
-            tcb_info = json.loads(tcb_info)
-        except (ValueError, RecursionError):
+            tcb_info = bounded_json.loads(tcb_info)
+        except ValueError:
             return None
     compose = tcb_info.get("app_compose") if isinstance(tcb_info, dict) else None
     return compose if isinstance(compose, str) else None

@@ -8,7 +8,6 @@ JavaScript cannot hold.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, NewType
@@ -16,10 +15,10 @@ from typing import Any, NewType
 from eth_utils.address import to_checksum_address
 
 from quotary_enclave.keys import Address
+from quotary_enclave.worker import bounded_json
 from quotary_enclave.worker.errors import RefusalError, WorkerReason
 
 __all__ = [
-    "MAX_JSON_DEPTH",
     "Bytes32",
     "Document",
     "read_address",
@@ -33,9 +32,6 @@ Bytes32 = NewType("Bytes32", bytes)
 
 Document = Mapping[str, Any]
 
-MAX_JSON_DEPTH = 32
-"""Chat requests nest six levels deep; the parser's own limit is the stack."""
-
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}")
@@ -44,28 +40,12 @@ _DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}")
 def read_document(body: bytes) -> Document:
     """The JSON object in `body`. Raises `RefusalError(BAD_JSON)`."""
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        document = bounded_json.loads(body)
+    except ValueError as error:
         raise RefusalError(WorkerReason.BAD_JSON, "the body is not JSON") from error
     if not isinstance(document, dict):
         raise RefusalError(WorkerReason.BAD_JSON, "the body is not a JSON object")
-    if _depth(document) > MAX_JSON_DEPTH:
-        raise RefusalError(WorkerReason.BAD_JSON, f"the body nests over {MAX_JSON_DEPTH} levels")
     return document
-
-
-def _depth(document: object) -> int:
-    depth, level = 0, [document]
-    while level:
-        depth += 1
-        level = [
-            child
-            for node in level
-            for child in (
-                node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-            )
-        ]
-    return depth
 
 
 def _bad(name: str, expected: str) -> RefusalError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from hashlib import sha256
 
 from quotary_enclave.keys import WorkerKeys
 from quotary_enclave.model import Answer, Message, Model
+from quotary_enclave.worker import bounded_json
 from quotary_enclave.worker.config import Clock, WorkerConfig
 from quotary_enclave.worker.errors import RefusalError, WorkerReason
 from quotary_enclave.worker.fields import (
@@ -47,9 +47,9 @@ def messages_of(content: bytes) -> tuple[Message, ...]:
     if not text.lstrip().startswith(("[", "{")):
         return plain
     try:
-        document = json.loads(text)
+        document = bounded_json.loads(text)
         return read_messages(document["messages"] if isinstance(document, dict) else document)
-    except (ValueError, KeyError, RecursionError, RefusalError):
+    except (ValueError, KeyError, RefusalError):
         return plain
 
 
