@@ -30,15 +30,21 @@ PEER_ACCEPTS = {
     # Names decide nothing: any certificate under the root may take any role.
     *("ca-name", "pck-name", "tcb-signing-name", "tcb-signer-below-pck-ca"),
     # Extensions are not demanded, and key usage is not evaluated, where webpki does not.
-    *(f"{place}-no-key-usage" for place in ("ca", "pck", "tcb-signing")),
-    *(f"{place}-no-authority-key-id" for place in ("ca", "pck", "tcb-signing")),
-    *(f"{place}-no-subject-key-id" for place in ("ca", "pck", "tcb-signing")),
+    *(
+        f"{place}-{what}"
+        for place in ("ca", "pck", "tcb-signing")
+        for what in (
+            *("no-key-usage", "no-authority-key-id", "no-subject-key-id", "no-crl-points"),
+            *("authority-key-id", "serial-negative"),
+        )
+    ),
     *(f"{place}-no-basic-constraints" for place in ("pck", "tcb-signing")),
     *("ca-path-length", "pck-cannot-sign", "tcb-signing-cannot-sign"),
-    *(f"{place}-serial-negative" for place in ("ca", "pck", "tcb-signing")),
     # The root shipped with a chain is ignored, its dates included.
     *("root-early", "root-expired", "chain-with-extra", "chain-without-root"),
     *("chain-ends-elsewhere", "pck-crl-chain-alone"),
+    # Whatever surrounds the PEM blocks is skipped.
+    *("chain-with-garbage", "chain-with-private-key", "chain-enormous", "padding-enormous"),
     *(f"{part}-chain-{way}" for part in ("tcb-info", "qe-identity") for way in ("alone", "extra")),
     *("tcb-info-root", "qe-identity-root"),
     # Lists may begin in the future and lack what RFC 5280 demands.

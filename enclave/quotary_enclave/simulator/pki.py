@@ -51,7 +51,8 @@ class CertificateSpec:
     One certificate as values, so that a test can ask for any deviation and still get it signed.
 
     `signer` is whose key signs when that is not the issuer's, `issuer_name` the common name written
-    for the issuer when it is not the issuer's own. `ca` and `path_length` make the basic
+    for the issuer when it is not the issuer's own, `identified_issuer` whose key the authority key
+    identifier names. `ca` and `path_length` make the basic
     constraints, `signs_certificates` the key usage. `omitted` names extensions to leave out.
     `patches` edit the encoded certificate before the signature, for what no builder would write.
     """
@@ -65,6 +66,7 @@ class CertificateSpec:
     serial: int | None = None
     signer: Role | None = None
     issuer_name: str | None = None
+    identified_issuer: Role | None = None
     organization: str = ORGANIZATION
     signs_certificates: bool | None = None
     crl_url: str = ROOT_CRL_URL
@@ -164,12 +166,11 @@ class Pki:
 
     def _issue(self, role: Role) -> bytes:
         spec = self.specs[role]
+        issuer = spec.name_of(spec.issuer_name) if spec.issuer_name else self.name(spec.issuer)
         builder = (
             x509.CertificateBuilder()
             .subject_name(spec.name)
-            .issuer_name(
-                spec.name_of(spec.issuer_name) if spec.issuer_name else self.name(spec.issuer)
-            )
+            .issuer_name(issuer)
             .public_key(self.key(role).private.public_key())
             .serial_number(self.serial(role))
             .not_valid_before(spec.not_before)
@@ -187,7 +188,7 @@ class Pki:
     def _extensions(self, role: Role) -> list[tuple[x509.ExtensionType, bool]]:
         """Intel's extensions, in Intel's order, each with whether it is critical."""
         spec = self.specs[role]
-        issuer = self.key_identifier(spec.issuer)
+        issuer = self.key_identifier(spec.identified_issuer or spec.issuer)
         authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer)
         url = x509.UniformResourceIdentifier(spec.crl_url)
         points = x509.CRLDistributionPoints([x509.DistributionPoint([url], None, None, None)])

@@ -18,6 +18,7 @@ from quotary_enclave.simulator.documents import (
 from quotary_enclave.simulator.pck_extension import PckExtension
 from quotary_enclave.simulator.pki import PCK_CRL_URL, CertificateSpec, Pki, Role
 from quotary_enclave.simulator.quotes import (
+    CHAIN_SUFFIX,
     QE_AUTH_DATA,
     CertificationType,
     Header,
@@ -218,7 +219,7 @@ class Platform:
             return self.pki.pem(Role.PCK).encode()
         if kind >= CertificationType.PCK_CHAIN:
             if not self._chain:
-                self._chain.append(self.pck_chain_pem.encode() + b"\x00")
+                self._chain.append(self.pck_chain_pem.encode() + CHAIN_SUFFIX)
             return self._chain[0]
         ppid = self.pck.ppid
         if kind in _ENCRYPTED_PPID_OCTETS:

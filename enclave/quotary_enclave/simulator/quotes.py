@@ -12,6 +12,7 @@ from quotary_enclave.simulator.keys import ORDER, SigningKey
 from quotary_enclave.simulator.reports import SgxReport, TdReport
 
 __all__ = [
+    "CHAIN_SUFFIX",
     "INTEL_VENDOR_ID",
     "QE_AUTH_DATA",
     "CertificationType",
@@ -28,6 +29,9 @@ INTEL_VENDOR_ID: Final = bytes.fromhex("939A7233F79C4CA9940A0DB3957F0607")
 
 QE_AUTH_DATA: Final = bytes(range(32))
 """What Intel's quoting enclaves put into the authentication data."""
+
+CHAIN_SUFFIX: Final = b"\x00"
+"""What Intel's quoting enclaves put after the PEM chain."""
 
 _TDX: Final = 0x81
 _HEADER_LENGTH: Final = 48

@@ -17,7 +17,13 @@ from quotary_enclave.simulator.documents import Edit, QeIdentitySpec, TcbInfoSpe
 from quotary_enclave.simulator.keys import SeededKeys
 from quotary_enclave.simulator.pck_extension import PckExtension
 from quotary_enclave.simulator.pki import CertificateSpec, Pki, Role
-from quotary_enclave.simulator.quotes import CertificationType, QeSpec, QuoteSpec, SignatureForm
+from quotary_enclave.simulator.quotes import (
+    CHAIN_SUFFIX,
+    CertificationType,
+    QeSpec,
+    QuoteSpec,
+    SignatureForm,
+)
 
 __all__ = ["CollateralSpec", "Evidence", "FieldValue", "Scenario"]
 
@@ -86,6 +92,7 @@ class Scenario:
     """
     Everything one minting needs.
 
+    `chain_suffix` follows the PEM chain in the quote; Intel's enclaves put a NUL there.
     `quote_signer` and `qe_signer` name keys that sign in place of the attestation key and the
     PCK. `finish` edits the bytes of the finished quote.
     """
@@ -100,6 +107,7 @@ class Scenario:
     pck_chain: tuple[Role, ...]
     pck_label: str
     attestation_label: str
+    chain_suffix: bytes = CHAIN_SUFFIX
     quote_signer: str | None = None
     qe_signer: Role = Role.PCK
     finish: Callable[[bytes], bytes] | None = None
@@ -144,7 +152,7 @@ class Scenario:
             return self.certification
         if self.quote.certification_type == CertificationType.PCK_LEAF:
             return pki.pem(Role.PCK).encode()
-        return pki.pem(*self.pck_chain).encode() + b"\x00"
+        return pki.pem(*self.pck_chain).encode() + self.chain_suffix
 
     def with_certificate(self, role: Role, **changes: FieldValue) -> Self:
         """The scenario with another certificate for `role`."""

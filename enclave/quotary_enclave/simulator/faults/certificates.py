@@ -18,6 +18,7 @@ from quotary_enclave.simulator.faults.deviations import (
     pck_crl,
     quote,
     root_crl,
+    scenario,
 )
 from quotary_enclave.simulator.faults.fault import Deviation, Fault, platform_ca
 from quotary_enclave.simulator.pck_extension import PCK_EXTENSION_OID
@@ -35,8 +36,10 @@ _EXTENSIONS: Final = {
     "authority-key-id": (ExtensionOID.AUTHORITY_KEY_IDENTIFIER, "KEY_ID_MISSING"),
     "subject-key-id": (ExtensionOID.SUBJECT_KEY_IDENTIFIER, "KEY_ID_MISSING"),
     "key-usage": (ExtensionOID.KEY_USAGE, "KEY_USAGE"),
+    "crl-points": (ExtensionOID.CRL_DISTRIBUTION_POINTS, "CERT_INVALID"),
     "basic-constraints": (ExtensionOID.BASIC_CONSTRAINTS, "BASIC_CONSTRAINTS"),
 }
+_MEBIBYTE: Final = 1 << 20
 _PLACES: Final = ("root", "ca", "tcb-signing", "pck")
 _INNER: Final = ("ca", "tcb-signing", "pck")
 
@@ -148,6 +151,8 @@ def _shape() -> Iterator[Fault]:
         yield Fault(f"{place}-name", renamed, "ISSUER_ROLE")
         orphan = partial(_changed, place, issuer_name="Intel SGX Nobody CA")
         yield Fault(f"{place}-issuer-name", orphan, "CERT_NAME_MISMATCH")
+        misled = partial(_changed, place, identified_issuer=Role.PCK)
+        yield Fault(f"{place}-authority-key-id", misled, "KEY_ID_MISMATCH")
         yield Fault(f"{place}-serial-negative", partial(_negative_serial, place), "SERIAL_INVALID")
         for extension, (_, reason) in _EXTENSIONS.items():
             yield Fault(f"{place}-no-{extension}", partial(_without, place, extension), reason)
@@ -171,6 +176,10 @@ def _chains() -> Iterator[Fault]:
     yield Fault("chain-of-leaf", _chain(Role.PCK), shape)
     yield Fault("chain-empty", _chain(), shape)
     yield Fault("chain-with-extra", _chain(Role.PCK, None, Role.ROOT, Role.TCB_SIGNING), shape)
+    private_key = b"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"
+    yield Fault("chain-with-private-key", scenario(chain_suffix=private_key), "PEM_INVALID")
+    yield Fault("chain-with-garbage", scenario(chain_suffix=b"garbage"), "PEM_INVALID")
+    yield Fault("chain-enormous", scenario(chain_suffix=b"\n" * 20_000), "CERT_TOO_LARGE")
     yield Fault("chain-under-another-root", _under_another_root, "ROOT_NOT_PINNED")
     yield Fault("chain-ends-elsewhere", _chain(Role.PCK, None, Role.STRANGER), "ROOT_NOT_PINNED")
     yield Fault("pck-issued-by-tcb-signer", _leaf_by_tcb_signer, "ISSUER_ROLE")
@@ -237,6 +246,8 @@ def _revocation() -> Iterator[Fault]:
         yield Fault(f"{name}-missing", collateral(missing=frozenset({part})), "CRL_MISSING")
         yield Fault(f"{name}-empty", collateral(replaced=((part, ""),)), "CRL_MISSING")
         yield Fault(f"{name}-garbage", collateral(replaced=((part, "3000"),)), "DER_NONCANONICAL")
+        enormous = collateral(replaced=((part, "30" * (_MEBIBYTE + 1)),))
+        yield Fault(f"{name}-enormous", enormous, "CRL_TOO_LARGE")
         yield Fault(f"{name}-expired", partial(_crl_ending, name, -_SECOND), "CRL_EXPIRED")
         early = partial(_crl_beginning, name, _SECOND)
         yield Fault(f"{name}-early", early, "CRL_NOT_YET_VALID")
@@ -259,6 +270,8 @@ def _variations() -> Iterator[Fault]:
     for name in ("root-crl", "pck-crl"):
         yield Fault(f"{name}-ends-now", partial(_crl_ending, name, timedelta()), None)
         yield Fault(f"{name}-begins-now", partial(_crl_beginning, name, timedelta()), None)
+    for name, suffix in (("nothing", b""), ("white-space", b"\r\n \t\n"), ("nuls", bytes(8))):
+        yield Fault(f"chain-then-{name}", scenario(chain_suffix=suffix), None)
     yield Fault("pck-crl-129-entries", pck_crl(revokes=_MANY_SERIALS), None)
     yield Fault("root-crl-lists-strangers", root_crl(revokes=_MANY_SERIALS), None)
     absent = pck(dynamic_platform=None, cached_keys=None, smt_enabled=None)

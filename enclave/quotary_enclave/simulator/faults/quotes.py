@@ -101,6 +101,7 @@ def _container() -> Iterator[Fault]:
     yield Fault("body-size-less", partial(_with_body_size, -1), "BODY_SIZE_MISMATCH", described)
     yield Fault("body-size-more", partial(_with_body_size, 1), "BODY_SIZE_MISMATCH", described)
     yield Fault("cut-short", finished(lambda whole: whole[:-1]), "QUOTE_TRUNCATED")
+    yield Fault("padding-enormous", quote(padding=32 * 1024), "INPUT_TOO_LARGE")
     yield Fault(
         "trailing-bytes",
         finished(lambda whole: whole + b"\1"),
