@@ -40,7 +40,12 @@ class Served:
                 WorkerReason.CREDENTIAL_MISSING, "this receipt needs the request's API key", 401
             )
         if not hmac.compare_digest(self.credential, sha256(credential.encode()).digest()):
-            raise RefusalError(WorkerReason.NOT_FOUND, "no such receipt", 404)
+            raise _unknown()
+
+
+def _unknown() -> RefusalError:
+    # One refusal for both cases, word for word: a wrong key must not reveal that a receipt exists.
+    return RefusalError(WorkerReason.NOT_FOUND, "no such receipt, or no longer kept", 404)
 
 
 class Ledger:
@@ -69,7 +74,7 @@ class Ledger:
         with self._lock:
             served = self._served.get(self._receipt_of_chat.get(identifier, identifier))
         if served is None:
-            raise RefusalError(WorkerReason.NOT_FOUND, "no such receipt, or no longer kept", 404)
+            raise _unknown()
         return served
 
     def __len__(self) -> int:

@@ -1,0 +1,218 @@
+"""Registration and results for the chain, over HTTP, checked from outside."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from eth_abi.abi import encode
+from eth_account import Account
+from eth_utils.crypto import keccak
+from quotary_enclave.keys import Address
+from quotary_enclave.worker import WorkerConfig
+from starlette.testclient import TestClient
+
+from tests.enclave.test_worker_statements import typed_data
+from tests.enclave.worker_parts import (
+    NOW,
+    CountingModel,
+    SettableClock,
+    client_of,
+    make_worker,
+    report_data_of,
+)
+
+ORACLE = "0x" + "11" * 20
+OPERATOR = "0x" + "aB" * 20
+REGISTRATION = {
+    "chainId": 31337,
+    "registry": "0x" + "22" * 20,
+    "appId": "0x" + "33" * 32,
+    "operator": OPERATOR,
+    "challengeBlock": 7,
+    "challenge": "0x" + "44" * 32,
+}
+REQUEST = {
+    "requestId": "0x" + "55" * 32,
+    "appId": "0x" + "66" * 32,
+    "modelId": "0x" + CountingModel.weights_root.hex(),
+    "input": "0x" + b"Why?".hex(),
+    "deadline": NOW + 60,
+    "oracle": ORACLE,
+    "chainId": 31337,
+}
+
+
+def refusal(client: TestClient, path: str, document: object) -> tuple[int, str, str | None]:
+    response = client.post(path, json=document)
+    error = response.json()["error"]
+    return response.status_code, error["code"], error["param"]
+
+
+def result_of(client: TestClient, **changes: Any) -> dict[str, Any]:
+    response = client.post("/v1/quotary/results", json=REQUEST | changes)
+    assert response.status_code == 200, response.text
+    document: dict[str, Any] = response.json()
+    return document
+
+
+def test_a_registration_binds_everything_asked_for() -> None:
+    """The binding is encoded as Solidity would, and the quote carries its hash."""
+    client = client_of(make_worker())
+    document = client.post("/v1/quotary/register", json=REGISTRATION).json()
+    identity = client.get("/v1/quotary/worker").json()
+    binding = document["binding"]
+    encoded = encode(
+        ["(uint16,uint256,address,bytes32,address,bytes32,uint64,bytes32)"],
+        [
+            (
+                *(1, 31337, REGISTRATION["registry"], bytes.fromhex("33" * 32)),
+                *(OPERATOR.lower(), bytes.fromhex(identity["encryptionKey"][2:])),
+                *(7, bytes.fromhex("44" * 32)),
+            )
+        ],
+    )
+    assert document["bindingEncoded"] == "0x" + encoded.hex()
+    assert document["bindingHash"] == "0x" + keccak(encoded).hex()
+    assert binding["encryptionKey"] == identity["encryptionKey"]
+    assert binding["challengeBlock"] == 7
+    assert document["worker"] == identity["worker"]
+    expected = bytes.fromhex(document["worker"][2:]) + keccak(encoded) + bytes(12)
+    assert report_data_of(bytes.fromhex(document["quote"][2:])) == expected
+    assert document["reportData"] == "0x" + expected.hex()
+    assert document["simulated"] is identity["simulated"] is True
+
+
+def test_only_the_configured_operator_is_bound() -> None:
+    """Whoever asks for a quote cannot name himself as the one to be paid."""
+    operator = Address("0x" + "Cd" * 20)
+    client = client_of(make_worker(WorkerConfig(operator=operator)))
+    path = "/v1/quotary/register"
+    assert refusal(client, path, REGISTRATION) == (403, "operator_mismatch", "operator")
+    silent = {name: value for name, value in REGISTRATION.items() if name != "operator"}
+    for document in (silent, REGISTRATION | {"operator": operator.lower()}):
+        binding = client.post(path, json=document).json()["binding"]
+        assert binding["operator"].lower() == operator.lower()
+
+
+@pytest.mark.parametrize("name", REGISTRATION)
+def test_a_registration_needs_every_field(name: str) -> None:
+    """Missing or malformed, each field is named; nothing is defaulted."""
+    client = client_of(make_worker())
+    rest = {key: value for key, value in REGISTRATION.items() if key != name}
+    for document in (rest, rest | {name: "0xzz"}, rest | {name: None}, rest | {name: [1]}):
+        assert refusal(client, "/v1/quotary/register", document) == (400, "bad_field", name)
+
+
+def test_a_result_is_signed_by_the_worker_over_all_it_says() -> None:
+    """Digest recomputed by eth-account, signer recovered, hashes recomputed."""
+    client = client_of(make_worker())
+    document = result_of(client)
+    result = document["result"]
+    output = bytes.fromhex(document["output"][2:])
+    assert output == b"4 characters"
+    assert result["outputHash"] == "0x" + sha256(output).hexdigest()
+    assert result["inputCommitment"] == "0x" + sha256(b"Why?").hexdigest()
+    assert result["modelId"] == result["weightsRoot"] == REQUEST["modelId"]
+    for name in ("requestId", "appId", "deadline"):
+        assert result[name] == REQUEST[name]
+    assert (result["keyEpoch"], result["policyVersion"], result["units"]) == (0, 0, 4)
+    digest = digest_of(result)
+    assert document["digest"] == "0x" + digest.hex()
+    signature = bytes.fromhex(document["signature"][2:])
+    assert (len(signature), signature[64] in (27, 28)) == (65, True)
+    worker = client.get("/v1/quotary/worker").json()["worker"]
+    assert Account._recover_hash(digest, signature=signature) == worker == result["worker"]
+
+
+def digest_of(result: dict[str, Any]) -> bytes:
+    """The EIP-712 digest of a result in JSON, by eth-account."""
+
+    class Shown:
+        """A result that is already in JSON."""
+
+        nonce = int(result["nonce"])
+
+        def as_json(self) -> dict[str, Any]:
+            """The fields."""
+            return result
+
+    class Domain:
+        """The domain of `REQUEST`."""
+
+        chain_id = 31337
+        oracle = ORACLE
+
+    return typed_data(Shown(), Domain())  # type: ignore[arg-type]
+
+
+def test_two_results_for_one_request_differ_in_their_nonce() -> None:
+    """Two statements can be told apart; what they say is the same."""
+    client = client_of(make_worker())
+    first, second = (result_of(client) for _ in range(2))
+    assert first["output"] == second["output"]
+    assert first["result"].pop("nonce") != second["result"].pop("nonce")
+    assert first["result"] == second["result"]
+
+
+@pytest.mark.parametrize(
+    ("content", "length"),
+    [
+        (b"Why?", 4),
+        (json.dumps([{"role": "user", "content": "ab"}]).encode(), 2),
+        (json.dumps({"messages": [{"role": "user", "content": "abc"}]}).encode(), 3),
+        (b"[not json", 9),
+        (b'{"a":1}', 7),
+        (b"[]", 2),
+        (b'{"messages":3}', 14),
+        (b"[" * 5000, 5000),
+    ],
+)
+def test_an_input_is_text_or_messages(content: bytes, length: int) -> None:
+    """Well-formed messages are a conversation; anything else is the question itself."""
+    document = result_of(client_of(make_worker()), input="0x" + content.hex())
+    assert bytes.fromhex(document["output"][2:]) == f"{length} characters".encode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"modelId": "0x" + "00" * 32}, (404, "model_not_served", "modelId")),
+        ({"input": "0x" + "61" * 65_537}, (413, "input_too_large", "input")),
+        ({"input": "0xff"}, (400, "input_not_text", "input")),
+        ({"input": "0x"}, (400, "question_empty", None)),
+        ({"deadline": NOW - 1}, (410, "deadline_expired", "deadline")),
+        ({"deadline": 1 << 64}, (400, "bad_field", "deadline")),
+        ({"deadline": True}, (400, "bad_field", "deadline")),
+        ({"deadline": -1}, (400, "bad_field", "deadline")),
+        ({"requestId": "0x" + "00" * 31}, (400, "bad_field", "requestId")),
+        ({"chainId": 1}, (403, "chain_not_served", "chainId")),
+        ({"oracle": "0x" + "12" * 20}, (403, "oracle_not_served", "oracle")),
+    ],
+)
+def test_a_request_out_of_bounds_is_refused(
+    changes: dict[str, Any], expected: tuple[int, str, str | None]
+) -> None:
+    """Each refusal has its own code, before anything is signed."""
+    config = WorkerConfig(chain_id=31337, oracles=frozenset({Address(ORACLE)}))
+    client = client_of(make_worker(config))
+    assert result_of(client)["chainId"] == 31337
+    assert refusal(client, "/v1/quotary/results", REQUEST | changes) == expected
+
+
+def test_a_deadline_that_passes_while_the_model_runs_is_missed() -> None:
+    """Nothing is signed that is worth nothing already."""
+    clock = SettableClock()
+
+    class SlowModel(CountingModel):
+        """Takes a minute and more by the clock."""
+
+        def answer(self, messages: Any) -> Any:
+            """Take long."""
+            clock.now += 61
+            return super().answer(messages)
+
+    client = client_of(make_worker(model=SlowModel(), clock=clock))
+    assert refusal(client, "/v1/quotary/results", REQUEST) == (410, "deadline_expired", "deadline")
