@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quotary_enclave.simulator import (
     Edit,
+    PckExtension,
     SgxReport,
     SigningKey,
     Simulator,
@@ -31,6 +32,7 @@ from quotary_enclave.simulator import (
 )
 from quotary_enclave.simulator.faults import FAULTS, VARIATIONS, Fault
 from quotary_enclave.simulator.keys import ORDER
+from quotary_enclave.simulator.pck_extension import PCK_EXTENSION_OID
 
 AT = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
 SIM = Simulator(AT, seed=b"test")
@@ -237,6 +239,41 @@ def test_genuine_and_simulated_evidence_have_one_structure(shared: Path) -> None
     for part in ("tcb_info", "qe_identity"):
         assert " " not in simulated[part].replace("Update", "").split('"tcbLevels"')[0]
         assert shape_of_json(simulated[part]) == shape_of_json(genuine[part])
+
+
+def test_the_pck_extension_of_a_genuine_platform_is_written_byte_for_byte(shared: Path) -> None:
+    """Given a real platform's values, the writer gives the bytes Intel signed."""
+    folder = shared / "vectors" / "tdx" / "Phala-Network-dcap-qvl"
+    quote = (folder / "f1c850330112-tdx_quote.bin").read_bytes()
+    pem = quote[quote.index(b"-----BEGIN") :]
+    leaf = x509.load_pem_x509_certificates(pem)[0]
+    oid = x509.ObjectIdentifier(PCK_EXTENSION_OID)
+    genuine = leaf.extensions.get_extension_for_oid(oid).value
+    assert isinstance(genuine, x509.UnrecognizedExtension)
+    values = dcap_qvl.parse_pck_extension_from_pem(pem)
+    written = PckExtension(
+        ppid=values.ppid,
+        components=tuple(values.cpu_svn),
+        pce_svn=values.pce_svn,
+        fmspc=values.fmspc,
+        pce_id=values.pce_id,
+        sgx_type=values.sgx_type,
+        platform_instance_id=values.platform_instance_id,
+        dynamic_platform=True,
+        cached_keys=True,
+        smt_enabled=True,
+    )
+    assert written.encode() == genuine.value
+
+
+@pytest.mark.parametrize("name", ["sgx-v3-platform", "td10-v4-platform", "td15ex-v5-platform"])
+def test_every_length_field_can_lie(name: str) -> None:
+    """A declared length is written as asked, without moving what follows it."""
+    scenario = SAMPLES[name]
+    honest = scenario.mint().quote
+    lying = scenario.with_quote(signature_length=1, certification_length=2).mint().quote
+    assert len(lying) == len(honest)
+    assert 1 <= sum(a != b for a, b in zip(lying, honest, strict=True)) <= 8
 
 
 def shape_of_chain(pem: str) -> list[object]:
