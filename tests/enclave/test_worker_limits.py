@@ -102,15 +102,21 @@ class BlockingModel(CountingModel):
     def __init__(self) -> None:
         """Hold back."""
         self.go = threading.Event()
+        self.two = threading.Event()
+        self.lock = threading.Lock()
         self.running = 0
         self.most = 0
 
     def answer(self, messages: Any) -> Any:
         """Wait for `go`."""
-        self.running += 1
-        self.most = max(self.most, self.running)
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+            if self.running == 2:
+                self.two.set()
         self.go.wait(10)
-        self.running -= 1
+        with self.lock:
+            self.running -= 1
         return super().answer(messages)
 
 
@@ -126,6 +132,7 @@ def test_too_many_at_once_are_told_to_come_again() -> None:
             posts = [asyncio.create_task(client.post(CHAT, json=chat_of("Why?"))) for _ in range(8)]
             for finished in itertools.islice(asyncio.as_completed(posts), 3):
                 await finished
+            assert await asyncio.to_thread(model.two.wait, 10)
             health = (await client.get("/healthz")).status_code
             model.go.set()
             responses = await asyncio.gather(*posts)
