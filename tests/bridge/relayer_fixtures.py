@@ -41,11 +41,16 @@ def oracle_town(relayer_node: AnvilNode) -> Town:
 def town(oracle_town: Town) -> Iterator[Town]:
     """The town as it was on its first day; each test gets its own past."""
     snapshot = oracle_town.chain.rpc("evm_snapshot")
-    fresh = replace(oracle_town, asked=0, events=[])
+    relayer = oracle_town.node.signers[2].address
+    nonce = oracle_town.chain.nonce(relayer)
+    chain = oracle_town.node.chain
+    fresh = replace(oracle_town, chain=chain, nonce_before=nonce, requests=[], events=[])
     yield fresh
     fresh.automine(on=True)
     fresh.chain.rpc("anvil_dropAllTransactions")
     assert oracle_town.chain.rpc("evm_revert", [snapshot])
+    # A snapshot does not hold the next block's base fee.
+    oracle_town.chain.rpc("anvil_setNextBlockBaseFeePerGas", [hex(10**9)])
 
 
 @pytest.fixture

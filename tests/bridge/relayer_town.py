@@ -106,7 +106,9 @@ class Town:
     oracle: Address
     gate: Address
     deployed_at: int
+    nonce_before: int = 0
     asked: int = 0
+    requests: list[bytes] = field(default_factory=list)
     events: list[Progress] = field(default_factory=list)
 
     def ask(self, text: bytes = b"a question", lifetime: int = LIFETIME) -> JobKey:
@@ -118,7 +120,9 @@ class Town:
             "request", [(APP, MODEL, text, 0, deadline, nobody)]
         )
         sender = self.sender(1)
-        self.chain.send_raw(sender.sign(sender.request(self.oracle, call, 10**15)).raw)
+        raw = sender.sign(sender.request(self.oracle, call, 10**15)).raw
+        self.requests.append(raw)
+        self.chain.send_raw(raw)
         return self.key(self.asked)
 
     def key(self, number: int) -> JobKey:
