@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-
 from quotary.errors import ParseError, Reason
 from quotary.journal import MAX_JOURNAL_BYTES, Verdict
 from quotary.tcb import TcbStatus, TeeType
+
 from tests.verifier.build_vectors import VECTORS, build
 
 CASES: list[dict[str, Any]] = json.loads(VECTORS.read_text(encoding="utf-8"))["cases"]
@@ -42,6 +42,14 @@ def verdict_of(case: dict[str, Any]) -> Verdict:
     )
 
 
+def decoded_or_reason(journal: bytes) -> Verdict | Reason:
+    """Decode, or say why not."""
+    try:
+        return Verdict.from_journal(journal)
+    except ParseError as error:
+        return error.reason
+
+
 def test_vectors_are_what_the_generator_writes() -> None:
     """The checked-in vectors are current."""
     assert VECTORS.read_text(encoding="utf-8") == build()
@@ -71,12 +79,8 @@ def test_every_changed_byte_is_refused_or_is_another_verdict(case: dict[str, Any
     for position in range(len(journal)):
         changed = bytearray(journal)
         changed[position] ^= 0x40
-        try:
-            decoded = Verdict.from_journal(bytes(changed))
-        except ParseError as error:
-            assert error.reason is Reason.JOURNAL_INVALID
-        else:
-            assert decoded != original
+        decoded = decoded_or_reason(bytes(changed))
+        assert decoded is Reason.JOURNAL_INVALID or decoded != original
 
 
 def test_revoked_and_unknown_statuses_have_no_journal() -> None:

@@ -199,11 +199,11 @@ def _components(values: list[object]) -> tuple[int, ...]:
 
 
 def _module_identities(fields: Fields) -> dict[int, TdxModuleIdentity]:
-    identities = {}
-    if "tdxModule" in fields:
-        module = Fields(fields.value("tdxModule"), "tcb_info.tdxModule")
-        identities[0] = _module_identity(module, ())
-        module.finish()
+    if "tdxModule" not in fields:
+        raise ParseError(Reason.TCB_INFO_INCOMPLETE, "tcb_info", expected="tdxModule")
+    module = Fields(fields.value("tdxModule"), "tcb_info.tdxModule")
+    identities = {0: _module_identity(module, ())}
+    module.finish()
     if "tdxModuleIdentities" not in fields:
         return identities
     item = "tcb_info.tdxModuleIdentities"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quotary.collateral import TcbInfo
-from quotary.errors import CollateralError, Reason, VerificationError
+from quotary.errors import Reason, VerificationError
 from quotary.quote import TdReport
 from quotary.tcb import (
     IsvLevel,
@@ -103,14 +103,12 @@ def _accept(level: TcbLevel, module: IsvLevel | None, enclave: IsvLevel) -> Outc
 
 def _module_identity(tee_tcb_svn: bytes, tcb_info: TcbInfo) -> TdxModuleIdentity:
     version = tee_tcb_svn[1]
-    identity = tcb_info.module_identities.get(version)
-    if identity is not None:
-        return identity
-    if version == 0:
-        raise CollateralError(Reason.TCB_INFO_INCOMPLETE, "tcb_info", expected="tdxModule")
-    raise VerificationError(
-        Reason.TDX_MODULE_UNKNOWN,
-        "TDX module version",
-        expected="a version the TCB info identifies",
-        found=f"TDX_{version:02X}",
-    )
+    try:
+        return tcb_info.module_identities[version]
+    except KeyError:
+        raise VerificationError(
+            Reason.TDX_MODULE_UNKNOWN,
+            "TDX module version",
+            expected="a version the TCB info identifies",
+            found=f"TDX_{version:02X}",
+        ) from None
