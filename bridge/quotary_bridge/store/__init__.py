@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from quotary_bridge.store.leases import Lease, LeaseHeldError
-from quotary_bridge.store.store import Store
+from quotary_bridge.store.store import Store, StoreUnavailableError
 from quotary_bridge.store.writer import Cursor, SignedTransaction, Writer
 
-__all__ = ["Cursor", "Lease", "LeaseHeldError", "SignedTransaction", "Store", "Writer"]
+__all__ = [
+    "Cursor",
+    "Lease",
+    "LeaseHeldError",
+    "SignedTransaction",
+    "Store",
+    "StoreUnavailableError",
+    "Writer",
+]

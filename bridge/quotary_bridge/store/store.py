@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, func, select
+from sqlalchemy.exc import OperationalError
 
+from quotary_bridge.errors import Reason, Transient
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import (
     Address,
@@ -29,12 +31,16 @@ from quotary_bridge.store.rows import job_from, result_from, slot_from
 from quotary_bridge.store.tables import attempt, cursor, job, result, slot
 from quotary_bridge.store.writer import Cursor, Writer
 
-__all__ = ["LEASE_SECONDS", "Store"]
+__all__ = ["LEASE_SECONDS", "Store", "StoreUnavailableError"]
 
 LEASE_SECONDS = 60
 """How long a silent relayer keeps its signer: several cycles, and well under a deadline."""
 
 _UNRESOLVED = (SlotState.OPEN.value, SlotState.MINED.value)
+
+
+class StoreUnavailableError(Transient):
+    """The database is locked, full or out of reach; nothing was written, and nothing failed."""
 
 
 class Store:
@@ -61,14 +67,14 @@ class Store:
 
     def acquire(self, chain_id: ChainId, signer: Address, holder: str) -> Lease:
         """Take the signer's lease; raises `LeaseHeldError` where another holder has it."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             return leases.acquire(
                 connection, chain_id, signer, holder, now=self._now(), seconds=LEASE_SECONDS
             )
 
     def release(self, held: Lease) -> None:
         """Give the lease back, so that the next relayer need not wait."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             leases.release(connection, held)
 
     @contextmanager
@@ -78,7 +84,7 @@ class Store:
 
         Proves and prolongs the lease first; raises `LeaseHeldError` where it was lost.
         """
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             leases.renew(connection, held, self._now(), LEASE_SECONDS)
             yield Writer(connection, held)
 
@@ -140,8 +146,25 @@ class Store:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with self._engine.connect().execution_options(**READS) as connection:
+        with _available(), self._engine.connect().execution_options(**READS) as connection:
             yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with _available(), self._engine.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreUnavailableError(
+            Reason.FILE_UNREADABLE,
+            f"the store cannot be read or written now: {error.orig}",
+            "look for another program that locks the file, and for free space on its disk",
+        ) from error
 
 
 def _slots(connection: Connection, wanted: ColumnElement[bool]) -> tuple[Slot, ...]:
