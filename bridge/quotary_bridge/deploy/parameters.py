@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from quotary import INTEL_ROOT
+
 from quotary_bridge.chain.accounts import DEVELOPMENT_CHAIN_IDS, WELL_KNOWN_ADDRESSES
 from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.model import Address
 
 __all__ = ["DEMO_IMAGE_ID", "INTEL_ROOT_KEY_HASH", "Committee", "Parameters", "WorkerRules"]
 
-INTEL_ROOT_KEY_HASH = bytes.fromhex(
-    "08cb5397a6281bbacc9c4232859b840f56868ed592d68c6eae4ce22ce23ea341"
-)
+INTEL_ROOT_KEY_HASH = INTEL_ROOT.key_hash
 """sha256 of x‖y of the Intel SGX Root CA's key."""
 
 DEMO_IMAGE_ID = b"Quotary guest, development only\0"

@@ -1,0 +1,197 @@
+"""`quotary measurement`: which images an app's results may come from."""
+
+from __future__ import annotations
+
+import json
+import re
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+
+from quotary import Quote
+from quotary.cli.output import ExitCode
+from quotary.journal import measurement_id
+from quotary.quote.encoding import MAX_ENCODED_BYTES, decode_quote
+
+from quotary_bridge.chain.contracts import (
+    Manifest,
+    MeasurementAdmitted,
+    MeasurementRegistry,
+    MeasurementRevoked,
+    decode_event,
+    topics_of,
+)
+from quotary_bridge.cli.answer import answer, command
+from quotary_bridge.cli.options import (
+    Context,
+    add_account_flags,
+    add_chain_flags,
+    add_output_flags,
+    app_id,
+    read_file,
+)
+from quotary_bridge.cli.sending import send
+from quotary_bridge.errors import ConfigurationError, Reason
+from quotary_bridge.model import Bytes32
+
+__all__ = ["register"]
+
+_ID = re.compile(r"(?:0x)?[0-9a-fA-F]{64}")
+_COMMIT = re.compile(r"(?:0x)?([0-9a-fA-F]{40}|[0-9a-fA-F]{64})")
+_DIGEST = re.compile(r"(?:0x|sha256:)?([0-9a-fA-F]{64})")
+_MANIFEST_BYTES_LIMIT = 64 * 1024
+
+
+def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the command."""
+    measurement = subparsers.add_parser(
+        "measurement", help="admit, revoke and list an app's measurements"
+    )
+    commands = measurement.add_subparsers(dest="measurement_command", required=True)
+    _add_admit(commands)
+    revoke = commands.add_parser(
+        "revoke",
+        help="revoke a measurement, for ever",
+        epilog="example: quotary measurement revoke 0x12… --app council --account guardian",
+    )
+    _add_measurement(revoke)
+    revoke.add_argument("--ban", action="store_true", help="even if it was never admitted")
+    _finish(revoke, _revoke, sends=True)
+    listing = commands.add_parser(
+        "list",
+        help="list what was admitted and revoked",
+        epilog="example: quotary measurement list --app council",
+    )
+    listing.add_argument("--app", type=app_id, metavar="APP", help="only this app's")
+    _finish(listing, _list, sends=False)
+
+
+def _add_admit(commands: _SubParsersAction[ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "admit",
+        help="admit a measurement",
+        epilog="example: quotary measurement admit quote.bin --app council --account governor "
+        "--source-uri https://example.org/repo --source-commit 1a2b… --build-digest sha256:…",
+    )
+    _add_measurement(parser)
+    source = parser.add_argument_group("where the image comes from")
+    source.add_argument(
+        "--manifest", metavar="FILE", help="JSON: source_{uri,commit}, build_digest"
+    )
+    source.add_argument("--source-uri", metavar="URI")
+    source.add_argument("--source-commit", metavar="HEX", help="git commit, SHA-1 or SHA-256")
+    source.add_argument("--build-digest", metavar="DIGEST", help="sha256 of the built image")
+    _finish(parser, _admit, sends=True)
+
+
+def _add_measurement(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "measurement", metavar="ID|FILE", help="a measurement's id, or a quote that carries it"
+    )
+    parser.add_argument(
+        "--app", type=app_id, required=True, metavar="APP", help="the app's id, or its name"
+    )
+
+
+def _finish(parser: ArgumentParser, run: object, *, sends: bool) -> None:
+    if sends:
+        add_account_flags(parser)
+    add_chain_flags(parser)
+    add_output_flags(parser)
+    parser.set_defaults(run=run)
+
+
+@command
+def _admit(args: Namespace) -> int:
+    found = _measurement(args.measurement)
+    manifest = _manifest(args)
+    context = Context.of(args)
+    registry = _registry(context)
+    sent = send(args, context, registry.address, registry.admit(args.app, found, manifest))
+    fields = {"app_id": args.app, "measurement_id": found, **sent.fields()}
+    answer(args, fields, f"admitted     0x{found.hex()}\n{sent.text()}")
+    return ExitCode.OK
+
+
+@command
+def _revoke(args: Namespace) -> int:
+    found = _measurement(args.measurement)
+    context = Context.of(args)
+    registry = _registry(context)
+    write = registry.ban if args.ban else registry.revoke
+    sent = send(args, context, registry.address, write(args.app, found))
+    fields = {"app_id": args.app, "measurement_id": found, **sent.fields()}
+    answer(args, fields, f"revoked      0x{found.hex()}\n{sent.text()}")
+    return ExitCode.OK
+
+
+@command
+def _list(args: Namespace) -> int:
+    context = Context.of(args)
+    record = context.deployment()
+    registry = _registry(context)
+    topics = topics_of("MeasurementAdmitted", "MeasurementRevoked")
+    logs = context.chain.logs(
+        [registry.address],
+        record.contracts["MeasurementRegistry"].block,
+        context.chain.head().number,
+        [topics],
+    )
+    found: dict[tuple[bytes, bytes], dict[str, object]] = {}
+    for log in logs:
+        event = decode_event(log)
+        if not isinstance(event, MeasurementAdmitted | MeasurementRevoked):
+            continue
+        if args.app not in (None, event.app_id):
+            continue
+        entry = found.setdefault((event.app_id, event.measurement_id), {"source_uri": ""})
+        if isinstance(event, MeasurementAdmitted):
+            entry.update(status="admitted", source_uri=event.manifest.source_uri)
+            entry.update(source_commit=event.manifest.source_commit)
+        else:
+            entry["status"] = "revoked"
+    rows = [
+        {"app_id": app, "measurement_id": item, **entry} for (app, item), entry in found.items()
+    ]
+    lines = [
+        f"{row['status']:<9} app 0x{app.hex()}\n          id  0x{item.hex()}\n"
+        f"          {row['source_uri']}"
+        for ((app, item), row) in zip(found, rows, strict=True)
+    ]
+    answer(args, {"measurements": rows}, "\n".join(lines) or "nothing was admitted yet")
+    return ExitCode.OK
+
+
+def _registry(context: Context) -> MeasurementRegistry:
+    record = context.deployment()
+    return MeasurementRegistry(context.chain, record.address("MeasurementRegistry"))
+
+
+def _measurement(text: str) -> Bytes32:
+    if _ID.fullmatch(text):
+        return Bytes32(bytes.fromhex(text.removeprefix("0x")))
+    quote = Quote.parse(decode_quote(read_file(text, MAX_ENCODED_BYTES)))
+    return Bytes32(measurement_id(quote.tee_type, quote.measurement))
+
+
+def _manifest(args: Namespace) -> Manifest:
+    document: dict[str, object] = {}
+    if args.manifest is not None:
+        try:
+            document = dict(json.loads(read_file(args.manifest, _MANIFEST_BYTES_LIMIT)))
+        except (ValueError, TypeError):
+            raise ConfigurationError(
+                Reason.CONFIGURATION_INVALID, f"{args.manifest} is no JSON object", "see --help"
+            ) from None
+    uri = str(args.source_uri or document.get("source_uri") or "")
+    commit = _COMMIT.fullmatch(str(args.source_commit or document.get("source_commit") or ""))
+    digest = _DIGEST.fullmatch(str(args.build_digest or document.get("build_digest") or ""))
+    if not uri or commit is None or digest is None:
+        raise ConfigurationError(
+            Reason.CONFIGURATION_MISSING,
+            "an image is admitted with its source: URI, git commit and build digest",
+            "give --source-uri, --source-commit and --build-digest, or --manifest",
+        )
+    return Manifest(
+        source_commit=Bytes32(bytes.fromhex(commit[1]).ljust(32, b"\0")),
+        build_digest=Bytes32(bytes.fromhex(digest[1])),
+        source_uri=uri,
+    )
