@@ -1,0 +1,125 @@
+"""Turning a verdict into a proof that a contract accepts, as flags say."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from quotary import Verdict
+
+from quotary_bridge.chain.accounts import AccountChoice, Signer
+from quotary_bridge.chain.deployment import Deployment
+from quotary_bridge.cli.options import Context, read_file
+from quotary_bridge.committee import assemble, attest
+from quotary_bridge.deploy import ROUTES
+from quotary_bridge.errors import ConfigurationError, Reason
+from quotary_bridge.model import Address
+from quotary_bridge.zk import stub_seal
+
+__all__ = ["Proof", "Via", "add_proof_flags", "prove"]
+
+_SIGNATURE_FILE_BYTES_LIMIT = 1024
+
+
+class Via(StrEnum):
+    """By whom a verdict is vouched for."""
+
+    COMMITTEE = "committee"
+    ZK = "zk"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A proof, and the route of the verifier that checks it."""
+
+    route: bytes
+    proof: bytes
+
+
+def add_proof_flags(parser: ArgumentParser) -> None:
+    """Add who vouches for the verdict, and the committee's keys or signatures."""
+    group = parser.add_argument_group("proof")
+    group.add_argument(
+        "--via",
+        choices=[via.value for via in Via],
+        default=Via.COMMITTEE.value,
+        help="who vouches for the verdict; zk is the stub prover, development only (committee)",
+    )
+    group.add_argument(
+        "--member-keystore", action="append", default=[], metavar="PATH", help="repeatable"
+    )
+    group.add_argument("--member-password-file", metavar="PATH", help="opens all of them")
+    group.add_argument(
+        "--member-key", action="append", default=[], metavar="HEX", help="development chains only"
+    )
+    group.add_argument(
+        "--signature",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a member's signature over the journal digest, in hex; repeatable",
+    )
+
+
+def prove(args: Namespace, context: Context, record: Deployment, verdict: Verdict) -> Proof:
+    """Return the proof that `args` ask for; raises `ConfigurationError` or `KeyRefused`."""
+    if Via(args.via) is Via.ZK:
+        return _stub(context, record, verdict)
+    verifier = record.address("CommitteeVerifier")
+    chain_id = context.chain.chain_id
+    digest = verdict.journal_digest
+    signatures = [attest(digest, chain_id, verifier, member) for member in _members(args, chain_id)]
+    signatures += [_signature(name) for name in args.signature]
+    if not signatures:
+        raise ConfigurationError(
+            Reason.CONFIGURATION_MISSING,
+            "no committee member signs",
+            "give --member-keystore or --signature for as many members as the threshold asks",
+        )
+    return Proof(ROUTES["CommitteeVerifier"], _assembled(digest, chain_id, verifier, signatures))
+
+
+def _stub(context: Context, record: Deployment, verdict: Verdict) -> Proof:
+    if not context.development:
+        raise ConfigurationError(
+            Reason.DEVELOPMENT_ONLY,
+            "the stub prover proves nothing and is for development chains",
+            "use --via committee",
+        )
+    record.address("StubQuoteVerifier")
+    image_id = bytes.fromhex(str(record.parameters["imageId"])[2:])
+    return Proof(ROUTES["StubQuoteVerifier"], stub_seal(image_id, verdict.journal_digest))
+
+
+def _members(args: Namespace, chain_id: int) -> list[Signer]:
+    password = None if args.member_password_file is None else Path(args.member_password_file)
+    choices = [
+        AccountChoice(keystore=Path(name), password_file=password) for name in args.member_keystore
+    ]
+    choices += [AccountChoice.of({}, private_key=key) for key in args.member_key]
+    return [choice.signer(chain_id) for choice in choices]
+
+
+def _signature(name: str) -> bytes:
+    text = read_file(name, _SIGNATURE_FILE_BYTES_LIMIT).decode(errors="replace").strip()
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        raise _no_signature(name) from None
+
+
+def _assembled(digest: bytes, chain_id: int, verifier: Address, signatures: list[bytes]) -> bytes:
+    try:
+        return assemble(digest, chain_id, verifier, signatures)
+    except ValueError:
+        raise _no_signature("one of the --signature files") from None
+
+
+def _no_signature(where: str) -> ConfigurationError:
+    return ConfigurationError(
+        Reason.CONFIGURATION_INVALID,
+        f"{where} holds no signature",
+        "a signature is 65 bytes r, s, v in hexadecimal",
+    )

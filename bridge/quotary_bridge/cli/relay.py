@@ -1,0 +1,113 @@
+"""`quotary relay`: carry requests to workers and results back."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from pathlib import Path
+
+from quotary.cli.output import ExitCode, visible
+
+from quotary_bridge.cli.answer import answer, command
+from quotary_bridge.cli.options import (
+    Context,
+    add_account_flags,
+    add_chain_flags,
+    add_output_flags,
+    address,
+)
+from quotary_bridge.errors import ConfigurationError, Reason
+from quotary_bridge.model import Timestamp
+from quotary_bridge.relayer import Progress, RelayerConfig, RelayerSettings, run, stop_on_signals
+from quotary_bridge.workers import Endpoint
+
+__all__ = ["register"]
+
+_ADDRESS_CHARACTERS = 42
+
+
+def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the command."""
+    relay = subparsers.add_parser("relay", help="carry requests to workers and results back")
+    commands = relay.add_subparsers(dest="relay_command", required=True)
+    parser = commands.add_parser(
+        "run",
+        help="relay until stopped",
+        description="Relay until stopped. Everything sent is written down first: after a crash, "
+        "start it again with the same --database.",
+        epilog="example: quotary relay run --worker http://127.0.0.1:8750 --account relayer",
+    )
+    parser.add_argument(
+        "--worker",
+        action="append",
+        required=True,
+        metavar="URL[=ADDRESS]",
+        help="a worker, and whose signature counts from it; repeatable",
+    )
+    parser.add_argument(
+        "--database", default="quotary.sqlite", metavar="FILE", help="the record (%(default)s)"
+    )
+    parser.add_argument(
+        "--finality",
+        type=int,
+        metavar="N",
+        help="blocks on top of a final one (0 on a local chain, else 6)",
+    )
+    parser.add_argument("--poll", type=float, default=1.0, metavar="SECONDS", help="(%(default)s)")
+    parser.add_argument("--once", action="store_true", help="one cycle, then stop")
+    add_account_flags(parser)
+    add_chain_flags(parser)
+    add_output_flags(parser)
+    parser.set_defaults(run=_run)
+
+
+@command
+def _run(args: Namespace) -> int:
+    workers = [_endpoint(text) for text in args.worker]
+    context = Context.of(args)
+    record = context.deployment()
+    default = 0 if context.development else RelayerSettings().finality_depth
+    config = RelayerConfig(
+        chain=context.chain,
+        oracle=record.address("ResultOracle"),
+        signer=context.choice.signer(context.chain.chain_id),
+        workers=workers,
+        database=Path(args.database),
+        now=lambda: Timestamp(int(time.time())),  # noqa: TID251 (the edge: it serves the lease)
+        settings=RelayerSettings(
+            confirmations=context.settings.confirmations,
+            finality_depth=default if args.finality is None else args.finality,
+            poll_seconds=args.poll,
+        ),
+    )
+    stop = threading.Event()
+    listener = None if args.json else _tell
+    with stop_on_signals(stop):
+        report = run(config, stop, once=args.once, dry_run=args.dry_run, listener=listener)
+    jobs = {} if report is None else {state.value: count for state, count in report.jobs.items()}
+    shown = ", ".join(f"{count} {state}" for state, count in jobs.items() if count)
+    answer(args, {"jobs": jobs}, f"stopped: {shown or 'nothing to do'}")
+    return ExitCode.OK
+
+
+def _endpoint(text: str) -> Endpoint:
+    url, separator, known = text.rpartition("=")
+    if not separator or len(known) != _ADDRESS_CHARACTERS:
+        return Endpoint(text)
+    try:
+        return Endpoint(url, address(known))
+    except Exception as error:
+        if isinstance(error, ConfigurationError):
+            raise
+        raise ConfigurationError(
+            Reason.CONFIGURATION_INVALID, str(error), "give --worker URL or URL=ADDRESS"
+        ) from None
+
+
+def _tell(progress: Progress) -> None:
+    job = "" if progress.job is None else f" 0x{progress.job.hex()[:12]}"
+    details = " ".join(f"{key}={value}" for key, value in progress.details.items())
+    sys.stdout.write(visible(f"block {progress.block}{job} {progress.kind.value} {details}") + "\n")
+    sys.stdout.flush()

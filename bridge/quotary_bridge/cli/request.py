@@ -1,0 +1,196 @@
+"""`quotary request`: ask a model through the oracle, and see what became of it."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from dataclasses import dataclass
+
+from quotary.cli.output import ExitCode
+
+from quotary_bridge.chain.contracts import (
+    OracleRequest,
+    RequestCreated,
+    RequestFulfilled,
+    RequestParams,
+    RequestStatus,
+    ResultOracle,
+    decode_event,
+    topics_of,
+)
+from quotary_bridge.chain.records import Receipt
+from quotary_bridge.cli.answer import answer, command
+from quotary_bridge.cli.options import (
+    Context,
+    add_account_flags,
+    add_chain_flags,
+    add_output_flags,
+    address,
+    app_id,
+    identifier,
+    wei,
+)
+from quotary_bridge.cli.sending import send
+from quotary_bridge.errors import ConfigurationError, NotFinal, Reason, RpcUnavailable
+from quotary_bridge.model import Bytes32
+
+__all__ = ["register"]
+
+_POLL_SECONDS = 0.5
+
+
+def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the command."""
+    request = subparsers.add_parser("request", help="ask a model, and see what became of it")
+    commands = request.add_subparsers(dest="request_command", required=True)
+    ask = commands.add_parser(
+        "ask",
+        help="ask a model through the oracle",
+        epilog="example: quotary request ask 'Pay 5 to the fund?' --app council --model 0xM… "
+        "--fee 1gwei --wait --account me",
+    )
+    ask.add_argument("text", metavar="TEXT", help="the input, sent as UTF-8; public on the chain")
+    ask.add_argument("--app", type=app_id, required=True, metavar="APP", help="id, or name")
+    ask.add_argument("--model", type=identifier, required=True, metavar="ID")
+    ask.add_argument("--fee", type=wei, default=0, metavar="AMOUNT", help="for the worker (0)")
+    ask.add_argument(
+        "--expires-in", type=int, default=3600, metavar="SECONDS", help="then refund (3600)"
+    )
+    ask.add_argument("--refund-to", type=address, metavar="ADDRESS", help="(the account)")
+    ask.add_argument("--wait", action="store_true", help="until it is answered, at most --timeout")
+    add_account_flags(ask)
+    add_chain_flags(ask)
+    add_output_flags(ask)
+    ask.set_defaults(run=_ask)
+    status = commands.add_parser(
+        "status", help="show a request", epilog="example: quotary request status 0xR…"
+    )
+    status.add_argument("request", type=identifier, metavar="ID")
+    add_chain_flags(status)
+    add_output_flags(status)
+    status.set_defaults(run=_status)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A request, and the event of its fulfilment where there is one."""
+
+    request_id: Bytes32
+    request: OracleRequest
+    fulfilled: RequestFulfilled | None
+
+    def fields(self) -> dict[str, object]:
+        found: dict[str, object] = {
+            "request_id": self.request_id,
+            "status": self.request.status.name.lower(),
+            "app_id": self.request.app_id,
+            "model_id": self.request.model_id,
+            "requester": self.request.requester,
+            "deadline": self.request.deadline,
+            "fee": str(self.request.fee),
+        }
+        if self.fulfilled is not None:
+            found |= {
+                "worker": self.fulfilled.worker,
+                "proof_kind": self.fulfilled.kind.name.lower(),
+                "output": self.fulfilled.output.decode(errors="replace"),
+                "output_bytes": self.fulfilled.output,
+                "output_hash": self.fulfilled.output_hash,
+            }
+        return found
+
+    def text(self) -> str:
+        lines = [
+            f"request  0x{self.request_id.hex()}",
+            f"status   {self.request.status.name.lower()}",
+        ]
+        if self.fulfilled is not None:
+            lines += [
+                f"worker   {self.fulfilled.worker} ({self.fulfilled.kind.name.lower()})",
+                f"output   {self.fulfilled.output.decode(errors='replace')}",
+            ]
+        return "\n".join(lines)
+
+
+@command
+def _ask(args: Namespace) -> int:
+    context = Context.of(args)
+    oracle = _oracle(context)
+    sender = context.sender().address
+    params = RequestParams(
+        app_id=args.app,
+        model_id=args.model,
+        input=args.text.encode(),
+        callback_gas_limit=0,
+        deadline=context.chain.head().timestamp + args.expires_in,
+        refund_to=args.refund_to or sender,
+    )
+    sent = send(args, context, oracle.address, oracle.request(params), args.fee)
+    if sent.receipt is None:
+        answer(args, sent.fields(), sent.text())
+        return ExitCode.OK
+    request_id = _created(sent.receipt)
+    if args.wait:
+        state = _wait(context, oracle, request_id)
+        answer(args, {**state.fields(), **sent.fields()}, state.text())
+        return ExitCode.OK
+    fields = {"request_id": request_id, "status": "pending", **sent.fields()}
+    answer(args, fields, f"request      0x{request_id.hex()}\n{sent.text()}")
+    return ExitCode.OK
+
+
+@command
+def _status(args: Namespace) -> int:
+    context = Context.of(args)
+    state = _state(context, _oracle(context), args.request)
+    if state.request.status is RequestStatus.UNKNOWN:
+        raise ConfigurationError(
+            Reason.CONFIGURATION_INVALID,
+            f"the oracle knows no request 0x{args.request.hex()}",
+            "check the id, --chain-id and --deployments",
+        )
+    answer(args, state.fields(), state.text())
+    return ExitCode.OK
+
+
+def _oracle(context: Context) -> ResultOracle:
+    return ResultOracle(context.chain, context.deployment().address("ResultOracle"))
+
+
+def _created(receipt: Receipt) -> Bytes32:
+    for log in receipt.logs:
+        event = decode_event(log)
+        if isinstance(event, RequestCreated):
+            return event.request_id
+    raise RpcUnavailable(
+        Reason.RPC_BROKEN_ANSWER, "the node's receipt lacks the event of the request"
+    )
+
+
+def _wait(context: Context, oracle: ResultOracle, request_id: Bytes32) -> _State:
+    deadline = time.monotonic() + context.settings.timeout_seconds
+    while True:
+        status = oracle.request_of(request_id).status
+        if status is not RequestStatus.PENDING:
+            return _state(context, oracle, request_id)
+        if time.monotonic() >= deadline:
+            raise NotFinal(
+                Reason.NOT_FINAL_IN_TIME,
+                f"request 0x{request_id.hex()} is not answered "
+                f"after {context.settings.timeout_seconds:g} s",
+                f"look later: quotary request status 0x{request_id.hex()}",
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _state(context: Context, oracle: ResultOracle, request_id: Bytes32) -> _State:
+    request = oracle.request_of(request_id)
+    if request.status is not RequestStatus.FULFILLED:
+        return _State(request_id, request, None)
+    first = context.deployment().contracts["ResultOracle"].block
+    (topic,) = topics_of("RequestFulfilled")
+    logs = context.chain.logs(
+        [oracle.address], first, context.chain.head().number, [topic, request_id]
+    )
+    events = [event for event in map(decode_event, logs) if isinstance(event, RequestFulfilled)]
+    return _State(request_id, request, events[-1] if events else None)

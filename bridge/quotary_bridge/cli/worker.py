@@ -1,0 +1,250 @@
+"""`quotary worker`: register attested workers, and look at them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from datetime import UTC, datetime
+
+from quotary import RawCollateral, TcbStatus, Verdict, strict
+from quotary.cli.inputs import read_time
+from quotary.cli.output import ExitCode
+from quotary.collateral import MAX_COLLATERAL_BYTES
+
+from quotary_bridge.chain.contracts import (
+    ProofKind,
+    WorkerRegistered,
+    WorkerRegistry,
+    WorkerRenewed,
+    decode_event,
+    topics_of,
+)
+from quotary_bridge.chain.deployment import Deployment
+from quotary_bridge.cli.answer import answer, command
+from quotary_bridge.cli.options import (
+    Context,
+    add_account_flags,
+    add_chain_flags,
+    add_output_flags,
+    address,
+    app_id,
+    read_file,
+    trust_root,
+)
+from quotary_bridge.cli.proofs import Via, add_proof_flags, prove
+from quotary_bridge.cli.sending import Sent, send
+from quotary_bridge.model import Address
+from quotary_bridge.registration import (
+    Application,
+    Registration,
+    ask_for_quote,
+    verify_registration,
+)
+
+__all__ = ["register"]
+
+_STATUSES = [status.value for status in TcbStatus if status is not TcbStatus.REVOKED]
+
+
+def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the command."""
+    worker = subparsers.add_parser("worker", help="register workers and look at them")
+    commands = worker.add_subparsers(dest="worker_command", required=True)
+    _add_submit(commands)
+    status = commands.add_parser(
+        "status",
+        help="show one worker and whether it counts",
+        epilog="example: quotary worker status 0xW… --app council",
+    )
+    status.add_argument("worker", type=address, metavar="ADDRESS")
+    status.add_argument("--app", type=app_id, metavar="APP", help="(the app it is registered for)")
+    add_chain_flags(status)
+    add_output_flags(status)
+    status.set_defaults(run=_status)
+    listing = commands.add_parser(
+        "list", help="list registered workers", epilog="example: quotary worker list --app council"
+    )
+    listing.add_argument("--app", type=app_id, metavar="APP", help="only this app's")
+    add_chain_flags(listing)
+    add_output_flags(listing)
+    listing.set_defaults(run=_list)
+
+
+def _add_submit(commands: _SubParsersAction[ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "submit",
+        help="have a worker quoted, verified and registered",
+        description="Ask a worker for a quote bound to this chain, registry, app and operator, "
+        "verify it, prove the verdict and register the worker.",
+        epilog="example: quotary worker submit http://127.0.0.1:8750 --app council "
+        "--collateral collateral.json --via committee --member-keystore k1 --member-keystore k2 "
+        "--member-password-file pw --account me",
+    )
+    parser.add_argument("url", metavar="URL", help="where the worker answers")
+    parser.add_argument("--app", type=app_id, required=True, metavar="APP", help="id, or name")
+    parser.add_argument(
+        "--operator", type=address, metavar="ADDRESS", help="who is paid (the account)"
+    )
+    evidence = parser.add_argument_group("evidence")
+    evidence.add_argument("--collateral", required=True, metavar="FILE")
+    evidence.add_argument("--root", metavar="FILE", help="trust this root (development chains)")
+    evidence.add_argument("--at", metavar="TIME", help="judge as of this time (now)")
+    evidence.add_argument(
+        "--allow-status", action="append", choices=_STATUSES, metavar="STATUS", default=[]
+    )
+    add_proof_flags(parser)
+    add_account_flags(parser)
+    add_chain_flags(parser)
+    add_output_flags(parser)
+    parser.set_defaults(run=_submit)
+
+
+@command
+def _submit(args: Namespace) -> int:
+    collateral = RawCollateral.from_json(read_file(args.collateral, MAX_COLLATERAL_BYTES))
+    context = Context.of(args)
+    record = context.deployment()
+    registry = WorkerRegistry(context.chain, record.address("WorkerRegistry"))
+    operator = args.operator or context.sender().address
+    registration = ask_for_quote(
+        args.url, Application(registry.address, args.app, operator), context.chain
+    )
+    verdict = _verdict(args, context, registration, collateral)
+    proof = prove(args, context, record, verdict)
+    data = registry.register(proof.route, verdict.journal(), proof.proof, registration.binding)
+    sent = send(args, context, registry.address, data)
+    _tell(args, registration, verdict, sent)
+    return ExitCode.OK
+
+
+def _verdict(
+    args: Namespace, context: Context, registration: Registration, collateral: RawCollateral
+) -> Verdict:
+    allowed = frozenset({TcbStatus.UP_TO_DATE, *map(TcbStatus, args.allow_status)})
+    if args.at is None and context.development:
+        # A local chain may live in the time of the evidence: its clock is the one that counts.
+        at = datetime.fromtimestamp(context.chain.head().timestamp, UTC)
+    else:
+        at = read_time(args.at)
+    return verify_registration(
+        registration,
+        collateral,
+        policy=strict(allowed_statuses=allowed),
+        at=at,
+        root=trust_root(args.root, development=context.development),
+    )
+
+
+def _tell(args: Namespace, registration: Registration, verdict: Verdict, sent: Sent) -> None:
+    answer(
+        args,
+        {
+            "worker": registration.worker,
+            "app_id": args.app,
+            "operator": registration.binding.operator,
+            "encryption_key": registration.binding.encryption_key,
+            "measurement_id": verdict.measurement_id,
+            "quote_hash": verdict.quote_hash,
+            "tcb_status": verdict.tcb_status.value,
+            "valid_until": verdict.valid_until,
+            "via": args.via,
+            **sent.fields(),
+        },
+        f"worker       {registration.worker}\n"
+        f"measurement  0x{verdict.measurement_id.hex()}\n"
+        f"TCB          {verdict.tcb_status.value}\n"
+        f"proof        {_PROOFS[Via(args.via)]}\n{sent.text()}",
+    )
+
+
+_PROOFS = {
+    Via.COMMITTEE: "committee",
+    Via.ZK: "stub, which proves nothing: development only",
+}
+
+
+@command
+def _status(args: Namespace) -> int:
+    context = Context.of(args)
+    registry = _registry(context, context.deployment())
+    record = registry.worker_of(args.worker)
+    app = args.app or record.app_id
+    activity = registry.check_active(args.worker, app)
+    fields = {
+        "worker": args.worker,
+        "app_id": app,
+        "status": record.status.name.lower(),
+        "active": activity.active,
+        "reason": activity.reason,
+        "until": activity.until,
+        "proof_kind": record.kind.name.lower(),
+        "measurement_id": record.measurement_id,
+        "operator": record.operator,
+        "tcb_status": record.tcb_status,
+        "active_from": record.active_from,
+        "valid_until": record.valid_until,
+    }
+    counts = f"until {_time(activity.until)}" if activity.active else f"no: {activity.reason}"
+    answer(
+        args,
+        fields,
+        f"worker       {args.worker}\n"
+        f"status       {record.status.name.lower()}\n"
+        f"counts       {counts}\n"
+        f"proof        {record.kind.name.lower()}\n"
+        f"measurement  0x{record.measurement_id.hex()}\n"
+        f"operator     {record.operator}",
+    )
+    return ExitCode.OK
+
+
+@command
+def _list(args: Namespace) -> int:
+    context = Context.of(args)
+    deployment = context.deployment()
+    registry = _registry(context, deployment)
+    rows, lines = [], []
+    for worker in _registered(context, deployment, registry):
+        record = registry.worker_of(worker)
+        if args.app not in (None, record.app_id):
+            continue
+        activity = registry.check_active(worker, record.app_id)
+        rows.append(
+            {
+                "worker": worker,
+                "app_id": record.app_id,
+                "status": record.status.name.lower(),
+                "active": activity.active,
+                "reason": activity.reason,
+                "proof_kind": record.kind.name.lower(),
+                "valid_until": record.valid_until,
+            }
+        )
+        mark = "active" if activity.active else activity.reason
+        stub = "  proven by the stub" if record.kind is ProofKind.STUB else ""
+        lines.append(f"{worker}  {mark}  until {_time(record.valid_until)}{stub}")
+    answer(args, {"workers": rows}, "\n".join(lines) or "no worker is registered")
+    return ExitCode.OK
+
+
+def _registry(context: Context, deployment: Deployment) -> WorkerRegistry:
+    return WorkerRegistry(context.chain, deployment.address("WorkerRegistry"))
+
+
+def _registered(
+    context: Context, deployment: Deployment, registry: WorkerRegistry
+) -> list[Address]:
+    logs = context.chain.logs(
+        [registry.address],
+        deployment.contracts["WorkerRegistry"].block,
+        context.chain.head().number,
+        [topics_of("WorkerRegistered", "WorkerRenewed")],
+    )
+    events = (decode_event(log) for log in logs)
+    found = (
+        event.worker for event in events if isinstance(event, WorkerRegistered | WorkerRenewed)
+    )
+    return list(dict.fromkeys(found))
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds else "never"
