@@ -55,6 +55,7 @@ def test_only_the_user_is_read() -> None:
     ("text", "reason"),
     [
         ("", ModelReason.QUESTION_EMPTY),
+        ("half a pair \ud800", ModelReason.QUESTION_MALFORMED),
         ("Options: a | b", ModelReason.QUESTION_EMPTY),
         ("Q\nOptions: a | b\nOptions: c | d", ModelReason.OPTIONS_AMBIGUOUS),
         ("Q\nOptions: a", ModelReason.OPTIONS_MALFORMED),

@@ -219,6 +219,13 @@ def test_old_receipts_are_forgotten_first() -> None:
             "bad_field",
             "messages[0].content",
         ),
+        (
+            {"messages": [{"role": "user", "content": "half a pair \ud800"}]},
+            400,
+            "bad_field",
+            "messages[0].content",
+        ),
+        ({"provider": {"aci_\ud800": 1}}, 400, "bad_field", "provider.aci_\ud800"),
         ({"n": 2}, 400, "bad_field", "n"),
         ({"stream": "yes"}, 400, "bad_field", "stream"),
         ({"provider": {"aci_unknown": 1}}, 400, "bad_field", "provider.aci_unknown"),
@@ -241,7 +248,7 @@ def test_bad_requests_are_refused_with_a_code(
     client: TestClient, changes: dict[str, Any], status: int, code: str, param: str | None
 ) -> None:
     """OpenAI-style error objects, the reason as code, the field as param."""
-    response = client.post(CHAT, json=QUESTION | changes)
+    response = client.post(CHAT, content=json.dumps(QUESTION | changes))
     error = response.json()["error"]
     assert (response.status_code, error["code"], error["param"]) == (status, code, param)
     assert error["message"]

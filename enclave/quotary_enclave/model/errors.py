@@ -21,6 +21,7 @@ class ModelReason(StrEnum):
     WEIGHTS_UNEXPECTED = "weights_unexpected"
     PACKAGE_MISSING = "package_missing"
     QUESTION_EMPTY = "question_empty"
+    QUESTION_MALFORMED = "question_malformed"
     QUESTION_TOO_LONG = "question_too_long"
     OPTIONS_AMBIGUOUS = "options_ambiguous"
     OPTIONS_MALFORMED = "options_malformed"

@@ -57,11 +57,12 @@ def parse_question(messages: Sequence[Message]) -> Question:
     """
     Read the question out of the user's messages; other roles are not read.
 
-    Raises `QuestionError`: no text; options missing a label, repeated, fewer than two or more
+    Raises `QuestionError`: no text, or none that is Unicode; options missing a label, repeated, fewer than two or more
     than `MAX_OPTIONS`; or more than one `Options:` line, because a text quoted inside a question
     must not be able to swap the ballot.
     """
     content = "\n".join(message.content for message in messages if message.role == "user")
+    _require_unicode(content)
     lines: list[str] = []
     blocks: list[list[str]] = []
     bare = False
@@ -87,6 +88,15 @@ def parse_question(messages: Sequence[Message]) -> Question:
             ModelReason.OPTIONS_AMBIGUOUS, f"{len(blocks)} lines say 'Options:', at most one may"
         )
     return Question(text, _parse_options(blocks[0]) if blocks else (), bare)
+
+
+def _require_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise QuestionError(
+            ModelReason.QUESTION_MALFORMED, f"no Unicode text at character {error.start}"
+        ) from error
 
 
 def _parse_options(lines: Iterable[str]) -> tuple[Option, ...]:

@@ -25,7 +25,7 @@ from quotary_enclave.worker.errors import (
 )
 from quotary_enclave.worker.quotes import QuoteEvidence, QuoteSource
 from quotary_enclave.worker.service import Worker
-from quotary_enclave.worker.simulated import SimulatedTdx, simulated_tdx
+from quotary_enclave.worker.simulated import SimulatedTdx, simulated_provenance, simulated_tdx
 
 __all__ = [
     "Clock",
@@ -43,5 +43,6 @@ __all__ = [
     "WorkerError",
     "WorkerReason",
     "create_app",
+    "simulated_provenance",
     "simulated_tdx",
 ]

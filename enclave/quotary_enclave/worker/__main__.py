@@ -33,6 +33,7 @@ from quotary_enclave.worker import (
     Worker,
     WorkerConfig,
     create_app,
+    simulated_provenance,
     simulated_tdx,
 )
 from quotary_enclave.worker.dstack import DEFAULT_SOCKET
@@ -123,7 +124,7 @@ def _build(options: argparse.Namespace) -> tuple[Worker, dict[str, Any]]:
         operator=Address(options.operator) if options.operator else None,
         chain_id=options.chain_id,
         oracles=frozenset(map(Address, options.oracle)),
-        provenance=Provenance(options.repo_url, options.repo_commit, options.image_digest),
+        provenance=_provenance(options),
     )
     started = int(time.time()) if options.at is None else options.at  # noqa: TID251 - the edge
     model = load_advisor()
@@ -133,6 +134,12 @@ def _build(options: argparse.Namespace) -> tuple[Worker, dict[str, Any]]:
     worker = Worker(config, model, quotes, keys=keys, clock=_clock(started))
     ready = {"worker": keys.result.address, "simulated": quotes.simulated, "at": started}
     return worker, ready
+
+
+def _provenance(options: argparse.Namespace) -> Provenance:
+    if options.simulate is not None and options.image_digest is None:
+        options.image_digest = simulated_provenance().image_digest
+    return Provenance(options.repo_url, options.repo_commit, options.image_digest)
 
 
 def _quotes(options: argparse.Namespace, model: Model, started: int) -> QuoteSource:

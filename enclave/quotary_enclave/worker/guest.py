@@ -83,6 +83,11 @@ class GuestMeasurements:
         """Stands for the firmware's measurement."""
         return sha384(b"quotary simulated firmware 1").digest()
 
+    @property
+    def mr_config_id(self) -> bytes:
+        """What the host fixes before boot: dstack puts the compose hash there, after a 1."""
+        return b"\x01" + self.compose_hash + bytes(15)
+
     def events(self) -> tuple[Event, ...]:
         """The boot of this guest, in the order dstack logs it."""
         boot = (

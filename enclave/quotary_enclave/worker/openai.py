@@ -8,9 +8,10 @@ effect: the model is deterministic. One choice is given; `n` above 1 is refused.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from quotary_enclave.model import Answer, Message
 from quotary_enclave.worker.errors import RefusalError, WorkerReason
@@ -26,6 +27,8 @@ __all__ = [
 
 MAX_MESSAGES = 256
 """Bounds the loop over messages; conversations this long exceed the model's text long before."""
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,10 @@ def _read_message(entry: object, name: str) -> Message:
     if not isinstance(entry, dict) or not isinstance(role, str):
         raise _bad(name, "an object with a role")
     content = entry.get("content")
-    if isinstance(content, str):
-        return Message(role, content)
     if isinstance(content, list) and all(_is_text(part) for part in content):
-        return Message(role, "\n".join(part["text"] for part in content))
+        content = "\n".join(part["text"] for part in content)
+    if isinstance(content, str) and _is_unicode(content):
+        return Message(role, content)
     raise _bad(f"{name}.content", "text, or a list of parts of type text")
 
 
@@ -77,6 +80,11 @@ def _is_text(part: object) -> bool:
     return (
         isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
     )
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether `text` is free of unpaired surrogates, which JSON can spell and UTF-8 cannot."""
+    return text.isascii() or not _SURROGATE.search(text)
 
 
 def _read_constraints(provider: object) -> None:
@@ -107,7 +115,9 @@ def _bad(name: str, expected: str) -> RefusalError:
 
 def encode(document: object) -> bytes:
     """JSON as it goes on the wire: compact, UTF-8."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    # Half a surrogate pair has no UTF-8; its backslash form is JSON's own escape for it.
+    return text.encode(errors="backslashreplace")
 
 
 @dataclass(frozen=True, slots=True)

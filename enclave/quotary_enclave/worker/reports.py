@@ -89,7 +89,7 @@ class Reporter:
             "nvidia_payload": gpu,
             "event_log": json.loads(evidence.event_log),
             "vm_config": evidence.vm_config,
-            "info": evidence.info | {"tcb_info": {"app_compose": evidence.app_compose}},
+            "info": {"tcb_info": {"app_compose": evidence.app_compose}} | evidence.info,
             "simulated": self.quotes.simulated,
         }
         return {**report, "all_attestations": [report]}

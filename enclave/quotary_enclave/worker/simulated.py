@@ -10,10 +10,11 @@ from typing import Final
 
 from quotary_enclave.model import Model
 from quotary_enclave.simulator import Platform, TdReport
+from quotary_enclave.worker.config import Provenance
 from quotary_enclave.worker.guest import GuestMeasurements, replay
 from quotary_enclave.worker.quotes import QuoteEvidence, require_bound
 
-__all__ = ["SimulatedTdx", "code_digest", "compose_for", "simulated_tdx"]
+__all__ = ["SimulatedTdx", "code_digest", "compose_for", "simulated_provenance", "simulated_tdx"]
 
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 
@@ -82,3 +83,8 @@ def simulated_tdx(platform: Platform, model: Model) -> SimulatedTdx:
     """A guest on `platform` that measures this package's code and `model`'s weights."""
     compose = compose_for(code_digest(), (model.weights_root,))
     return SimulatedTdx(platform, GuestMeasurements(compose))
+
+
+def simulated_provenance() -> Provenance:
+    """The image that `simulated_tdx` measures, for reports that claim it."""
+    return Provenance(image_digest=f"sha256:{code_digest().hex()}")
