@@ -57,9 +57,9 @@ def parse_question(messages: Sequence[Message]) -> Question:
     """
     Read the question out of the user's messages; other roles are not read.
 
-    Raises `QuestionError`: no text, or none that is Unicode; options missing a label, repeated, fewer than two or more
-    than `MAX_OPTIONS`; or more than one `Options:` line, because a text quoted inside a question
-    must not be able to swap the ballot.
+    Raises `QuestionError`: no text, or none that is Unicode; options missing a label, repeated,
+    fewer than `MIN_OPTIONS` or more than `MAX_OPTIONS`; or more than one `Options:` line, because
+    a text quoted inside a question must not be able to swap the ballot.
     """
     content = "\n".join(message.content for message in messages if message.role == "user")
     _require_unicode(content)
