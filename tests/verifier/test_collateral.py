@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from quotary import CollateralError, ParseError, QuotaryError, RawCollateral, Reason
 from quotary.collateral import MAX_COLLATERAL_BYTES, QeIdentity, TcbInfo, unwrap_signed
+
 from tests.verifier.genuine import genuine_cases
 
 COMPONENTS = [{"svn": 1}] * 16
@@ -167,7 +168,7 @@ def test_json_is_strict(document: bytes, reason: Reason) -> None:
 def test_levels_are_sorted_whatever_their_order() -> None:
     """Components decide first, then PCESVN; the JSON's order never does."""
     levels = [
-        LEVEL | {"tcb": {"sgxtcbcomponents": [{"svn": svn}] + COMPONENTS[1:], "pcesvn": pce}}
+        LEVEL | {"tcb": {"sgxtcbcomponents": [{"svn": svn}, *COMPONENTS[1:]], "pcesvn": pce}}
         for svn, pce in ((1, 9), (3, 5), (3, 7), (2, 11))
     ]
     info = TcbInfo.parse(json.dumps(TCB_INFO | {"tcbLevels": levels}).encode())

@@ -77,7 +77,7 @@ def test_a_child_may_not_leave_its_parent() -> None:
 
 @given(st.integers(1, 1 << 255), st.integers(1, 1 << 255))
 def test_raw_signatures_become_der(r: int, s: int) -> None:
-    """pyca reads the very numbers back."""
+    """Pyca reads the very numbers back."""
     assert decode_dss_signature(signature_to_der(r.to_bytes(32) + s.to_bytes(32), "test")) == (r, s)
 
 

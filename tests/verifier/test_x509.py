@@ -19,6 +19,7 @@ from quotary.x509 import (
     split_pem,
 )
 from quotary.x509._common import read_serial, read_time
+
 from tests.verifier.genuine import genuine_cases, genuine_items
 
 
