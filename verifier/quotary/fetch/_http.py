@@ -70,10 +70,13 @@ class AsyncHttp:
     async def send(self, request: Request, seconds: float) -> Response | FetchError:
         """Return the answer, or what happened instead of one within `seconds`."""
         seconds = min(seconds, self._limits.document_seconds)
+        backend = _OwnedBackend()
         try:
             async with (
                 asyncio.timeout(seconds),
-                httpcore.AsyncConnectionPool(ssl_context=self._tls) as pool,
+                httpcore.AsyncConnectionPool(
+                    ssl_context=self._tls, network_backend=backend
+                ) as pool,
                 pool.stream(
                     "GET",
                     request.url,
@@ -89,6 +92,8 @@ class AsyncHttp:
             return error
         except _FAILURES as error:
             return _failure(request, error)
+        finally:
+            await backend.aclose()
 
 
 _FAILURES: Final = (
@@ -193,6 +198,34 @@ class _DeadlineBackend(httpcore.NetworkBackend):
         left = _left(self._deadline, timeout, httpcore.ConnectTimeout)
         stream = self._backend.connect_tcp(host, port, left, local_address, socket_options)
         return _DeadlineStream(stream, self._deadline)
+
+
+class _OwnedBackend(httpcore.AsyncNetworkBackend):
+    """
+    Remembers the streams it opened, to close them whatever happens.
+
+    httpcore loses the stream of a TLS handshake that is cancelled, as a deadline does it.
+    """
+
+    def __init__(self) -> None:
+        self._backend = httpcore.AnyIOBackend()
+        self._streams: list[httpcore.AsyncNetworkStream] = []
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - as httpcore declares it
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        stream = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        self._streams.append(stream)
+        return stream
+
+    async def aclose(self) -> None:
+        for stream in self._streams:
+            await stream.aclose()
 
 
 def _left(deadline: float, timeout: float | None, error: type[httpcore.TimeoutException]) -> float:
