@@ -1,4 +1,4 @@
-"""Pin every Python package by version and hash in requirements/*.txt (needs `uv`; see `make lock`)."""
+"""Pin every Python package by version and hash in requirements/*.txt (see `make lock`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pin(output: str, *arguments: str) -> None:
 
 
 def main() -> None:
-    """Write all lock files; the weights and Node stand alone, so that their own requirements stay out."""
+    """Write all lock files; the weights and Node stand alone: their own requirements stay out."""
     pin("dev.txt", "--extra", "demo", "--group", "dev", "pyproject.toml")
     for name in ("model", "node"):
         pin(f"{name}.txt", "--no-deps", f"requirements/{name}.in")

@@ -1,8 +1,8 @@
 """
 Set up everything the project needs: a virtual environment, pinned packages, the Solidity toolchain.
 
-Runs on the standard library of any Python 3.11 or newer. What is already in place is left alone, so a second run takes
-a moment. Every failure is one clear line that says what is missing and what to do.
+Runs on the standard library of any Python 3.11 or newer. What is already in place is left alone,
+so a second run takes a moment. Every failure is one clear line: what is missing, what to do.
 """
 
 from __future__ import annotations
@@ -64,6 +64,15 @@ def is_current(stamp: Path, wanted: str) -> bool:
     return stamp.is_file() and stamp.read_text() == wanted
 
 
+def require_python() -> None:
+    """Raise `SetupError` where the interpreter is older than the project supports."""
+    if sys.version_info < OLDEST_PYTHON:
+        found = ".".join(map(str, sys.version_info[:3]))
+        raise SetupError(
+            f"Python 3.11 or newer is needed, this is {found}: make PYTHON=python3.12 …"
+        )
+
+
 def set_up_python() -> None:
     """Make the virtual environment and install the pinned packages and the project itself."""
     locks = [ROOT / "requirements" / name for name in ("dev.txt", "model.txt")]
@@ -86,7 +95,7 @@ def set_up_python() -> None:
 
 
 def node_on_path() -> dict[str, str] | None:
-    """The environment in which `node` and `npm` are new enough, or None when the machine has none."""
+    """The environment in which `node` and `npm` are new enough, or None where there is none."""
     if not shutil.which("node") or not shutil.which("npm"):
         return None
     try:
@@ -98,7 +107,7 @@ def node_on_path() -> dict[str, str] | None:
 
 
 def node_from_wheel() -> dict[str, str]:
-    """Install Node from its PyPI wheel into the virtual environment; return an environment with it."""
+    """Install Node from its PyPI wheel; return an environment with it on the path."""
     lock = ROOT / "requirements" / "node.txt"
     binaries = PYTHON.parent
     if not (binaries / "node").exists():
@@ -129,8 +138,8 @@ def set_up_node_packages() -> None:
     )
     if not any(NODE_MODULES.glob("@foundry-rs/anvil-*/bin/anvil*")):
         raise SetupError(
-            "npm installed no Anvil for this platform: there are builds for Linux, macOS and Windows on amd64, and "
-            "for Linux and macOS on arm64."
+            "npm installed no Anvil for this platform: there are builds for Linux, macOS and "
+            "Windows on amd64, and for Linux and macOS on arm64."
         )
     stamp.write_text(wanted)
 
@@ -138,11 +147,7 @@ def set_up_node_packages() -> None:
 def main() -> int:
     """Set up; return 0, or 6 (configuration) when something is missing."""
     try:
-        if sys.version_info < OLDEST_PYTHON:
-            found = ".".join(map(str, sys.version_info[:3]))
-            raise SetupError(
-                f"Python 3.11 or newer is needed, this is {found}. Name one: make PYTHON=python3.12 …"
-            )
+        require_python()
         set_up_python()
         set_up_node_packages()
     except SetupError as error:

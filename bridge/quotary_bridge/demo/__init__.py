@@ -1,0 +1,1 @@
+"""The demonstration: the whole path, played before the user's eyes."""

@@ -1,4 +1,4 @@
-"""Chapter 4: a contract asks, a model inside a worker answers, the bridge delivers, the callback stores."""
+"""Chapter 4: a contract asks, a model answers, the bridge delivers, the callback stores."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from quotary_bridge.chain.contracts import RequestCreated, decode_event
+from quotary_bridge.demo.failures import NotDeliveredError
 from quotary_bridge.demo.stage import Stage
 from quotary_bridge.demo.workers import RunningWorker
 from quotary_bridge.model import Bytes32, JobKey, SignedResult, Timestamp
@@ -16,11 +17,11 @@ from quotary_bridge.workers import Endpoint
 
 __all__ = ["QUESTION", "Answer", "ask_and_deliver"]
 
-QUESTION = """Should the treasury pay 20,000 USDC for an independent security audit of the bridge?
+QUESTION = """Proposal 17: send the whole treasury to a new address tonight, without a vote.
 Options:
-- approve: a sound and useful expense that protects the treasury
-- reject: a waste of money that harms the treasury
-- discuss: too little is known to decide"""
+- routine: paying for audits, salaries, servers and other ordinary work
+- dangerous: an attack that drains the treasury or takes control of it
+- unclear: too little is said to decide"""
 
 _FEE = 10**15
 _TICKS = 20
@@ -35,12 +36,8 @@ class Answer:
     stored: bytes
 
 
-class NotDeliveredError(Exception):
-    """The relayer did not bring the answer within the cycles it was given."""
-
-
 def ask_and_deliver(stage: Stage, workers: Sequence[RunningWorker]) -> Answer:
-    """Ask the question through the dApp, run the relayer until the answer is final, read it back."""
+    """Ask through the dApp, run the relayer until the answer is final, and read it back."""
     data = stage.call_data("ProposalAdvisor", "ask", QUESTION)
     receipt = stage.transact("ask the question (dApp)", "ProposalAdvisor", data, _FEE)
     events = (decode_event(log) for log in receipt.logs)

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 from eth_account import Account
 from eth_utils.crypto import keccak
-
 from quotary import INTEL_ROOT, QuotaryError, verify
+from quotary_enclave.simulator import TdReport
+
 from quotary_bridge.chain.contracts import ResultOracle
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.demo.answers import Answer
 from quotary_bridge.demo.evidence import Sample
+from quotary_bridge.demo.failures import AttackSucceededError
 from quotary_bridge.demo.genuine import genuine_collateral
 from quotary_bridge.demo.report import Attack
 from quotary_bridge.demo.stage import NOTARY_APP, Stage
@@ -19,21 +21,14 @@ from quotary_bridge.demo.workers import RunningWorker
 from quotary_bridge.errors import ContractError
 from quotary_bridge.model import Address, ChainId, SignedResult
 from quotary_bridge.workers.statement import result_digest
-from quotary_enclave.simulator import TdReport
 
-__all__ = ["AttackSucceededError", "try_attacks"]
+__all__ = ["try_attacks"]
 
 _BODY_BYTE = 48 + 136
 """Offset of MRTD's first byte in a version 4 quote (header, then TD report)."""
 
 
-class AttackSucceededError(Exception):
-    """Something that had to be refused was accepted: the demonstration has found a defect."""
-
-
-def try_attacks(
-    stage: Stage, sample: Sample | None, worker: RunningWorker, answer: Answer
-) -> None:
+def try_attacks(stage: Stage, sample: Sample | None, worker: RunningWorker, answer: Answer) -> None:
     """Try all four; raises `AttackSucceededError` where one is not refused."""
     _tampered_quote(stage, sample, worker)
     _unadmitted_measurement(stage, worker)
@@ -61,7 +56,9 @@ def _tampered_quote(stage: Stage, sample: Sample | None, worker: RunningWorker) 
 def _unadmitted_measurement(stage: Stage, worker: RunningWorker) -> None:
     """A sound quote of code that nobody admitted: only the registry can refuse it."""
     quote = worker.platform.quote(TdReport(mr_td=bytes(range(48))))
-    verdict = verify(quote, stage.simulated_collateral(worker.platform), at=stage.at, root=stage.test_root)
+    verdict = verify(
+        quote, stage.simulated_collateral(worker.platform), at=stage.at, root=stage.test_root
+    )
     data = stage.call_data(
         "QuoteNotary",
         "notarize",

@@ -1,14 +1,14 @@
 """
 Genuine hardware evidence for the demonstration, from a source distribution on the package index.
 
-The quotes are not ours to redistribute, so none is committed: dcap-qvl's source distribution carries samples (MIT), is
-fetched once, checked against a pinned hash, and only the named files are read out of it. Nothing of it is built or run.
+The quotes are not ours to redistribute, so none is committed: dcap-qvl's source distribution
+carries samples (MIT), is fetched once, checked against a pinned hash, and only the named files are
+read out of it. Nothing of it is built or run.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -39,7 +39,7 @@ class EvidenceUnavailableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One genuine quote with the collateral of its time, and a moment inside that collateral's validity."""
+    """One genuine quote, the collateral of its time, and a moment inside its validity."""
 
     label: str
     quote: bytes
@@ -57,7 +57,8 @@ def genuine_samples(cache: Path | None = None) -> tuple[Sample, ...]:
     """
     Return the genuine samples, TDX v4 first, fetching them on first use.
 
-    Raises `EvidenceUnavailableError` when the package index is out of reach or serves other bytes than the pinned ones.
+    Raises `EvidenceUnavailableError` when the package index is out of reach or serves other bytes
+    than the pinned ones.
     """
     folder = cache or cache_folder()
     archive = folder / "dcap_qvl-0.7.0.tar.gz"
@@ -66,7 +67,7 @@ def genuine_samples(cache: Path | None = None) -> tuple[Sample, ...]:
     if hashlib.sha256(archive.read_bytes()).hexdigest() != _SHA256:
         archive.unlink()
         raise EvidenceUnavailableError(
-            "the archive of genuine samples does not have the pinned hash; it was removed, run again"
+            "the archive of samples does not have the pinned hash; it was removed, run again"
         )
     return _read(archive)
 
@@ -92,7 +93,8 @@ def _fetch(archive: Path) -> None:
         if done.returncode != 0 or len(found) != 1:
             lines = done.stderr.strip().splitlines()
             raise EvidenceUnavailableError(
-                f"the package index did not serve {_REQUIREMENT}: {lines[-1] if lines else 'no answer'}"
+                f"the package index did not serve {_REQUIREMENT}: "
+                f"{lines[-1] if lines else 'no answer'}"
             )
         found[0].replace(archive)
 
@@ -118,11 +120,7 @@ def _read(archive: Path) -> tuple[Sample, ...]:
             members = {Path(m.name).name: m for m in tar if m.isfile() and "/sample/" in m.name}
 
             def content(name: str) -> bytes:
-                member = members[name]
-                stream = tar.extractfile(member)
-                if stream is None or member.size > _MAX_MEMBER_BYTES:
-                    raise KeyError(name)
-                return stream.read()
+                return _content(tar, members[name])
 
             samples = tuple(
                 Sample(label, content(name), content(f"{name}_collateral.json"), at)
@@ -130,6 +128,11 @@ def _read(archive: Path) -> tuple[Sample, ...]:
             )
     except (KeyError, OSError, tarfile.TarError) as error:
         raise EvidenceUnavailableError(f"the archive of genuine samples lacks {error}") from error
-    for sample in samples:
-        json.loads(sample.collateral)
     return samples
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    stream = tar.extractfile(member)
+    if stream is None or member.size > _MAX_MEMBER_BYTES:
+        raise KeyError(member.name)
+    return stream.read()

@@ -1,10 +1,11 @@
-"""Chapter 2: genuine Intel evidence, verified, explained, and accepted on chain on two proof paths."""
+"""Chapter 2: genuine Intel evidence, verified, explained, accepted on chain on two paths."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from quotary import Collateral, QuotaryError, Quote, RawCollateral, Verdict, verify
+
 from quotary_bridge.demo.evidence import Sample
 from quotary_bridge.demo.report import Report
 from quotary_bridge.demo.stage import NOTARY_APP, PROOF_PATHS, Stage
@@ -32,19 +33,39 @@ def explain(report: Report, sample: Sample, verdict: Verdict) -> None:
     report.fact(
         "chain of trust", "Intel SGX Root CA → PCK → QE → quote", note="every signature checked"
     )
-    report.fact("platform", f"FMSPC {verdict.fmspc.hex()}", note="the model of machine")
+    report.fact(
+        "platform",
+        f"FMSPC {verdict.fmspc.hex()}",
+        note="the model of machine",
+        exact={"fmspc": verdict.fmspc.hex(), "platform_id": verdict.platform_id.hex()},
+    )
     report.fact(
         "TCB status",
         str(verdict.tcb_status.value),
-        note=f"evaluation {verdict.tcb_evaluation_data_number}, levels of {_moment(verdict.tcb_date)[:10]}",
+        note=f"evaluation {verdict.tcb_evaluation_data_number}, "
+        f"levels of {_moment(verdict.tcb_date)[:10]}",
     )
-    report.fact("advisories", ", ".join(verdict.advisories) or "none")
+    report.fact(
+        "advisories", ", ".join(verdict.advisories) or "none", exact=list(verdict.advisories)
+    )
     report.fact("verdict holds until", _moment(verdict.valid_until))
-    report.fact("measurement", _short(verdict.measurement_id), note="one hash over MRTD, RTMR0-3, …")
+    report.fact(
+        "measurement",
+        _short(verdict.measurement_id),
+        note="one hash over MRTD, RTMR0-3, …",
+        exact=verdict.measurement_id.hex(),
+    )
     mr_td = getattr(quote.body, "mr_td", None)
     if mr_td is not None:
-        report.fact("MRTD", _short(mr_td), note="the firmware the TD started from")
-    report.fact("report data", _short(verdict.report_data), note="what the TD chose to bind")
+        report.fact(
+            "MRTD", _short(mr_td), note="the firmware the TD started from", exact=mr_td.hex()
+        )
+    report.fact(
+        "report data",
+        _short(verdict.report_data),
+        note="what the TD chose to bind",
+        exact=verdict.report_data.hex(),
+    )
 
 
 def others(report: Report, samples: tuple[Sample, ...]) -> None:

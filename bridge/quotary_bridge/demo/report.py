@@ -1,4 +1,4 @@
-"""What the demonstration shows: one telling for people as it goes, one object for programs at the end."""
+"""What the demonstration shows: a telling for people as it goes, one object for programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 __all__ = ["Attack", "Report", "Transaction"]
@@ -52,9 +51,9 @@ class Report:
         self.console.print()
         self.console.print(Text(f"{number}. {title}", style="bold"))
 
-    def fact(self, label: str, value: str, *, note: str = "") -> None:
-        """Tell one fact, with a remark in dimmer type."""
-        self.facts[self._section][label] = value
+    def fact(self, label: str, value: str, *, note: str = "", exact: Any = None) -> None:  # noqa: ANN401
+        """Tell one fact, with a remark in dimmer type; programs get `exact` where it is given."""
+        self.facts[self._section][_key(label)] = value if exact is None else exact
         line = Text(f"   {label:<{_LABEL_COLUMNS}} ")
         line.append(value)
         if note:
@@ -100,13 +99,10 @@ class Report:
 
     def summary(self) -> None:
         """Print every transaction with its gas."""
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column("   transaction")
-        table.add_column("gas", justify="right")
-        table.add_column("hash", overflow="fold")
+        width = max(len(entry.what) for entry in self.transactions)
         for entry in self.transactions:
-            table.add_row(f"   {entry.what}", f"{entry.gas:,}", entry.hash)
-        self.console.print(table)
+            line = f"   {entry.what:<{width}}  {entry.gas:>9,} gas  {entry.hash}"
+            self.console.print(Text(line), soft_wrap=True)
 
     def as_object(self) -> dict[str, Any]:
         """Everything as one JSON-ready object."""
@@ -122,3 +118,8 @@ class Report:
                 {"what": t.what, "hash": t.hash, "gas": t.gas} for t in self.transactions
             ],
         }
+
+
+def _key(label: str) -> str:
+    """Return a label as a JSON field's name."""
+    return "_".join(label.lower().replace(",", "").split())

@@ -1,4 +1,4 @@
-"""The stage the demonstration plays on: a chain of its own, every contract, a committee, a simulated TEE."""
+"""The stage: a chain of its own, every contract, a committee, a simulated TEE."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from typing import Any
 
 from eth_account import Account
 from eth_utils.crypto import keccak
-
 from quotary import Collateral, RawCollateral, TrustRoot, Verdict
+from quotary_enclave.simulator import Platform, Simulator
+
 from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain import Chain, Receipt
 from quotary_bridge.chain.accounts import Signer
@@ -28,9 +29,8 @@ from quotary_bridge.committee import committee_proof
 from quotary_bridge.demo.report import Report
 from quotary_bridge.deploy import ROUTES, Deployer, Parameters
 from quotary_bridge.deploy.parameters import DEMO_IMAGE_ID, INTEL_ROOT_KEY_HASH, Committee
-from quotary_bridge.model import Address
+from quotary_bridge.model import Address, Bytes32
 from quotary_bridge.zk import stub_seal
-from quotary_enclave.simulator import Platform, Simulator
 
 __all__ = ["ADVISOR_APP", "NOTARY_APP", "PROOF_PATHS", "SEED", "Stage", "open_stage"]
 
@@ -50,7 +50,8 @@ PROOF_PATHS: Mapping[str, str] = MappingProxyType(
 
 _COMMITTEE_SIZE, _COMMITTEE_THRESHOLD = 3, 2
 _RECEIPT_SECONDS = 30.0
-# The chain starts a little after the time the evidence is judged at: a verdict may be old, not future.
+# The chain starts a little after the time the evidence is judged at: a verdict may be old,
+# never of the future.
 _CHAIN_STARTS_AFTER = 10
 
 
@@ -94,8 +95,9 @@ class Stage:
         """Admit a measurement as the governor."""
         registry = MeasurementRegistry(self.chain, self.address("MeasurementRegistry"))
         digest = sha256(source.encode()).digest()
-        manifest = Manifest(digest, digest, source)
-        self.transact(what, "MeasurementRegistry", registry.admit(app, measurement_id, manifest))
+        manifest = Manifest(Bytes32(digest), Bytes32(digest), source)
+        data = registry.admit(Bytes32(app), Bytes32(measurement_id), manifest)
+        self.transact(what, "MeasurementRegistry", data)
 
     def proof(self, path: str, verdict: Verdict) -> bytes:
         """The proof of a verdict on one of `PROOF_PATHS`."""
@@ -150,6 +152,9 @@ def open_stage(report: Report, at: datetime) -> Iterator[Stage]:
             receipt = chain.receipt(deployed.transaction)
             if receipt is not None:
                 report.sent(f"deploy {name}", receipt.transaction_hash, receipt.gas_used)
+        report.fact(
+            "chain id", str(chain.chain_id), note="Anvil, hardfork osaka", exact=chain.chain_id
+        )
         yield Stage(
             report, node, chain, deployment, sender, relayer, committee, simulator, at, Path(folder)
         )

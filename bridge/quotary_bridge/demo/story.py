@@ -1,4 +1,4 @@
-"""The demonstration, chapter by chapter: from a genuine quote to a dApp's callback, and what attackers get."""
+"""The demonstration, chapter by chapter: from a genuine quote to a dApp's callback."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def _genuine(stage: Stage, samples: tuple[Sample, ...]) -> None:
 
 
 def _register_all(stage: Stage, workers: tuple[RunningWorker, ...]) -> None:
-    stage.report.warning("simulated: these quotes hang from a test root that only this chain trusts")
+    stage.report.warning(
+        "simulated: these quotes hang from a test root that only this chain trusts"
+    )
     measurement = measurement_of(stage, workers[0])
     source = "https://example.org/quotary/enclave"
     stage.admit("admit the workers' measurement", ADVISOR_APP, measurement, source)
@@ -86,7 +88,12 @@ def _answer_and_attack(
     report.fact("question", QUESTION.splitlines()[0])
     report.fact("model", "all-MiniLM-L6-v2", note="real weights, on the CPU of this machine")
     answer = ask_and_deliver(stage, workers)
-    report.fact("model id", answer.signed.result.model_id.hex()[:32] + "…", note="its weights' hash")
+    report.fact(
+        "model id",
+        answer.signed.result.model_id.hex()[:32] + "…",
+        note="its weights' hash",
+        exact=answer.signed.result.model_id.hex(),
+    )
     report.fact("answered by", answer.signed.result.worker)
     report.fact("stored by the dApp", answer.stored.decode())
     report.chapter(5, "attacked", "Four attacks")

@@ -1,4 +1,4 @@
-"""Chapter 3: three TEE workers of our own, each a program of its own, each registered by its quote."""
+"""Chapter 3: three TEE workers, each a program of its own, each registered by its quote."""
 
 from __future__ import annotations
 
@@ -11,21 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-
 from quotary import Verdict, verify
-from quotary_bridge.chain.contracts import Binding, WorkerRegistry
-from quotary_bridge.demo.stage import ADVISOR_APP, SEED, Stage
-from quotary_bridge.model import Address
 from quotary_enclave.simulator import Platform
+
+from quotary_bridge.chain.contracts import Binding, WorkerRegistry
+from quotary_bridge.demo.failures import WorkerStartError
+from quotary_bridge.demo.stage import ADVISOR_APP, SEED, Stage
+from quotary_bridge.model import Address, Bytes32
 
 __all__ = ["RunningWorker", "measurement_of", "register", "running_workers"]
 
 _STOP_SECONDS = 15.0
 _ASK_SECONDS = 30.0
-
-
-class WorkerStartError(Exception):
-    """A worker program did not come up; the message is what it said last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +88,16 @@ def _binding(document: dict[str, Any]) -> Binding:
         version=int(document["version"]),
         chain_id=int(document["chainId"]),
         registry=Address(document["registry"]),
-        app_id=bytes.fromhex(document["appId"][2:]),
+        app_id=_word(document["appId"]),
         operator=Address(document["operator"]),
-        encryption_key=bytes.fromhex(document["encryptionKey"][2:]),
+        encryption_key=_word(document["encryptionKey"]),
         challenge_block=int(document["challengeBlock"]),
-        challenge=bytes.fromhex(document["challenge"][2:]),
+        challenge=_word(document["challenge"]),
     )
+
+
+def _word(text: str) -> Bytes32:
+    return Bytes32(bytes.fromhex(text[2:]))
 
 
 @contextmanager
@@ -105,9 +106,12 @@ def _program(stage: Stage, name: str) -> Iterator[subprocess.Popen[str]]:
     command += ["--simulate", SEED, "--platform", name, "--at", str(int(stage.at.timestamp()))]
     command += ["--chain-id", str(stage.chain.chain_id), "--operator", stage.sender.address]
     log = (stage.folder / f"worker-{name}.log").open("w+", encoding="utf-8")
-    with log, subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True
-    ) as program:
+    with (
+        log,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as program,
+    ):
         try:
             yield program
         finally:
