@@ -32,7 +32,13 @@ CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 120.0
 """Inference takes its time; a worker that needs longer is as good as absent."""
 
+NESTING_LIMIT: Final = 16
+"""A signed result nests two levels deep."""
+
 _REFUSAL_CHARACTERS: Final = 80
+# Brackets, and strings so that brackets inside them do not count.
+_STRUCTURE: Final = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_NESTING: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
 _HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,77}")
 _CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,80}")
@@ -107,6 +113,7 @@ class WorkerClient:
             transport=transport,
             timeout=httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS),
             follow_redirects=False,
+            headers={"accept": "application/json", "accept-encoding": "identity"},
             trust_env=False,
         )
 
@@ -132,6 +139,9 @@ class WorkerClient:
         # httpx bounds each read, not their sum: a worker that drips bytes must end all the same.
         end = time.monotonic() + self._seconds
         with self._http.stream("POST", url, json=question) as response:
+            if "content-encoding" in response.headers:
+                # A few compressed bytes may stand for gigabytes, and we asked for none.
+                raise WorkerFaultError(FaultKind.BROKEN_ANSWER, "a compressed answer")
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk
@@ -159,8 +169,8 @@ def _question(request: Request) -> dict[str, object]:
 def _refusal(status: int, body: bytes) -> WorkerFaultError:
     detail = f"HTTP status {status}"
     try:
-        code = json.loads(body)["error"]["code"]
-    except (ValueError, RecursionError, KeyError, TypeError):
+        code = _parsed(body)["error"]["code"]
+    except (ValueError, KeyError, TypeError):
         code = None
     if isinstance(code, str) and _CODE.fullmatch(code):
         detail = f"{detail}, {code}"
@@ -171,17 +181,29 @@ def _refusal(status: int, body: bytes) -> WorkerFaultError:
 
 def _answer(body: bytes) -> SignedResult:
     try:
-        document = json.loads(body)
+        document = _parsed(body)
         said = document["result"]
         return SignedResult(
             result=_result(said),
             output=_bytes(document["output"]),
             signature=_bytes(document["signature"]),
         )
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         # The message may quote the answer: it is cut before anybody logs it.
         detail = f"not a signed result ({str(error)[:_REFUSAL_CHARACTERS]})"
         raise WorkerFaultError(FaultKind.BROKEN_ANSWER, detail) from error
+
+
+def _parsed(body: bytes) -> Any:  # noqa: ANN401 (JSON is anything)
+    """Parse JSON in UTF-8; raises `ValueError` on anything else, and on deep nesting."""
+    text = body.decode()
+    depth = 0
+    for token in _STRUCTURE.finditer(text):
+        # The parser recurses on the C stack, and a library may have raised Python's own limit.
+        depth += _NESTING.get(token.group(), 0)
+        if depth > NESTING_LIMIT:
+            raise ValueError(f"nested deeper than {NESTING_LIMIT}")
+    return json.loads(text)
 
 
 def _result(said: Mapping[str, Any]) -> Result:
