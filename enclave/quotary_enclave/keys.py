@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from eth_keys.datatypes import PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from eth_keys.datatypes import PublicKey, Signature
 from eth_utils.crypto import keccak
 
 __all__ = ["Address", "Ed25519Signer", "KeyRole", "Secp256k1Signer", "WorkerKeys"]
@@ -28,6 +31,8 @@ Address = NewType("Address", str)
 SEED_BYTES = 32
 
 _SECP256K1_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+
+_DETERMINISTIC = ec.ECDSA(Prehashed(SHA256()), deterministic_signing=True)
 
 
 class KeyRole(StrEnum):
@@ -44,22 +49,30 @@ class KeyRole(StrEnum):
 class Secp256k1Signer:
     """Signs for the EVM: every signature is `r || s || v`, 65 bytes, low s, v 27 or 28."""
 
-    _key: PrivateKey
+    _key: ec.EllipticCurvePrivateKey
 
     @property
     def address(self) -> Address:
         """The address a contract recovers from this key's signatures."""
-        return Address(self._key.public_key.to_checksum_address())
+        return Address(PublicKey(self.public_key[1:]).to_checksum_address())
 
     @property
     def public_key(self) -> bytes:
         """The uncompressed point: 0x04, then x and y; 65 bytes."""
-        return b"\x04" + bytes(self._key.public_key.to_bytes())
+        return self._key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """Sign 32 bytes as they are: the caller has separated their domain (EIP-712)."""
-        signature = self._key.sign_msg_hash(digest)
-        r, s, v = int(signature.r), int(signature.s), int(signature.v)
+        """
+        Sign 32 bytes as they are: the caller has separated their domain (EIP-712).
+
+        OpenSSL signs, in constant time, with the nonce of RFC 6979: equal digests give equal
+        bytes. Python sees public values only.
+        """
+        der = self._key.sign(digest, _DETERMINISTIC)
+        r, s = decode_dss_signature(der)
+        s = min(s, _SECP256K1_ORDER - s)
+        even = Signature(vrs=(0, r, s)).recover_public_key_from_msg_hash(digest)
+        v = 0 if even.to_bytes() == self.public_key[1:] else 1
         return r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([27 + v])
 
     def sign_text(self, text: bytes) -> bytes:
@@ -150,7 +163,7 @@ def _secp256k1(seed: bytes, role: KeyRole) -> Secp256k1Signer:
     # 48 bytes reduced into 1..n-1: the bias is below 2^-128 (FIPS 186-5, appendix A.2.1).
     wide = int.from_bytes(_derive(seed, role, 48), "big")
     scalar = wide % (_SECP256K1_ORDER - 1) + 1
-    return Secp256k1Signer(PrivateKey(scalar.to_bytes(32, "big")))
+    return Secp256k1Signer(ec.derive_private_key(scalar, ec.SECP256K1()))
 
 
 def _ed25519(seed: bytes, role: KeyRole) -> Ed25519Signer:

@@ -54,6 +54,7 @@ def test_signatures_are_what_the_evm_recovers() -> None:
         digest = keccak(number.to_bytes(32, "big"))
         signature = signer.sign_digest(digest)
         assert len(signature) == 65
+        assert signer.sign_digest(digest) == signature
         assert signature[64] in (27, 28)
         assert int.from_bytes(signature[32:64], "big") <= HALF_ORDER
         assert Account._recover_hash(digest, signature=signature) == signer.address
@@ -72,8 +73,8 @@ def test_nothing_shows_a_private_key() -> None:
     """Neither `repr` nor `str` of any part holds a byte of a private key; pickling is refused."""
     keys = WorkerKeys(SEED)
     secrets = [
-        keys.result._key.to_bytes(),
-        keys.receipt_evm._key.to_bytes(),
+        keys.result._key.private_numbers().private_value.to_bytes(32, "big"),
+        keys.receipt_evm._key.private_numbers().private_value.to_bytes(32, "big"),
         keys.chat._key.private_bytes_raw(),
         keys.receipt._key.private_bytes_raw(),
         keys._encryption.private_bytes_raw(),
