@@ -1,0 +1,110 @@
+"""Options and steps of the commands that ask a gateway themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from quotary.cli.inputs import read_input
+from quotary.cli.output import CommandError, ExitCode
+from quotary.cli.workload import require_extras
+from quotary.errors import Reason
+from quotary.fetch import FetchError
+
+if TYPE_CHECKING:
+    from quotary.workloads.live import Gateway
+
+__all__ = [
+    "API_KEY_VARIABLE",
+    "add_gateway_options",
+    "chat_id_of",
+    "open_gateway",
+    "require_together",
+]
+
+API_KEY_VARIABLE: Final = "QUOTARY_GATEWAY_API_KEY"
+_MAX_KEY_BYTES: Final = 4096
+_DATA: Final = b"data:"
+
+
+def add_gateway_options(parser: ArgumentParser) -> None:
+    """Add the options that name a gateway to ask."""
+    group = parser.add_argument_group("live")
+    group.add_argument("--url", metavar="URL", help="ask this gateway; https, or http on loopback")
+    group.add_argument(
+        "--api-key-file",
+        metavar="FILE",
+        help=f"the API key; without it, the environment's {API_KEY_VARIABLE}",
+    )
+    group.add_argument("--ca-file", metavar="FILE", help="trust these TLS authorities, PEM")
+
+
+@contextmanager
+def open_gateway(args: Namespace) -> Iterator[Gateway]:
+    """Open the gateway the options name; what fails on the way is an error of the network."""
+    with require_extras("fetch"):
+        from quotary.workloads.live import Gateway  # noqa: PLC0415 - needs the extra
+    try:
+        with _gateway(Gateway, args) as gateway:
+            yield gateway
+    except FetchError as error:
+        raise CommandError(
+            ExitCode.NETWORK, str(error.reason), error.item, found=str(error), remedy=error.remedy
+        ) from error
+
+
+def _gateway(kind: type[Gateway], args: Namespace) -> Gateway:
+    try:
+        return kind(args.url, api_key=_api_key(args), ca_file=args.ca_file)
+    except OSError as error:
+        raise CommandError(
+            ExitCode.CONFIGURATION,
+            "CA_FILE_INVALID",
+            str(args.ca_file),
+            found=str(error),
+            remedy="Give a file of PEM certificates.",
+        ) from error
+
+
+def require_together(args: Namespace, *names: str) -> None:
+    """Raise `CommandError` unless all the options named were given."""
+    missing = [f"--{name}" for name in names if getattr(args, name) is None]
+    if missing:
+        raise CommandError(
+            ExitCode.USAGE,
+            "USAGE",
+            ", ".join(missing),
+            found="missing",
+            remedy="Give the files, or --url to ask the gateway itself.",
+        )
+
+
+def chat_id_of(body: bytes) -> str:
+    """
+    Return the `id` of an answer, of a stream that of its first event.
+
+    Raises `FetchError`: without an id nothing can be asked about the answer.
+    """
+    for line in (body, *body.splitlines()):
+        try:
+            document = json.loads(line.removeprefix(_DATA))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(document, dict) and isinstance(document.get("id"), str):
+            return str(document["id"])
+    raise FetchError(Reason.FETCH_ANSWER_INVALID, "answer", expected="an id")
+
+
+def _api_key(args: Namespace) -> str | None:
+    if args.api_key_file is None:
+        return os.environ.get(API_KEY_VARIABLE)
+    key = read_input(args.api_key_file, _MAX_KEY_BYTES).strip()
+    if not key or len(key) > _MAX_KEY_BYTES or not key.isascii():
+        raise CommandError(
+            ExitCode.CONFIGURATION, "API_KEY_INVALID", args.api_key_file, found="no key in it"
+        )
+    return key.decode("ascii")
