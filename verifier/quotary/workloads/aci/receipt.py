@@ -27,6 +27,7 @@ from quotary.workloads.aci.session import (
     RequiredClaim,
     Session,
 )
+from quotary.workloads.quoted import Quoted
 from quotary.workloads.statements import Gap, Proof, Statement
 
 __all__ = ["AciReceipt", "Exchange", "ReceiptPolicy", "Upstream", "verify_receipt"]
@@ -127,6 +128,11 @@ class Exchange:
     session: Session | None
     proofs: tuple[Proof, ...]
     gaps: tuple[Gap, ...]
+
+    @property
+    def quoted(self) -> Quoted:
+        """The quote that everything rests on."""
+        return self.identity.quoted
 
     @property
     def proves(self) -> tuple[Statement, ...]:
