@@ -94,6 +94,15 @@ def test_a_text_past_the_limit_is_refused(encoder: SentenceEncoder) -> None:
     assert caught.value.reason is ModelReason.QUESTION_TOO_LONG
 
 
+def test_question_and_options_together_are_bounded(advisor: SemanticAdvisor) -> None:
+    """Many long options cannot buy more work than one long question."""
+    long = "water " * (MAX_TEXT_TOKENS // 4)
+    ballot = "\n".join(f"- {name}: {long}" for name in "abcd")
+    with pytest.raises(QuestionError) as caught:
+        ask(advisor, f"Which?\nOptions:\n{ballot}")
+    assert caught.value.reason is ModelReason.QUESTION_TOO_LONG
+
+
 @pytest.mark.parametrize(
     ("question", "choice"),
     [

@@ -23,6 +23,7 @@ from quotary_enclave.worker import (
     WorkerConfig,
     create_app,
 )
+from quotary_enclave.worker.app import _Gateway
 from quotary_enclave.worker.bounded_json import MAX_DEPTH, loads
 
 from tests.enclave.worker_parts import SEED, CountingModel, client_of, make_worker
@@ -172,6 +173,23 @@ def test_a_body_that_never_ends_is_cut() -> None:
     asyncio.run(app(scope, never, collect))
     assert sent[0]["status"] == 408
     assert json.loads(sent[1]["body"])["error"]["code"] == "body_too_slow"
+
+
+def test_a_stream_cut_short_leaves_no_receipt() -> None:
+    """No proof exists over bytes that were never sent; one exists as soon as the last ones are."""
+    worker = make_worker()
+    body = json.dumps({**chat_of("Why?"), "stream": True}).encode()
+    reply = worker.chat(body, None)
+
+    async def read(events: int) -> None:
+        stream = _Gateway(worker)._stream(reply)
+        for _ in range(events):
+            await anext(stream)
+
+    asyncio.run(read(len(reply.chunks) - 1))
+    assert len(worker._ledger) == 0
+    asyncio.run(read(len(reply.chunks)))
+    assert len(worker._ledger) == 1
 
 
 class FailingModel(CountingModel):

@@ -16,9 +16,10 @@ from typing import Final
 
 import numpy as np
 
+from quotary_enclave.model.errors import ModelReason, QuestionError
 from quotary_enclave.model.port import Answer, Message, Sha256, Units
 from quotary_enclave.model.prompt import Option, Question, parse_question
-from quotary_enclave.model.weights import SentenceEncoder
+from quotary_enclave.model.weights import MAX_TEXT_TOKENS, SentenceEncoder
 
 __all__ = ["CLEAR_MARGIN", "DEFAULT_OPTIONS", "SemanticAdvisor"]
 
@@ -98,9 +99,11 @@ class SemanticAdvisor:
         return Answer(text, units, self._encoder.count(text))
 
     def _scores(self, question: Question) -> tuple[list[tuple[str, float]], Units]:
+        options = question.options or DEFAULT_OPTIONS
+        self._require_bounded([question.text, *(text for o in options for text in o.meanings)])
         asked, units = self._encoder.embed(question.text)
         scores = []
-        for option in question.options or DEFAULT_OPTIONS:
+        for option in options:
             cosines = []
             for meaning in option.meanings:
                 vector, read = self._encoder.embed(meaning)
@@ -108,6 +111,15 @@ class SemanticAdvisor:
                 units = Units(units + read)
             scores.append((option.label, max(cosines)))
         return scores, units
+
+    def _require_bounded(self, texts: Sequence[str]) -> None:
+        # The sum counts: sixteen options of the greatest length would take a core for a minute.
+        total = sum(self._encoder.count(text) for text in texts)
+        if total > MAX_TEXT_TOKENS:
+            raise QuestionError(
+                ModelReason.QUESTION_TOO_LONG,
+                f"{total} tokens in question and options, at most {MAX_TEXT_TOKENS}",
+            )
 
 
 def _statement(label: str, score: float, *, clear: bool) -> str:
