@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {CommitteeVerifier} from "../src/committee/CommitteeVerifier.sol";
+import {RequestParams} from "../src/interfaces/IResultOracle.sol";
+import {Result} from "../src/types/Result.sol";
+import {Verdict} from "../src/types/Verdict.sol";
+import {WorkerBinding} from "../src/types/WorkerBinding.sol";
+import {Mood} from "./Consumers.t.sol";
+import {OracleFixture} from "./OracleFixture.t.sol";
+
+/// @notice What the entry points cost: snapshots/Gas.json, which forge compares at every run.
+/// @dev After a change that is meant: `FORGE_SNAPSHOT_CHECK=false toolchain/forge test --root
+/// contracts --match-contract GasTest`.
+contract GasTest is OracleFixture {
+    /// @dev The most a transaction may use (EIP-7825).
+    uint256 private constant TRANSACTION_CAP = 1 << 24;
+
+    function test_Admit() public {
+        vm.prank(GOVERNOR);
+        measurements.admit(APP, "measurement", _manifest());
+        _snapshot("admit");
+    }
+
+    function test_Register() public {
+        WorkerBinding memory binding = _binding();
+        Verdict memory verdict = _boundVerdict(STRANGER, binding);
+        verdict.platformId = keccak256("another platform");
+        _register(verdict, binding);
+        _snapshot("register, 2 committee signatures");
+    }
+
+    function test_Renew() public {
+        WorkerBinding memory binding = _binding();
+        binding.encryptionKey = keccak256("a new key");
+        _register(_boundVerdict(worker, binding), binding);
+        _snapshot("renew, 2 committee signatures");
+    }
+
+    function test_RequireActive() public {
+        workers.requireActive(worker, APP);
+        _snapshot("requireActive");
+    }
+
+    function test_Notarize() public {
+        bytes memory journal = abi.encode(_verdict());
+        bytes memory proof = _proof(journal);
+        notary.notarize(APP, COMMITTEE, journal, proof);
+        _snapshot("notarize, 2 committee signatures");
+    }
+
+    function test_Request() public {
+        oracle.request{value: FEE}(_withoutCallback());
+        _snapshot("request");
+    }
+
+    function test_Fulfill() public {
+        Result memory result = _result(oracle.request{value: FEE}(_withoutCallback()));
+        bytes memory signature = _signed(result);
+        oracle.fulfill(result, OUTPUT, signature);
+        _snapshot("fulfill");
+    }
+
+    function test_FulfillWithCallback() public {
+        Result memory result = _result(_ask());
+        bytes memory signature = _signed(result);
+        oracle.fulfill(result, OUTPUT, signature);
+        _snapshot("fulfill with callback");
+    }
+
+    function test_Expire() public {
+        bytes32 requestId = oracle.request{value: FEE}(_withoutCallback());
+        vm.warp(block.timestamp + 1 hours + 1);
+        oracle.expire(requestId);
+        _snapshot("expire");
+    }
+
+    /// @dev The largest journal a verdict can have, signed by the largest committee.
+    function test_Register_FitsATransactionAtItsWorst() public {
+        _formCommittee(32);
+        committee = new CommitteeVerifier(_members(), 32, MAX_AGE);
+        vm.prank(GOVERNOR);
+        router.addRoute("Big1", committee);
+        WorkerBinding memory binding = _binding();
+        Verdict memory verdict = _boundVerdict(STRANGER, binding);
+        verdict.platformId = keccak256("another platform");
+        verdict.advisories = new bytes32[](256);
+        for (uint256 i = 0; i < 256; ++i) {
+            verdict.advisories[i] = bytes32(type(uint256).max);
+        }
+        verdict.advisoriesHash = keccak256(abi.encodePacked(verdict.advisories));
+        bytes memory journal = abi.encode(verdict);
+        bytes memory proof = abi.encode(_signatures(journal, 32));
+        workers.register("Big1", journal, proof, binding);
+        vm.assertLt(_snapshot("register at its worst"), TRANSACTION_CAP / 4);
+    }
+
+    /// @dev The longest input and output, and a consumer that burns the highest gas limit.
+    function test_Fulfill_FitsATransactionAtItsWorst() public {
+        RequestParams memory params = _params();
+        params.input = new bytes(8192);
+        params.callbackGasLimit = 2_000_000;
+        consumer.setMood(Mood.BurnsGas);
+        Result memory result = _result(consumer.ask(params));
+        bytes memory output = new bytes(8192);
+        result.inputCommitment = sha256(params.input);
+        result.outputHash = sha256(output);
+        bytes memory signature = _signed(result);
+        oracle.fulfill(result, output, signature);
+        vm.assertLt(_snapshot("fulfill at its worst"), TRANSACTION_CAP / 4);
+    }
+
+    function _withoutCallback() private view returns (RequestParams memory params) {
+        params = _params();
+        params.callbackGasLimit = 0;
+    }
+
+    function _snapshot(string memory name) private returns (uint256) {
+        return vm.snapshotGasLastCall("Gas", name);
+    }
+}
