@@ -60,6 +60,10 @@ class Report:
             line.append(f"  {note}", style="dim")
         self.console.print(line, soft_wrap=True)
 
+    def keep(self, name: str, value: Any) -> None:  # noqa: ANN401
+        """Keep a value for programs without telling it."""
+        self.facts[self._section][name] = value
+
     def remark(self, text: str) -> None:
         """Tell something that is no fact of the run."""
         self.console.print(Text(f"   {text}", style="dim"))

@@ -114,8 +114,12 @@ class Stage:
 
     def simulated_collateral(self, platform: Platform) -> Collateral:
         """The collateral of a simulated platform, verified under the test root."""
-        raw = RawCollateral.from_json(json.dumps(self.simulator.collateral(platform)))
+        raw = self.raw_simulated_collateral(platform)
         return Collateral.verify(raw, root=self.test_root, at=self.at)
+
+    def raw_simulated_collateral(self, platform: Platform) -> RawCollateral:
+        """The collateral of a simulated platform, as a PCCS would serve it."""
+        return RawCollateral.from_json(json.dumps(self.simulator.collateral(platform)))
 
     @property
     def test_root(self) -> TrustRoot:
@@ -152,9 +156,10 @@ def open_stage(report: Report, at: datetime) -> Iterator[Stage]:
             receipt = chain.receipt(deployed.transaction)
             if receipt is not None:
                 report.sent(f"deploy {name}", receipt.transaction_hash, receipt.gas_used)
-        report.fact(
-            "chain id", str(chain.chain_id), note="Anvil, hardfork osaka", exact=chain.chain_id
-        )
+        report.fact("chain id", str(chain.chain_id), note="Anvil, hardfork osaka")
+        report.keep("rpc_url", node.url)
+        contracts = {name: item.address for name, item in deployment.contracts.items()}
+        report.keep("contracts", contracts)
         yield Stage(
             report, node, chain, deployment, sender, relayer, committee, simulator, at, Path(folder)
         )

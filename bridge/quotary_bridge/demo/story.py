@@ -76,7 +76,10 @@ def _register_all(stage: Stage, workers: tuple[RunningWorker, ...]) -> None:
     for worker, path in zip(workers, cycle(PROOF_PATHS), strict=False):
         verdict = register(stage, worker, path)
         stage.report.fact(
-            f"worker {worker.name}", worker.address, note=f"{verdict.tcb_status.value}, by {path}"
+            f"worker {worker.name}",
+            worker.address,
+            note=f"{verdict.tcb_status.value}, by {path}",
+            exact={"address": worker.address, "url": worker.url, "proof": path},
         )
 
 

@@ -8,21 +8,24 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-import httpx
-from quotary import Verdict, verify
+from quotary import DEFAULT, Verdict
 from quotary_enclave.simulator import Platform
 
-from quotary_bridge.chain.contracts import Binding, WorkerRegistry
+from quotary_bridge.chain.contracts import WorkerRegistry
 from quotary_bridge.demo.failures import WorkerStartError
 from quotary_bridge.demo.stage import ADVISOR_APP, SEED, Stage
 from quotary_bridge.model import Address, Bytes32
+from quotary_bridge.registration import (
+    Application,
+    Registration,
+    ask_for_quote,
+    verify_registration,
+)
 
 __all__ = ["RunningWorker", "measurement_of", "register", "running_workers"]
 
 _STOP_SECONDS = 15.0
-_ASK_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,54 +53,31 @@ def register(stage: Stage, worker: RunningWorker, path: str) -> Verdict:
     The worker binds its keys, this chain, the registry, the app, its operator and the registry's
     newest challenge into a fresh quote; the quote is verified before anything is submitted.
     """
-    verdict, binding = _evidence(stage, worker)
+    registration, verdict = _evidence(stage, worker)
     registry = WorkerRegistry(stage.chain, stage.address("WorkerRegistry"))
     proof = stage.proof(path, verdict)
-    data = registry.register(stage.route(path), verdict.journal(), proof, binding)
+    data = registry.register(stage.route(path), verdict.journal(), proof, registration.binding)
     stage.transact(f"register worker {worker.name} ({path})", "WorkerRegistry", data)
     return verdict
 
 
 def measurement_of(stage: Stage, worker: RunningWorker) -> bytes:
     """What the registry would know the worker's image by, out of a quote of its own."""
-    return _evidence(stage, worker)[0].measurement_id
+    return _evidence(stage, worker)[1].measurement_id
 
 
-def _evidence(stage: Stage, worker: RunningWorker) -> tuple[Verdict, Binding]:
-    registry = WorkerRegistry(stage.chain, stage.address("WorkerRegistry"))
-    block = stage.chain.head().number - 1
-    asked = {
-        "chainId": str(stage.chain.chain_id),
-        "registry": registry.address,
-        "appId": "0x" + ADVISOR_APP.hex(),
-        "operator": stage.sender.address,
-        "challengeBlock": str(block),
-        "challenge": "0x" + registry.challenge_at(block).hex(),
-    }
-    answer = httpx.post(f"{worker.url}/v1/quotary/register", json=asked, timeout=_ASK_SECONDS)
-    answer.raise_for_status()
-    document = answer.json()
-    quote = bytes.fromhex(document["quote"][2:])
-    collateral = stage.simulated_collateral(worker.platform)
-    verdict = verify(quote, collateral, at=stage.at, root=stage.test_root)
-    return verdict, _binding(document["binding"])
-
-
-def _binding(document: dict[str, Any]) -> Binding:
-    return Binding(
-        version=int(document["version"]),
-        chain_id=int(document["chainId"]),
-        registry=Address(document["registry"]),
-        app_id=_word(document["appId"]),
-        operator=Address(document["operator"]),
-        encryption_key=_word(document["encryptionKey"]),
-        challenge_block=int(document["challengeBlock"]),
-        challenge=_word(document["challenge"]),
+def _evidence(stage: Stage, worker: RunningWorker) -> tuple[Registration, Verdict]:
+    registry = stage.address("WorkerRegistry")
+    application = Application(registry, Bytes32(ADVISOR_APP), stage.sender.address)
+    registration = ask_for_quote(worker.url, application, stage.chain)
+    verdict = verify_registration(
+        registration,
+        stage.raw_simulated_collateral(worker.platform),
+        policy=DEFAULT,
+        at=stage.at,
+        root=stage.test_root,
     )
-
-
-def _word(text: str) -> Bytes32:
-    return Bytes32(bytes.fromhex(text[2:]))
+    return registration, verdict
 
 
 @contextmanager

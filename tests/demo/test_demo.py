@@ -1,0 +1,122 @@
+"""The demonstration as a newcomer runs it: to its end, told truly, leaving nothing behind."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+UNREACHABLE_INDEX = "http://127.0.0.1:9/simple/"
+REFUSALS = [
+    ("the verifier", "QUOTE_SIGNATURE_INVALID"),
+    ("QuoteNotary", "MeasurementNotAdmitted"),
+    ("ResultOracle", "AlreadyFulfilled"),
+    ("ResultOracle", "WorkerUnknown"),
+]
+
+
+def demo(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "quotary", "demo", *flags],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, Any]:
+    done = demo("--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def recording_script() -> Any:
+    spec = importlib.util.spec_from_file_location("record", ROOT / "scripts" / "record_demo.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def answers(url: str) -> bool:
+    parts = urlsplit(url)
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((parts.hostname, parts.port)) == 0
+
+
+def test_every_attack_is_refused_for_its_own_reason(told: dict[str, Any]) -> None:
+    """Four attacks, four refusals, each by the part that must refuse it."""
+    assert [(a["refused_by"], a["reason"]) for a in told["attacks"]] == REFUSALS
+
+
+def test_three_workers_register_and_one_of_them_answers(told: dict[str, Any]) -> None:
+    """What the dApp stored came from a registered worker, and is what the model chose."""
+    workers = [told["workers"][f"worker_{name}"]["address"] for name in ("one", "two", "three")]
+    assert len(set(workers)) == 3
+    assert told["answer"]["answered_by"] in workers
+    assert json.loads(told["answer"]["stored_by_the_dapp"])["choice"] == "dangerous"
+
+
+def test_simulated_workers_are_called_simulated(told: dict[str, Any]) -> None:
+    """Nobody can take the simulated TEE for a genuine one."""
+    assert any("simulated" in warning for warning in told["workers"]["warnings"])
+
+
+def test_every_transaction_has_its_hash_and_gas(told: dict[str, Any]) -> None:
+    """The summary names each transaction once, with the gas the chain charged."""
+    hashes = [entry["hash"] for entry in told["transactions"]]
+    assert len(set(hashes)) == len(hashes) >= 18
+    assert all(entry["gas"] > 21_000 for entry in told["transactions"])
+
+
+def test_nothing_is_left_running(told: dict[str, Any]) -> None:
+    """Neither the chain nor a worker listens after the demonstration."""
+    urls = [told["chain"]["rpc_url"]]
+    urls += [value["url"] for key, value in told["workers"].items() if key.startswith("worker_")]
+    assert len(urls) == 4
+    assert not any(answers(url) for url in urls)
+
+
+def test_genuine_evidence_is_judged_as_the_independent_verifier_does(told: dict[str, Any]) -> None:
+    """The sample's verdict is the one that its publisher's own verifier gives."""
+    if "genuine" not in told:
+        pytest.skip("genuine evidence is out of reach: the package index did not serve it")
+    assert told["genuine"]["tcb_status"] == "UpToDate"
+    assert told["genuine"]["platform"]["fmspc"] == "b0c06f000000"
+
+
+def test_the_readme_shows_what_the_demo_prints(told: dict[str, Any]) -> None:
+    """The recording in the README is current, but for hashes, gas and durations."""
+    if "genuine" not in told:
+        pytest.skip("genuine evidence is out of reach: the package index did not serve it")
+    script = recording_script()
+    done = demo("--plain")
+    assert done.returncode == 0, done.stderr
+    shown = script.recorded((ROOT / "README.md").read_text(encoding="utf-8"))
+    shown = shown.replace("```text", "").replace("```", "")
+    assert script.masked(shown) == script.masked(done.stdout)
+
+
+def test_without_genuine_evidence_the_demo_says_so_and_goes_on(tmp_path: Path) -> None:
+    """No package index, no cache: simulated evidence carries the rest of the path."""
+    done = demo("--json", XDG_CACHE_HOME=str(tmp_path), PIP_INDEX_URL=UNREACHABLE_INDEX)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert "genuine" not in told
+    assert any("out of reach" in warning for warning in told["chain"]["warnings"])
+    assert [(a["refused_by"], a["reason"]) for a in told["attacks"]] == REFUSALS
