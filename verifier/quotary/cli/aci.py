@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from quotary.cli.gateway import add_gateway_options, chat_id_of, open_gateway, require_together
-from quotary.cli.hardware import add_hardware_options, hardware_check
+from quotary.cli.hardware import add_hardware_options, hardware_check, require_extras
 from quotary.cli.inputs import read_input, read_time
 from quotary.cli.output import CommandError, ExitCode
 from quotary.cli.workload import (
@@ -21,7 +21,6 @@ from quotary.cli.workload import (
     hex_of,
     optional_input,
     print_proof,
-    require_extras,
 )
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import dataclass
 
 from quotary.cli.gateway import add_gateway_options, chat_id_of, open_gateway, require_together
-from quotary.cli.hardware import add_hardware_options, hardware_check
+from quotary.cli.hardware import add_hardware_options, hardware_check, require_extras
 from quotary.cli.inputs import read_input, read_time
 from quotary.cli.workload import (
     MAX_INPUT_BYTES,
@@ -18,7 +18,6 @@ from quotary.cli.workload import (
     hex_of,
     optional_input,
     print_proof,
-    require_extras,
 )
 from quotary.workloads import ChatProof, ChatReport, ChatSignature, verify_chat
 from quotary.workloads.compose import MAX_COMPOSE_BYTES

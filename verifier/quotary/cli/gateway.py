@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from quotary.cli.hardware import network_failure, require_extras
 from quotary.cli.inputs import read_input
 from quotary.cli.output import CommandError, ExitCode
-from quotary.cli.workload import require_extras
 from quotary.errors import Reason
 from quotary.fetch import FetchError
 
@@ -52,9 +52,7 @@ def open_gateway(args: Namespace) -> Iterator[Gateway]:
         with _gateway(Gateway, args) as gateway:
             yield gateway
     except FetchError as error:
-        raise CommandError(
-            ExitCode.NETWORK, str(error.reason), error.item, found=str(error), remedy=error.remedy
-        ) from error
+        raise network_failure(error) from error
 
 
 def _gateway(kind: type[Gateway], args: Namespace) -> Gateway:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from quotary.cli.hardware import add_hardware_options, hardware_check
+from quotary.cli.hardware import add_hardware_options, hardware_check, require_extras
 from quotary.cli.inputs import read_input, read_time
-from quotary.cli.output import CommandError, ExitCode, print_json, print_table, visible
+from quotary.cli.output import ExitCode, print_json, print_table, visible
 from quotary.workloads import (
     DstackEvidence,
     Expectations,
@@ -31,7 +30,6 @@ __all__ = [
     "optional_input",
     "print_proof",
     "register",
-    "require_extras",
 ]
 
 MAX_INPUT_BYTES: Final = 8 * 1024 * 1024
@@ -128,21 +126,6 @@ def expectations(args: Namespace) -> Expectations:
 def optional_input(name: str | None, limit: int = MAX_INPUT_BYTES) -> bytes | None:
     """Return the file's bytes, or None without a name."""
     return None if name is None else read_input(name, limit)
-
-
-@contextmanager
-def require_extras(extra: str) -> Iterator[None]:
-    """Turn a missing package into an error that names the extra to install."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise CommandError(
-            ExitCode.CONFIGURATION,
-            "EXTRA_MISSING",
-            "quotary",
-            found=f"{error.name} is not installed",
-            remedy=f"Install it with: pip install 'quotary[{extra}]'.",
-        ) from error
 
 
 class Proven(Protocol):

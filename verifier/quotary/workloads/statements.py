@@ -70,7 +70,7 @@ class Gap(StrEnum):
 _TEXTS = {
     Proof.GENUINE_TEE: "A genuine TEE made the quote, and the collateral and policy accept it.",
     Proof.EVENT_LOG: "The event log is the one measured into RTMR0-3 of the quote.",
-    Proof.COMPOSE_HASH: "The measured compose hash is that of the document you gave, or the one you gave.",
+    Proof.COMPOSE_HASH: "The measured compose hash is that of the document, or the one you gave.",
     Proof.IMAGES_PINNED: "Every container image is named by digest in the measured compose file.",
     Proof.OS_MEASUREMENTS: "Firmware and OS measurements equal the ones you gave.",
     Proof.EXPECTED_REPORT_DATA: "All 64 bytes of report data equal the ones you gave.",
