@@ -1,0 +1,135 @@
+"""
+Write `tests/vectors/eip712.json`: what workers and committee members sign, and the signatures.
+
+Run it from the root: `python -m tests.contracts.build_vectors`. Digests and signatures are made by
+`eth_account`, neither by the contracts nor by the packages, so the vectors judge both.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from eth_hash.auto import keccak
+
+__all__ = ["VECTORS", "build"]
+
+VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "eip712.json"
+
+# Keys of these vectors alone; they open nothing.
+WORKER_KEY = sha256(b"a worker of the EIP-712 vectors").digest()
+MEMBER_KEY = sha256(b"a committee member of the EIP-712 vectors").digest()
+
+RESULT_FIELDS = [
+    ("requestId", "bytes32"),
+    ("appId", "bytes32"),
+    ("modelId", "bytes32"),
+    ("weightsRoot", "bytes32"),
+    ("inputCommitment", "bytes32"),
+    ("outputHash", "bytes32"),
+    ("keyEpoch", "uint64"),
+    ("policyVersion", "uint64"),
+    ("worker", "address"),
+    ("units", "uint64"),
+    ("nonce", "uint256"),
+    ("deadline", "uint64"),
+]
+ATTESTATION_FIELDS = [("journalDigest", "bytes32")]
+
+
+def _word(seed: str) -> str:
+    return "0x" + sha256(seed.encode()).hexdigest()
+
+
+def _address(seed: str) -> str:
+    return str(Account.from_key(sha256(seed.encode()).digest()).address)
+
+
+def _result(seed: str, numbers: dict[str, int]) -> dict[str, Any]:
+    words = {name: _word(f"{seed}/{name}") for name, kind in RESULT_FIELDS if kind == "bytes32"}
+    worker = Account.from_key(WORKER_KEY).address
+    given = {**words, **numbers, "worker": worker}
+    return {name: given[name] for name, _ in RESULT_FIELDS}
+
+
+def _case(
+    name: str, domain: dict[str, Any], kind: str, message: dict[str, Any], key: bytes
+) -> dict[str, Any]:
+    fields = RESULT_FIELDS if kind == "Result" else ATTESTATION_FIELDS
+    types = {kind: [{"name": field, "type": type_} for field, type_ in fields]}
+    signable = encode_typed_data(domain, types, message)
+    signed = Account.sign_message(signable, key)
+    return {
+        "name": name,
+        "domain": domain,
+        "primaryType": kind,
+        # Numbers as text: some do not fit what JSON readers agree on.
+        "message": {
+            field: str(value) if isinstance(value, int) else value
+            for field, value in message.items()
+        },
+        "structHash": "0x" + signable.body.hex(),
+        "digest": "0x" + keccak(b"\x19\x01" + signable.header + signable.body).hex(),
+        "signer": Account.from_key(key).address,
+        "signature": "0x" + bytes(signed.signature).hex(),
+    }
+
+
+def build() -> dict[str, Any]:
+    """Return the vectors: types, then results, then attestations of verdicts."""
+    ordinary = {
+        "keyEpoch": 0,
+        "policyVersion": 0,
+        "units": 137,
+        "nonce": 1,
+        "deadline": 1_750_003_600,
+    }
+    greatest = {
+        "keyEpoch": 2**64 - 1,
+        "policyVersion": 2**64 - 1,
+        "units": 2**64 - 1,
+        "nonce": 2**256 - 1,
+        "deadline": 2**64 - 1,
+    }
+    least = dict.fromkeys(ordinary, 0)
+    results = [
+        ("an ordinary result", 31337, ordinary),
+        ("the same on another chain", 1, ordinary),
+        ("the greatest numbers", 31337, greatest),
+        ("the least numbers", 2**40, least),
+    ]
+    oracle, committee = _address("oracle"), _address("committee verifier")
+    cases = [
+        _case(name, _domain("Quotary Result", chain, oracle), "Result", message, WORKER_KEY)
+        for name, chain, numbers in results
+        for message in [_result("an ordinary result" if numbers is ordinary else name, numbers)]
+    ]
+    for chain in (31337, 1):
+        domain = _domain("Quotary Committee", chain, committee)
+        message = {"journalDigest": _word("journal")}
+        name = f"a verdict attested on chain {chain}"
+        cases.append(_case(name, domain, "VerdictAttestation", message, MEMBER_KEY))
+    return {
+        "types": {
+            "Result": _type("Result", RESULT_FIELDS),
+            "VerdictAttestation": _type("VerdictAttestation", ATTESTATION_FIELDS),
+        },
+        "cases": cases,
+    }
+
+
+def _domain(name: str, chain_id: int, contract: str) -> dict[str, Any]:
+    return {"name": name, "version": "1", "chainId": chain_id, "verifyingContract": contract}
+
+
+def _type(name: str, fields: list[tuple[str, str]]) -> str:
+    return f"{name}({','.join(f'{type_} {field}' for field, type_ in fields)})"
+
+
+if __name__ == "__main__":
+    VECTORS.parent.mkdir(parents=True, exist_ok=True)
+    VECTORS.write_text(json.dumps(build(), indent=2) + "\n")
