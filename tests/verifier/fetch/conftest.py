@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from quotary_enclave.simulator import Platform, Simulator
-
 from quotary.fetch import (
     AsyncCollateralClient,
     CollateralClient,
@@ -22,6 +20,8 @@ from quotary.fetch import (
 )
 from quotary.tcb import TeeType
 from quotary.trust import TrustRoot
+from quotary_enclave.simulator import Platform, Simulator
+
 from tests.verifier.fetch.service import Service, serving
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)

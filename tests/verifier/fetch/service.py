@@ -131,7 +131,7 @@ def _ca(collateral: Collateral) -> str:
 class _Handler(BaseHTTPRequestHandler):
     service: Service
 
-    def do_GET(self) -> None:  # noqa: N802 - the name http.server asks for
+    def do_GET(self) -> None:
         """Answer, with the next fault there is for this path."""
         self.service.asked.append(self.path)
         self.service.request_headers.append({k.lower(): v for k, v in self.headers.items()})

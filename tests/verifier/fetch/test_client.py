@@ -12,8 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from quotary_enclave.simulator import Platform, Simulator, TdReport
-
 from quotary.collateral import RawCollateral
 from quotary.errors import CollateralError, Reason
 from quotary.fetch import (
@@ -33,7 +31,9 @@ from quotary.fetch import (
 from quotary.quote import Quote
 from quotary.tcb import TeeType
 from quotary.trust import INTEL_ROOT, Collateral, TrustRoot, verify_pck_chain
-from tests.verifier.fetch.conftest import AT, Twin, settings_for
+from quotary_enclave.simulator import Platform, Simulator, TdReport
+
+from tests.verifier.fetch.conftest import AT, Twin
 from tests.verifier.fetch.service import Service, serving, with_header
 
 MakeClient = Callable[..., Twin]
@@ -89,6 +89,7 @@ def test_sgx_collateral_of_the_processor_ca(client_of: MakeClient, simulator: Si
     ],
 )
 def test_update_channel_is_asked_for(
+    *,
     client_of: MakeClient,
     pcs: Service,
     simulator: Simulator,
@@ -158,6 +159,7 @@ def test_plain_ppid_is_refused(platform: Platform) -> None:
 
 @pytest.mark.parametrize("kind", [2, 4, 5])
 def test_current_asks_nobody_while_the_cache_is_fresh(
+    *,
     client_of: MakeClient,
     pcs: Service,
     platform: Platform,

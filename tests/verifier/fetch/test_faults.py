@@ -16,11 +16,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from quotary_enclave.simulator import Platform, Simulator
-
 from quotary.errors import CollateralError, QuotaryError, Reason
 from quotary.fetch import FetchError, Limits, PlatformKey, Retries, UpdateChannel
 from quotary.tcb import TeeType
+from quotary_enclave.simulator import Platform, Simulator
+
 from tests.verifier.fetch import service as faults
 from tests.verifier.fetch.conftest import AT, QUICK, Twin
 from tests.verifier.fetch.service import Fault, Service, serving
@@ -216,6 +216,7 @@ def test_bodies_that_are_no_documents(
     ],
 )
 def test_bodies_that_are_no_revocation_lists(
+    *,
     client_of: MakeClient,
     pcs: Service,
     key: PlatformKey,
@@ -303,6 +304,7 @@ def test_tls_with_a_given_authority(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
 def test_tls_is_always_checked(
+    *,
     client_of: MakeClient,
     simulator: Simulator,
     platform: Platform,

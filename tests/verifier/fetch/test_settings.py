@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from quotary.errors import Reason
 from quotary.fetch import CollateralService, FetchError, PckCa, PlatformKey, UpdateChannel
 from quotary.tcb import TeeType

@@ -27,10 +27,19 @@ from quotary.fetch.settings import (
     Retries,
     UpdateChannel,
 )
-from quotary.fetch.targets import PckCa, PckLeaf, PckRequest, PlatformKey, Target, target_of
+from quotary.fetch.targets import (
+    FMSPC_BYTES,
+    PckCa,
+    PckLeaf,
+    PckRequest,
+    PlatformKey,
+    Target,
+    target_of,
+)
 
 __all__ = [
     "DEFAULT_MARGIN",
+    "FMSPC_BYTES",
     "INTEL_PCS_URL",
     "INTEL_ROOT_CRL_URL",
     "AsyncCollateralClient",

@@ -11,7 +11,7 @@ from quotary.quote import CertificationType, Quote
 from quotary.tcb import TeeType
 from quotary.x509 import Certificate, PckIdentity, split_pem
 
-__all__ = ["PckCa", "PckLeaf", "PckRequest", "PlatformKey", "Target", "target_of"]
+__all__ = ["FMSPC_BYTES", "PckCa", "PckLeaf", "PckRequest", "PlatformKey", "Target", "target_of"]
 
 FMSPC_BYTES: Final = 6
 _QE_ID_BYTES: Final = 16
