@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from quotary_bridge.chain import Block, Chain
-from quotary_bridge.errors import BlockNotFound, FinalityViolation, Reason
+from quotary_bridge.errors import BlockNotFound, FinalityViolation, Reason, RequestRefused
 from quotary_bridge.lifecycle import Job, JobState, Orphaned, Seen, Superseded, begin
 from quotary_bridge.model import (
     Address,
@@ -143,8 +143,18 @@ class Intake:
         found: list[Request] = []
         for first in range(anchor + 1, top + 1, BLOCKS_PER_QUERY):
             last = min(top, first + BLOCKS_PER_QUERY - 1)
-            found.extend(self._source.requests(BlockNumber(first), BlockNumber(last)))
+            found.extend(self._requests(first, last))
         return found
+
+    def _requests(self, first: int, last: int) -> tuple[Request, ...]:
+        try:
+            return self._source.requests(BlockNumber(first), BlockNumber(last))
+        except RequestRefused:
+            # Services differ in how wide a range, and how many logs, they answer at once.
+            if first == last:
+                raise
+        middle = (first + last) // 2
+        return self._requests(first, middle) + self._requests(middle + 1, last)
 
     def _top(self, before: Cursor, head: Block) -> BlockNumber:
         reach = before.final.number + BLOCKS_PER_QUERY * QUERIES_PER_CYCLE

@@ -146,7 +146,8 @@ class Town:
     def deliveries(self) -> list[bytes]:
         """The request ids of every fulfilment in the chain."""
         topic = interface("ResultOracle").event("RequestFulfilled").topic
-        logs: tuple[Log, ...] = self.chain.logs([self.oracle], 0, self.chain.head().number, [topic])
+        honest = self.node.chain
+        logs: tuple[Log, ...] = honest.logs([self.oracle], 0, honest.head().number, [topic])
         return [log.topics[1] for log in logs]
 
     def automine(self, *, on: bool) -> None:

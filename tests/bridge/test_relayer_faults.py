@@ -5,13 +5,19 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from quotary_bridge.chain import Chain
+from quotary_bridge.chain import Chain, Log
 from quotary_bridge.chain.port import TransactionRequest
-from quotary_bridge.errors import FeeTooLow, FinalityViolation, Reason, RpcUnavailable
+from quotary_bridge.errors import (
+    FeeTooLow,
+    FinalityViolation,
+    Reason,
+    RequestRefused,
+    RpcUnavailable,
+)
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import (
     Address,
@@ -23,6 +29,7 @@ from quotary_bridge.model import (
     Timestamp,
 )
 from quotary_bridge.relayer import ProgressKind, Relayer
+from quotary_bridge.relayer.holder import is_gone, own_holder
 from quotary_bridge.store import LeaseHeldError, Store
 from quotary_bridge.workers import Endpoint
 
@@ -471,3 +478,51 @@ def test_no_key_ever_enters_the_database(town: Town, tmp_path: Path) -> None:
     assert len(written) > 0
     assert key not in written
     assert key.hex().encode() not in written
+
+
+def _holds_and_dies(path: Path) -> None:
+    store = Store.open(path, lambda: Timestamp(1_000))
+    store.acquire(ChainId(31337), Address(f"0x{'22' * 20}"), own_holder())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_nobody_waits_for_the_lease_of_a_process_that_is_gone(tmp_path: Path) -> None:
+    """A restart after kill -9 goes on at once; a living process keeps its lease."""
+    path = tmp_path / "store.sqlite"
+    child = multiprocessing.get_context("fork").Process(target=_holds_and_dies, args=(path,))
+    child.start()
+    child.join(30)
+    store = Store.open(path, lambda: Timestamp(1_000))
+    signer = Address(f"0x{'22' * 20}")
+    with pytest.raises(LeaseHeldError):
+        store.acquire(ChainId(31337), signer, own_holder())
+    assert store.acquire(ChainId(31337), signer, own_holder(), is_gone).token == 2
+    with pytest.raises(LeaseHeldError):
+        store.acquire(ChainId(31337), signer, "elsewhere:1", is_gone)
+    store.close()
+
+
+def test_a_node_that_answers_short_ranges_only_is_read_in_pieces(town: Town, store: Store) -> None:
+    """The range is halved until it is answered."""
+
+    class Narrow(Chain):
+        """A node that answers for three blocks at a time."""
+
+        def logs(
+            self,
+            addresses: Sequence[Address],
+            from_block: int,
+            to_block: int,
+            topics: Sequence[bytes | Sequence[bytes] | None] = (),
+        ) -> tuple[Log, ...]:
+            """Answer, or refuse."""
+            if to_block - from_block >= 3:
+                raise RequestRefused(Reason.REQUEST_REFUSED, "block range too wide")
+            return super().logs(addresses, from_block, to_block, topics)
+
+    town.ask()
+    town.node.mine(20)
+    through(town, Narrow)
+    with relayer_of(town, store, client_of(one=Worker())) as relayer:
+        drive(relayer, town)
+    require_all_final(town, store)

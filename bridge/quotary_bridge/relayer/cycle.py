@@ -8,7 +8,17 @@ from quotary_bridge.chain import Block, Chain
 from quotary_bridge.chain.accounts import Signer
 from quotary_bridge.errors import BlockNotFound
 from quotary_bridge.lifecycle import Job, JobState
-from quotary_bridge.model import BlockHash, BlockNumber, BlockRef, ChainId, JobKey, Timestamp
+from quotary_bridge.model import (
+    BlockHash,
+    BlockNumber,
+    BlockRef,
+    ChainId,
+    Fees,
+    JobKey,
+    Nonce,
+    Timestamp,
+    Wei,
+)
 from quotary_bridge.relayer.oracle import Oracle
 from quotary_bridge.relayer.progress import Listener, Progress, ProgressKind
 from quotary_bridge.relayer.settings import RelayerSettings
@@ -50,6 +60,8 @@ class Cycle:
     head: Block
     events: list[Progress] = field(default_factory=list)
     _hashes: dict[BlockNumber, BlockHash | None] = field(default_factory=dict)
+    _used: Nonce | None = None
+    _fees: Fees | None = None
 
     @property
     def number(self) -> BlockNumber:
@@ -77,6 +89,22 @@ class Cycle:
     def final(self, block: BlockRef) -> bool:
         """Whether `block`, known to be canonical, has the finality depth on top of it."""
         return block.number + self.ports.settings.finality_depth <= self.number
+
+    @property
+    def used_nonces(self) -> Nonce:
+        """How many nonces of the signer are used up at the pinned block."""
+        if self._used is None:
+            address = self.ports.signer.address
+            self._used = Nonce(self.ports.chain.nonce(address, self.number))
+        return self._used
+
+    @property
+    def suggested_fees(self) -> Fees:
+        """What the node suggests to offer, asked once a cycle."""
+        if self._fees is None:
+            found = self.ports.chain.fees()
+            self._fees = Fees(Wei(found.max_fee), Wei(found.max_priority_fee))
+        return self._fees
 
     def tell(self, kind: ProgressKind, job: JobKey | None = None, **details: str | int) -> None:
         """Report what happened, once it is committed."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from quotary_bridge.errors import ContractError
 from quotary_bridge.lifecycle import Dispatched, Failed, Job, JobState, Retried
 from quotary_bridge.model import Address, JobKey, Request, SignedResult
 from quotary_bridge.relayer.cycle import Cycle
@@ -54,9 +55,10 @@ class Dispatcher:
         due = [job for job in self._candidates(cycle) if self._due(cycle, job)]
         if not due:
             return
-        for job in due:
-            with cycle.ports.store.write(cycle.lease) as writer:
+        with cycle.ports.store.write(cycle.lease) as writer:
+            for job in due:
                 writer.advance(job.key, Dispatched())
+        for job in due:
             cycle.tell(ProgressKind.WORKER_ASKED, job.key)
         width = cycle.ports.settings.concurrent_workers
         with ThreadPoolExecutor(width, thread_name_prefix="dispatch") as threads:
@@ -127,7 +129,10 @@ def _ask(cycle: Cycle, request: Request) -> _Outcome:
 
 
 def _require_active(cycle: Cycle, worker: Address, request: Request) -> None:
-    activity = cycle.ports.oracle.activity(worker, request.app_id, cycle.number)
+    try:
+        activity = cycle.ports.oracle.activity(worker, request.app_id, cycle.number)
+    except ContractError as error:
+        raise ResultRejectedError(error.name, error.message) from error
     if not activity.active:
         detail = f"{worker} may not answer for app 0x{request.app_id.hex()}"
         raise ResultRejectedError(activity.reason, detail)

@@ -29,7 +29,6 @@ from quotary_bridge.model import (
     Slot,
     SlotState,
     TransactionHash,
-    Wei,
 )
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.dispatch import retry
@@ -80,7 +79,7 @@ class Outbox:
         slots = _open(cycle)
         if not slots:
             return
-        mined = _mined_nonce(cycle)
+        mined = cycle.used_nonces
         given_out = {slot.nonce for slot in slots}
         for nonce in range(mined, max(given_out)):
             if nonce not in given_out:
@@ -88,7 +87,7 @@ class Outbox:
 
     def replace(self, cycle: Cycle) -> None:
         """Raise the fees of what stays unmined: same nonce, stored before it is sent."""
-        mined = _mined_nonce(cycle)
+        mined = cycle.used_nonces
         for slot in _open(cycle):
             waited = cycle.number - slot.latest.signed_at
             stuck = slot.nonce == mined and waited >= cycle.ports.settings.replace_after
@@ -140,8 +139,8 @@ class Outbox:
 
     def _store(self, cycle: Cycle, job: Job, gas: int) -> None:
         call = _delivery(cycle, job)
-        fees = capped(_suggested(cycle), cycle.ports.settings.max_fee)
-        mined = _mined_nonce(cycle)
+        fees = capped(cycle.suggested_fees, cycle.ports.settings.max_fee)
+        mined = cycle.used_nonces
         with cycle.ports.store.write(cycle.lease) as writer:
             nonce = writer.next_nonce(mined)
             slot_id = writer.open_slot(nonce, job.key)
@@ -151,7 +150,7 @@ class Outbox:
         self._tell_stored(cycle, job, nonce, signed)
 
     def _store_cancel(self, cycle: Cycle, nonce: Nonce) -> None:
-        fees = capped(_suggested(cycle), cycle.ports.settings.max_fee)
+        fees = capped(cycle.suggested_fees, cycle.ports.settings.max_fee)
         with cycle.ports.store.write(cycle.lease) as writer:
             slot_id = writer.open_slot(nonce, None)
             signed = _cancel(cycle, nonce, fees)
@@ -159,7 +158,7 @@ class Outbox:
         self._tell_stored(cycle, None, nonce, signed)
 
     def _replace(self, cycle: Cycle, slot: Slot) -> None:
-        fees = raised(slot.latest.fees, _suggested(cycle), cycle.ports.settings.max_fee)
+        fees = raised(slot.latest.fees, cycle.suggested_fees, cycle.ports.settings.max_fee)
         if fees is None:
             cycle.tell(ProgressKind.FEE_CAP_REACHED, slot.job, nonce=slot.nonce)
             return
@@ -240,15 +239,6 @@ def _unresolved(cycle: Cycle) -> tuple[Slot, ...]:
 
 def _open(cycle: Cycle) -> list[Slot]:
     return [slot for slot in _unresolved(cycle) if slot.state is SlotState.OPEN]
-
-
-def _mined_nonce(cycle: Cycle) -> Nonce:
-    return Nonce(cycle.ports.chain.nonce(cycle.ports.signer.address, cycle.number))
-
-
-def _suggested(cycle: Cycle) -> Fees:
-    suggested = cycle.ports.chain.fees()
-    return Fees(Wei(suggested.max_fee), Wei(suggested.max_priority_fee))
 
 
 def _delivery(cycle: Cycle, job: Job) -> TransactionRequest:

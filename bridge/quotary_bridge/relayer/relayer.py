@@ -15,8 +15,6 @@ dies anywhere goes on from the store. It is not trusted: it may delay, never for
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -30,6 +28,7 @@ from quotary_bridge.model import Address, BlockNumber, JobKey
 from quotary_bridge.relayer.cycle import Cycle, Ports
 from quotary_bridge.relayer.dispatch import Dispatcher
 from quotary_bridge.relayer.follow import follow
+from quotary_bridge.relayer.holder import is_gone, own_holder
 from quotary_bridge.relayer.oracle import Oracle
 from quotary_bridge.relayer.outbox import Outbox
 from quotary_bridge.relayer.progress import Listener, Progress, ProgressKind
@@ -89,7 +88,7 @@ class Relayer:
             settings=settings or RelayerSettings(),
             listener=listener or _silent,
         )
-        self._holder = holder or f"{socket.gethostname()}:{os.getpid()}"
+        self._holder = holder or own_holder()
         self._dry_run = dry_run
         self._dispatcher = Dispatcher()
         self._outbox = Outbox()
@@ -134,7 +133,9 @@ class Relayer:
         """
         ports = self._ports
         if self._lease is None:
-            self._lease = ports.store.acquire(ports.chain_id, ports.signer.address, self._holder)
+            self._lease = ports.store.acquire(
+                ports.chain_id, ports.signer.address, self._holder, is_gone
+            )
         cycle = Cycle(ports, self._lease, ports.chain.head())
         if self._node_is_behind(cycle):
             cycle.tell(ProgressKind.NODE_BEHIND)

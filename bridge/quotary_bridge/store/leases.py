@@ -8,6 +8,7 @@ write and the expiry only when somebody else wants to take over.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
@@ -49,12 +50,13 @@ def acquire(
     *,
     now: Timestamp,
     seconds: int,
+    is_gone: Callable[[str], bool],
 ) -> Lease:
     """
     Take the lease with a token higher than any before.
 
-    Raises `LeaseHeldError` where another holder's lease has not run out. The same holder (a
-    restart on the same machine) takes over at once.
+    Raises `LeaseHeldError` where another holder's lease has not run out. The same holder, and one
+    whose predecessor `is_gone`, takes over at once.
     """
     mine = (lease.c.chain_id == chain_id) & (lease.c.signer == signer)
     row = connection.execute(select(lease).where(mine)).mappings().one_or_none()
@@ -69,11 +71,12 @@ def acquire(
             )
         )
         return Lease(chain_id, signer, holder, 1)
-    if row["holder"] != holder and row["expires_at"] > now:
+    taken = row["holder"] != holder and row["expires_at"] > now
+    if taken and not is_gone(row["holder"]):
         raise LeaseHeldError(signer, row["holder"])
     token = row["token"] + 1
-    taken = update(lease).where(mine).values(holder=holder, token=token, expires_at=now + seconds)
-    connection.execute(taken)
+    values = {"holder": holder, "token": token, "expires_at": now + seconds}
+    connection.execute(update(lease).where(mine).values(**values))
     return Lease(chain_id, signer, holder, token)
 
 

@@ -65,11 +65,27 @@ class Store:
         """Close every connection."""
         self._engine.dispose()
 
-    def acquire(self, chain_id: ChainId, signer: Address, holder: str) -> Lease:
-        """Take the signer's lease; raises `LeaseHeldError` where another holder has it."""
+    def acquire(
+        self,
+        chain_id: ChainId,
+        signer: Address,
+        holder: str,
+        is_gone: Callable[[str], bool] = lambda _: False,
+    ) -> Lease:
+        """
+        Take the signer's lease; raises `LeaseHeldError` where another holder has it.
+
+        `is_gone` may know that a holder is no more, so that nobody waits for its lease to run out.
+        """
         with self._transaction() as connection:
             return leases.acquire(
-                connection, chain_id, signer, holder, now=self._now(), seconds=LEASE_SECONDS
+                connection,
+                chain_id,
+                signer,
+                holder,
+                now=self._now(),
+                seconds=LEASE_SECONDS,
+                is_gone=is_gone,
             )
 
     def release(self, held: Lease) -> None:
