@@ -32,6 +32,7 @@ class Twin:
     """One of the two clients; what it returns is awaited where that is needed."""
 
     def __init__(self, kind: str, service: CollateralService, **options: Any) -> None:
+        """Make a client that remembers its waits in place of waiting."""
         self.waits: list[float] = []
         if kind == "sync":
             self.client: Any = CollateralClient(service, sleep=self.waits.append, **options)
@@ -42,6 +43,7 @@ class Twin:
         self.waits.append(seconds)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        """The client's method, its result awaited if it has to be."""
         method = getattr(self.client, name)
 
         def call(*args: Any, **options: Any) -> Any:

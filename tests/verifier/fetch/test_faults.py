@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -335,6 +336,24 @@ def test_old_tls_is_refused(
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
+
+
+def test_silent_tls_peer_ends_with_the_document_s_time(
+    client_of: MakeClient, key: PlatformKey
+) -> None:
+    """A peer that accepts and never shakes hands is left in time, its connections closed."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        service = Service(pccs=True, url=f"https://127.0.0.1:{listener.getsockname()[1]}")
+        limits = replace(QUICK, document_seconds=0.3)
+        client = client_of(service, limits=limits, retries=Retries(attempts=1))
+        assert refusal(FetchError, lambda: client.fetch(key, at=AT)) is Reason.FETCH_TIMEOUT
+        listener.settimeout(1)
+        peer, _ = listener.accept()
+        with peer:
+            peer.settimeout(1)
+            greeting = peer.recv(65536)
+            assert greeting.startswith(b"\x16\x03")
+            assert peer.recv(1) == b""
 
 
 def test_environment_does_not_redirect_requests(
