@@ -17,6 +17,7 @@ from quotary.cli import main
 from quotary.cli.output import visible
 from quotary_enclave.simulator import Scenario, Simulator, samples
 from quotary_enclave.simulator.faults import FAULTS
+
 from tests.verifier.genuine import pick
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)

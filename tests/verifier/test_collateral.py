@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from quotary import CollateralError, ParseError, QuotaryError, RawCollateral, Reason
 from quotary.collateral import MAX_COLLATERAL_BYTES, QeIdentity, TcbInfo, unwrap_signed
+from quotary.collateral._json import parse_object
 
 from tests.verifier.genuine import genuine_cases
 
@@ -163,6 +164,29 @@ def test_json_is_strict(document: bytes, reason: Reason) -> None:
         with pytest.raises(ParseError) as caught:
             parse(document)
         assert caught.value.reason is reason
+
+
+def test_depth_is_bounded_whatever_the_interpreter_allows() -> None:
+    """Brackets in texts do not count, escaped quotes do not end texts, and floods cost little."""
+    for text, accepted in (
+        ('{"a":' * 15 + "{}" + "}" * 15, True),
+        ('{"a":' * 1001 + "{}" + "}" * 1001, False),
+        ('{"a":[' + "[]," * 2000 + "[]]}", True),
+        ('{"a":"' + "[" * 2000 + '"}', True),
+        ('{"a":"\\"' + "[" * 2000 + '"}', True),
+        ('{"a":"\\\\"' + ",[" * 2000 + "}", False),
+        ('{"a":"]]]]",' + "[" * 2000 + "}", False),
+        ('{"a":"' + '\\"' * 100_000, False),
+        ('{"a":"\\', False),
+        ("{" * 200_000, False),
+        ("{[}]", False),
+    ):
+        if accepted:
+            parse_object(text, "test")
+            continue
+        with pytest.raises(ParseError) as caught:
+            parse_object(text, "test")
+        assert caught.value.reason is Reason.JSON_INVALID
 
 
 def test_levels_are_sorted_whatever_their_order() -> None:

@@ -31,6 +31,7 @@ _FLAT_VERSION: Final = 2
 _TCB_INFO_VERSIONS: Final = (_FLAT_VERSION, 3)
 _QE_IDENTITY_VERSION: Final = 2
 _MODULE_NAME: Final = re.compile(r"TDX_([0-9A-F]{2})", re.ASCII | re.IGNORECASE)
+_MAX_COMPONENT: Final = 0xFF
 _MAX_ADVISORY: Final = 32
 """Journals and contracts keep an advisory id in one word."""
 
@@ -164,7 +165,8 @@ def _platform_level(value: object, version: int, tee_type: TeeType) -> TcbLevel:
     tcb = Fields(fields.value("tcb"), f"{item}.tcb")
     if version == _FLAT_VERSION:
         components = tuple(
-            tcb.number(f"sgxtcbcomp{i:02d}svn", 0xFF) for i in range(1, COMPONENT_COUNT + 1)
+            tcb.number(f"sgxtcbcomp{i:02d}svn", _MAX_COMPONENT)
+            for i in range(1, COMPONENT_COUNT + 1)
         )
     else:
         components = _components(tcb.sequence("sgxtcbcomponents", empty=True))
@@ -195,7 +197,13 @@ def _components(values: list[object]) -> tuple[int, ...]:
             found=str(len(values)),
         )
     # Category and type describe a component to people; Intel's matching rules ignore them.
-    return tuple(Fields(value, item).number("svn", 0xFF) for value in values)
+    components = []
+    for value in values:
+        svn = value.get("svn") if isinstance(value, dict) else None
+        if type(svn) is not int or not 0 <= svn <= _MAX_COMPONENT:
+            raise ParseError(Reason.SCHEMA_INVALID, f"{item}.svn", expected="an integer up to 255")
+        components.append(svn)
+    return tuple(components)
 
 
 def _module_identities(fields: Fields) -> dict[int, TdxModuleIdentity]:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from calendar import timegm
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NoReturn
 
 from quotary.errors import ParseError, Reason
 
-__all__ = ["Fields", "member_slices", "parse_object"]
+__all__ = ["MAX_DEPTH", "Fields", "member_slices", "parse_object"]
 
+MAX_DEPTH: Final = 32
+"""Intel's own limit; genuine documents have six levels, and the schemas accept no more."""
+
+_SAFE_OPENINGS: Final = 1000
+"""So many brackets cannot overrun the C stack of the standard library's scanner, however nested.
+The interpreter's recursion limit is no such bound: callers may raise it."""
+
+# All but the brackets outside of texts. A text that does not end counts up to the end of the
+# document, which keeps the search linear.
+_NO_BRACKETS: Final = re.compile(r'(?:"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[^\[\]{}"]+)+', re.DOTALL)
 _WHITE: Final = re.compile(r"[ \t\n\r]*")
 _TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
@@ -23,9 +32,9 @@ def parse_object(text: str, item: str) -> dict[str, Any]:
     """
     Parse one JSON object that is all of `text`; raises `ParseError`.
 
-    No duplicate keys, floats, NaN or infinities. Depth needs no counting: the interpreter's own
-    limit bounds it here, and the schema afterwards.
+    No duplicate keys, floats, NaN or infinities; floods of brackets nest at most `MAX_DEPTH` deep.
     """
+    _require_shallow(text, item)
     try:
         value = _DECODER.decode(text)
     except ParseError as error:
@@ -35,6 +44,21 @@ def parse_object(text: str, item: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ParseError(Reason.JSON_INVALID, item, expected="an object")
     return value
+
+
+def _require_shallow(text: str, item: str) -> None:
+    """Raise `ParseError` when there are brackets enough to be dangerous, and they nest too deep."""
+    if text.count("{") + text.count("[") <= _SAFE_OPENINGS:
+        return
+    brackets = _NO_BRACKETS.sub("", text)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return
+        brackets = brackets.replace("{}", "").replace("[]", "")
+    if brackets:
+        raise ParseError(
+            Reason.JSON_INVALID, item, expected=f"balanced brackets, {MAX_DEPTH} levels at most"
+        )
 
 
 def member_slices(text: str, item: str) -> dict[str, str]:
@@ -122,11 +146,10 @@ class Fields:
         if match is None:
             raise self._invalid(name, "a time like 2025-01-31T12:00:00Z")
         try:
-            moment = datetime.strptime(match[1], "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007
-            moment -= _offset(match[2])
-        except (ValueError, OverflowError) as error:
+            moment = datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00"))
+        except ValueError as error:
             raise self._invalid(name, "a time of the calendar") from error
-        return timegm(moment.timetuple())
+        return int(moment.timestamp())
 
     def sequence(self, name: str, *, empty: bool = False) -> list[Any]:
         """Read a list, not empty unless `empty`."""
@@ -157,10 +180,3 @@ class Fields:
 
     def _invalid(self, name: str, expected: str) -> ParseError:
         return ParseError(Reason.SCHEMA_INVALID, f"{self._item}.{name}", expected=expected)
-
-
-def _offset(zone: str) -> timedelta:
-    if zone == "Z":
-        return timedelta()
-    offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
-    return -offset if zone[0] == "-" else offset

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from calendar import timegm
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from quotary._der import (
@@ -77,26 +77,31 @@ def read_serial(reader: DerReader, item: str) -> int:
 def read_time(reader: DerReader, item: str) -> int:
     """Read a time in one of the two forms RFC 5280 allows; returns Unix seconds."""
     tag = reader.next_tag()
-    if tag not in (UTC_TIME, GENERALIZED_TIME):
+    if tag not in _TIME_LENGTHS:
         raise ParseError(Reason.CERT_TIME_INVALID, item, expected="UTCTime or GeneralizedTime")
-    content = reader.content(tag)
+    try:
+        return _seconds(tag, reader.content(tag))
+    except ValueError as error:
+        raise ParseError(Reason.CERT_TIME_INVALID, item, expected=str(error)) from error
+
+
+_TIME_LENGTHS: Final = {UTC_TIME: 13, GENERALIZED_TIME: 15}
+
+
+@lru_cache(maxsize=1024)
+def _seconds(tag: int, content: bytes) -> int:
+    """Convert a time; remembered, as many entries of a list bear one date."""
     digits = content[:-1]
-    length = 12 if tag == UTC_TIME else 14
-    if len(digits) != length or content[-1:] != b"Z" or not digits.isdigit():
-        raise ParseError(Reason.CERT_TIME_INVALID, item, expected="a time to the second, in UTC")
+    if len(content) != _TIME_LENGTHS[tag] or content[-1:] != b"Z" or not digits.isdigit():
+        raise ValueError("a time to the second, in UTC")
     if tag == UTC_TIME:
         digits = (b"20" if digits < b"50" else b"19") + digits
     elif digits < b"2050":
-        raise ParseError(Reason.CERT_TIME_INVALID, item, expected="UTCTime before 2050")
+        raise ValueError("UTCTime before 2050")
     year, rest = int(digits[:4]), digits[4:]
     month, day, hour, minute, second = (int(rest[i : i + 2]) for i in range(0, 10, 2))
-    try:
-        moment = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001
-    except ValueError as error:
-        raise ParseError(
-            Reason.CERT_TIME_INVALID, item, expected="a date of the calendar"
-        ) from error
-    return timegm(moment.timetuple())
+    moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    return int(moment.timestamp())
 
 
 def read_extensions(reader: DerReader, item: str, invalid: Reason) -> Iterator[Extension]:

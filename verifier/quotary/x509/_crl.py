@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -102,12 +103,19 @@ def _read_entries(entries: DerReader, item: str) -> frozenset[int]:
         serial = read_serial(entry, item)
         read_time(entry, item)
         if not entry.at_end:
-            for extension in read_extensions(entry.enter(SEQUENCE), item, Reason.CRL_INVALID):
-                if extension.critical and extension.object_id not in _KNOWN_OF_ENTRIES:
-                    raise _unknown_critical(item, extension.object_id)
+            _check_entry_extensions(entry.whole(SEQUENCE), item)
         entry.finish()
         serials.add(serial)
     return frozenset(serials)
+
+
+@lru_cache(maxsize=256)
+def _check_entry_extensions(encoding: bytes, item: str) -> None:
+    """Check the extensions of one entry; remembered, as most entries have the very same."""
+    extensions = DerReader(encoding, item).enter(SEQUENCE)
+    for extension in read_extensions(extensions, item, Reason.CRL_INVALID):
+        if extension.critical and extension.object_id not in _KNOWN_OF_ENTRIES:
+            raise _unknown_critical(item, extension.object_id)
 
 
 def _read_extensions(body: DerReader, item: str) -> tuple[bytes, int]:
