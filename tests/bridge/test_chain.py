@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
 from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain import Chain, TransactionRequest
 from quotary_bridge.chain.accounts import Signer
 from quotary_bridge.chain.faults import TABLE, classify
+from quotary_bridge.chain.interface import Entry, KnownError, error_catalogue
 from quotary_bridge.chain.records import block_from, log_from, receipt_from
 from quotary_bridge.chain.reverts import decode_revert, revert_data
 from quotary_bridge.chain.sender import Sender
@@ -155,6 +160,7 @@ def test_what_is_no_url_is_refused(url: str) -> None:
         (200, b'{"jsonrpc":"2.0","id":1,"result":"latest"}', Reason.RPC_BROKEN_ANSWER),
         (200, b'{"jsonrpc":"2.0","id":1,"result":17}', Reason.RPC_BROKEN_ANSWER),
         (200, b"\xff\xfe", Reason.RPC_BROKEN_ANSWER),
+        (200, b"[" * 100_000, Reason.RPC_BROKEN_ANSWER),
     ],
 )
 def test_broken_answers_are_transient(
@@ -191,6 +197,20 @@ def test_a_chain_that_changes_its_id_is_noticed_before_the_next_send(scripted: A
     scripted.chain_id = 1
     with pytest.raises(WrongChain):
         chain.send_raw(b"\x02\x01")
+
+
+@pytest.mark.parametrize("first", ["quotary_bridge", "eth_account", "web3"])
+def test_deep_json_cannot_kill_the_process(first: str) -> None:
+    """A library of ours raises the recursion limit; 100 kB of brackets must still be an error."""
+    program = (
+        f"import {first}, quotary_bridge, json\n"
+        "try:\n    json.loads('[' * 100_000)\n"
+        "except RecursionError:\n    print('survived')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "survived\n", done.stderr[-300:]
 
 
 # The words of geth, reth, erigon, nethermind, besu and anvil for the same things.
@@ -279,6 +299,73 @@ def test_an_unknown_selector_keeps_its_bytes() -> None:
     found = decode_revert(bytes.fromhex("deadbeef01"))
     assert found.name == "UnknownError"
     assert found.values["selector"] == bytes.fromhex("deadbeef")
+
+
+WRAPPED = Entry("error", "Wrapped", ({"name": "reason", "type": "bytes"},), ())
+CATALOGUE = {**error_catalogue(), WRAPPED.selector: KnownError(WRAPPED, "A call failed.", "Look.")}
+
+
+def wrapped(data: bytes) -> bytes:
+    return WRAPPED.selector + encode(["bytes"], [data])
+
+
+def test_the_error_inside_an_error_is_named() -> None:
+    """A wrapper's own remedy gives way to that of the cause."""
+    unknown = next(key for key, known in CATALOGUE.items() if known.entry.name == "WorkerUnknown")
+    worker = bytes(12) + b"\x11" * 20
+    found = decode_revert(wrapped(unknown + worker), CATALOGUE)
+    assert found.name == "Wrapped"
+    assert found.inner is not None
+    assert found.inner.name == "WorkerUnknown"
+    assert found.remedy == found.inner.remedy
+    assert "WorkerUnknown" in found.message
+
+
+def test_errors_inside_errors_come_to_an_end() -> None:
+    """Hostile depth is cut, not followed."""
+    data = bytes.fromhex("4e487b71") + (1).to_bytes(32, "big")
+    for _ in range(50):
+        data = wrapped(data)
+    found, depth = decode_revert(data, CATALOGUE), 0
+    while found.inner is not None:
+        found, depth = found.inner, depth + 1
+    assert depth == 4
+
+
+def test_every_error_of_ours_has_words() -> None:
+    """A custom error comes out with its cause and with what to do; only libraries' lack words."""
+    silent = {known.entry.name for known in error_catalogue().values() if not known.remedy}
+    assert len(error_catalogue()) > 50
+    assert silent <= {
+        "FailedCall",
+        "InsufficientBalance",
+        "InvalidShortString",
+        "ReentrancyGuardReentrantCall",
+        "StringTooLong",
+    }
+    for known in error_catalogue().values():
+        assert known.entry.signature.startswith(f"{known.entry.name}(")
+        assert known.cause or known.entry.name in silent
+
+
+@pytest.mark.parametrize("limit", [1, 7, 64])
+def test_logs_come_in_as_many_questions_as_the_node_wants(scripted: Any, limit: int) -> None:
+    """A provider's range limit costs more questions, and loses no block nor asks one twice."""
+    asked: list[int] = []
+
+    def answer(method: str, parameters: list[Any]) -> tuple[int, bytes]:
+        assert method == "eth_getLogs"
+        first, last = (int(parameters[0][key], 16) for key in ("fromBlock", "toBlock"))
+        if last - first + 1 > limit:
+            said: dict[str, Any] = {"error": {"code": -32602, "message": "block range too wide"}}
+        else:
+            asked.extend(range(first, last + 1))
+            said = {"result": []}
+        return 200, json.dumps({"jsonrpc": "2.0", "id": 1, **said}).encode()
+
+    scripted.raw = answer
+    assert Chain.at(scripted.url, 31337).all_logs([NOBODY], 5, 70) == ()
+    assert asked == list(range(5, 71))
 
 
 @pytest.mark.parametrize("length", range(0, 70, 3))

@@ -212,6 +212,22 @@ def test_the_stub_says_that_it_proves_nothing(quotary: Command, world: World) ->
     assert "proven by the stub" in quotary("worker", "list", *world.reading).out
 
 
+def test_a_worker_is_revoked_by_the_guardian_only(quotary: Command, world: World) -> None:
+    """Whoever is not asked for cannot revoke; afterwards the worker counts no more."""
+    deployed(quotary, world)
+    admitted(quotary, world)
+    state = world.node.chain.rpc("evm_snapshot")
+    ran = quotary(*submit(world, "--via", "zk", "--json"))
+    address = ran.json["worker"]
+    stranger = quotary("worker", "revoke", address, *world.flags(9), "--json")
+    assert (stranger.code, stranger.json["error"]["name"]) == (4, "NotAllowed")
+    assert quotary("worker", "revoke", address, *world.flags()).code == 0
+    status = quotary("worker", "status", address, *world.reading, "--json").json
+    assert (status["active"], status["reason"]) == (False, "WorkerIsRevoked")
+    assert "no: WorkerIsRevoked" in quotary("worker", "status", address, *world.reading).out
+    world.node.chain.rpc("evm_revert", [state])
+
+
 def test_too_few_members_is_a_decoded_revert(quotary: Command, world: World) -> None:
     """The contract's own error comes out by name, values and remedy, and costs nothing."""
     deployed(quotary, world)
@@ -421,7 +437,7 @@ def test_the_doctor_names_what_is_missing(
     findings = {finding["name"]: finding for finding in ran.json["findings"]}
     assert ran.code == 0
     assert findings["python"]["ok"]
-    assert not findings["node"]["ok"]
+    assert not findings["chain"]["ok"]
     assert not findings["keystores"]["ok"]
     assert all(item["remedy"] for item in findings.values() if not item["ok"])
     told = quotary("doctor", "--rpc-url", closed)
@@ -440,4 +456,5 @@ def test_the_doctor_sees_keystores_that_would_be_refused(
     ran = quotary("doctor", "--rpc-url", anvil.url, "--deployments", tmp_path, "--json")
     findings = {finding["name"]: finding for finding in ran.json["findings"]}
     assert "careless" in findings["keystores"]["found"]
-    assert findings["node"]["ok"] or findings["deployment"]["remedy"]
+    assert findings["chain"]["ok"]
+    assert "quotary deploy" in findings["deployment"]["remedy"]

@@ -7,7 +7,6 @@ every answer is parsed once, and every failure is one of `quotary_bridge.errors`
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -203,6 +202,25 @@ class Chain:
             raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "the node sent no list of logs")
         return tuple(log_from(entry) for entry in answer)
 
+    def all_logs(
+        self,
+        addresses: Sequence[Address],
+        from_block: int,
+        to_block: int,
+        topics: Sequence[bytes | Sequence[bytes] | None] = (),
+    ) -> tuple[Log, ...]:
+        """Like `logs`, in as many questions as the node's limits ask for."""
+        try:
+            return self.logs(addresses, from_block, to_block, topics)
+        except RequestRefused:
+            if to_block <= from_block:
+                raise
+        middle = (from_block + to_block) // 2
+        return (
+            *self.all_logs(addresses, from_block, middle, topics),
+            *self.all_logs(addresses, middle + 1, to_block, topics),
+        )
+
     def receipt(self, transaction_hash: bytes) -> Receipt | None:
         """Return the receipt, or None while (or once again) the transaction is not mined."""
         answer = self.rpc("eth_getTransactionReceipt", [_hex(transaction_hash)])
@@ -299,7 +317,7 @@ class Chain:
                 f"nobody answers at {self.endpoint}",
                 "start the node, or correct --rpc-url or ETH_RPC_URL",
             ) from None
-        except (requests.RequestException, json.JSONDecodeError, ValueError, TypeError):
+        except (requests.RequestException, ValueError, TypeError, RecursionError):
             raise self._broken(method) from None
         if not isinstance(answer, Mapping) or ("result" in answer) == ("error" in answer):
             raise self._broken(method)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from eth_abi.abi import decode
@@ -50,8 +51,18 @@ def revert_data(code: int, message: str, data: object) -> bytes | None:
     return b"" if code == _REVERT_CODE or "execution reverted" in message.lower() else None
 
 
-def decode_revert(data: bytes, depth: int = 0) -> ContractError:
-    """Return (never raise) the error that `data` encodes, with the one nested in it."""
+def decode_revert(
+    data: bytes, catalogue: Mapping[bytes, KnownError] | None = None
+) -> ContractError:
+    """
+    Return (never raise) the error that `data` encodes, with the one nested in it.
+
+    `catalogue` serves contracts that are not ours; without it, the exported one is used.
+    """
+    return _decode(data, error_catalogue() if catalogue is None else catalogue, 0)
+
+
+def _decode(data: bytes, catalogue: Mapping[bytes, KnownError], depth: int) -> ContractError:
     if not data:
         return ContractError(
             "EmptyRevert", {}, data, "check that the address is that of the contract meant"
@@ -64,9 +75,9 @@ def decode_revert(data: bytes, depth: int = 0) -> ContractError:
             number = decode(["uint256"], body)[0]
             meaning = _PANICS.get(number, "an unknown panic")
             return ContractError("Panic", {"code": hex(number), "meaning": meaning}, data)
-        known = error_catalogue().get(selector)
+        known = catalogue.get(selector)
         if known is not None:
-            return _custom(known, data, depth)
+            return _custom(known, data, catalogue, depth)
     except (DecodingError, OverflowError, UnicodeDecodeError):
         return ContractError("UndecodableError", {"data": data}, data)
     return ContractError("UnknownError", {"selector": selector, "data": body}, data)
@@ -78,9 +89,11 @@ def error_name(selector: bytes) -> str:
     return f"0x{selector.hex()}" if known is None else known.entry.name
 
 
-def _custom(known: KnownError, data: bytes, depth: int) -> ContractError:
+def _custom(
+    known: KnownError, data: bytes, catalogue: Mapping[bytes, KnownError], depth: int
+) -> ContractError:
     values = known.entry.arguments(data[4:])
-    inner = None if depth >= _DEPTH_LIMIT else _inner(values, depth)
+    inner = None if depth >= _DEPTH_LIMIT else _inner(values, catalogue, depth)
     return ContractError(
         known.entry.name,
         values,
@@ -92,10 +105,12 @@ def _custom(known: KnownError, data: bytes, depth: int) -> ContractError:
     )
 
 
-def _inner(values: dict[str, Any], depth: int) -> ContractError | None:
-    known = {*error_catalogue(), _ERROR_SELECTOR, _PANIC_SELECTOR}
+def _inner(
+    values: dict[str, Any], catalogue: Mapping[bytes, KnownError], depth: int
+) -> ContractError | None:
+    known = {*catalogue, _ERROR_SELECTOR, _PANIC_SELECTOR}
     for value in values.values():
         # ABI-encoded errors are four bytes and whole words: nothing else is mistaken for one.
         if isinstance(value, bytes) and len(value) % _WORD == _SELECTOR and value[:4] in known:
-            return decode_revert(value, depth + 1)
+            return _decode(value, catalogue, depth + 1)
     return None

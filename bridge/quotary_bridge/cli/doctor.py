@@ -188,9 +188,9 @@ def _chain(args: Namespace) -> Iterator[Finding]:
         remedy = error.remedy
         if isinstance(error, RpcUnavailable):
             remedy = "start a node (anvil --hardfork osaka), or name one with --rpc-url"
-        yield Finding("node", ok=False, found=error.message, remedy=remedy)
+        yield Finding("chain", ok=False, found=error.message, remedy=remedy)
         return
-    yield Finding("node", ok=True, found=f"chain {chain.chain_id} at block {head.number}")
+    yield Finding("chain", ok=True, found=f"chain {chain.chain_id} at block {head.number}")
     try:
         record = Deployment.load(settings.deployments, chain.chain_id)
         record.check(chain)

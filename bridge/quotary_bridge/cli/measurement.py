@@ -129,7 +129,7 @@ def _list(args: Namespace) -> int:
     record = context.deployment()
     registry = _registry(context)
     topics = topics_of("MeasurementAdmitted", "MeasurementRevoked")
-    logs = context.chain.logs(
+    logs = context.chain.all_logs(
         [registry.address],
         record.contracts["MeasurementRegistry"].block,
         context.chain.head().number,

@@ -189,7 +189,7 @@ def _state(context: Context, oracle: ResultOracle, request_id: Bytes32) -> _Stat
         return _State(request_id, request, None)
     first = context.deployment().contracts["ResultOracle"].block
     (topic,) = topics_of("RequestFulfilled")
-    logs = context.chain.logs(
+    logs = context.chain.all_logs(
         [oracle.address], first, context.chain.head().number, [topic, request_id]
     )
     events = [event for event in map(decode_event, logs) if isinstance(event, RequestFulfilled)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from quotary import RawCollateral, TcbStatus, Verdict, strict
@@ -67,6 +68,24 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     add_chain_flags(listing)
     add_output_flags(listing)
     listing.set_defaults(run=_list)
+    _add_end(commands, "revoke", "for governor and guardian: end a worker, for ever", _revoke)
+    _add_end(commands, "retire", "for its operator: end a worker in good order", _retire)
+
+
+def _add_end(
+    commands: _SubParsersAction[ArgumentParser],
+    verb: str,
+    summary: str,
+    run: Callable[[Namespace], int],
+) -> None:
+    parser = commands.add_parser(
+        verb, help=summary, epilog=f"example: quotary worker {verb} 0xW… --account me"
+    )
+    parser.add_argument("worker", type=address, metavar="ADDRESS")
+    add_account_flags(parser)
+    add_chain_flags(parser)
+    add_output_flags(parser)
+    parser.set_defaults(run=run)
 
 
 def _add_submit(commands: _SubParsersAction[ArgumentParser]) -> None:
@@ -198,6 +217,25 @@ def _status(args: Namespace) -> int:
 
 
 @command
+def _revoke(args: Namespace) -> int:
+    return _end(args, "revoked", WorkerRegistry.revoke)
+
+
+@command
+def _retire(args: Namespace) -> int:
+    return _end(args, "retired", WorkerRegistry.retire)
+
+
+def _end(args: Namespace, state: str, write: Callable[[WorkerRegistry, Address], bytes]) -> int:
+    context = Context.of(args)
+    registry = _registry(context, context.deployment())
+    sent = send(args, context, registry.address, write(registry, args.worker))
+    fields = {"worker": args.worker, "status": state, **sent.fields()}
+    answer(args, fields, f"{state:<12} {args.worker}\n{sent.text()}")
+    return ExitCode.OK
+
+
+@command
 def _list(args: Namespace) -> int:
     context = Context.of(args)
     deployment = context.deployment()
@@ -233,7 +271,7 @@ def _registry(context: Context, deployment: Deployment) -> WorkerRegistry:
 def _registered(
     context: Context, deployment: Deployment, registry: WorkerRegistry
 ) -> list[Address]:
-    logs = context.chain.logs(
+    logs = context.chain.all_logs(
         [registry.address],
         deployment.contracts["WorkerRegistry"].block,
         context.chain.head().number,

@@ -105,6 +105,10 @@ class WorkerRegistry(Contract):
         """Return call data for the governor or guardian."""
         return self.encode("revoke", worker)
 
+    def retire(self, worker: Address) -> bytes:
+        """Return call data for the worker's operator."""
+        return self.encode("retire", worker)
+
 
 def worker_from(record: AbiValue) -> RegisteredWorker:
     """Parse the contract's struct."""
