@@ -19,6 +19,7 @@ from typing import Final, Self
 from urllib.parse import quote, urlsplit
 
 import httpx
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_der_x509_certificate
 
@@ -34,7 +35,12 @@ _MAX_ID: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class LiveLimits:
-    """Bounds of one answer; `answer_seconds` covers it whole, however slowly it drips."""
+    """
+    Bounds of one answer.
+
+    `read_seconds` bounds the silence between bytes, `answer_seconds` the whole body, however slowly
+    it drips.
+    """
 
     connect_seconds: float = 10.0
     read_seconds: float = 60.0
@@ -131,8 +137,10 @@ class Gateway:
                     raise FetchError(
                         Reason.FETCH_STATUS, item, expected="200", found=str(response.status_code)
                     )
+                # Before the body: a connection at its end no longer tells whose it was.
+                spki = _spki(item, response)
                 received = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(self._read(item, response, deadline), received, _spki(response))
+                return Answer(self._read(item, response, deadline), received, spki)
         except httpx.TimeoutException as error:
             raise FetchError(Reason.FETCH_TIMEOUT, item, found="no whole answer in time") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -194,14 +202,21 @@ def _segment(text: str) -> str:
     return quote(text, safe="", errors="replace")
 
 
-def _spki(response: httpx.Response) -> bytes | None:
+def _spki(item: str, response: httpx.Response) -> bytes | None:
+    """The key that speaks; None without TLS only, so that no TLS key can go uncompared."""
+    if response.url.scheme != "https":
+        return None
     stream = response.extensions.get("network_stream")
     tls = None if stream is None else stream.get_extra_info("ssl_object")
-    certificate = None if tls is None else tls.getpeercert(binary_form=True)
+    certificate = None if tls is None else tls.getpeercert(True)
     if certificate is None:
-        return None
-    key = load_der_x509_certificate(certificate).public_key()
-    return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+        raise FetchError(Reason.TLS_UNTRUSTED, item, expected="the peer's certificate")
+    try:
+        key = load_der_x509_certificate(certificate).public_key()
+        der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise FetchError(Reason.TLS_UNTRUSTED, item, expected="a key of a known kind") from error
+    return sha256(der).digest()
 
 
 def _failure(item: str, error: Exception) -> FetchError:
