@@ -142,7 +142,7 @@ def _issued_by_root(
     pem: bytes, role: Role, root: TrustRoot, root_crl: RevocationList, item: str
 ) -> Certificate:
     leaf, anchor = split_pem(pem, item, 2)
-    root.require_pinned(anchor, item)
+    root.require_pinned(anchor, item, CollateralError)
     certificate = Certificate.parse(leaf, item)
     require_role(certificate, role, item, CollateralError)
     require_issued(certificate, root.certificate, item, CollateralError)

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Final
 
 from quotary._ecdsa import PublicKey
-from quotary.errors import CollateralError, Reason
+from quotary.errors import QuotaryError, Reason, VerificationError
 from quotary.x509 import Certificate, Role, require_issued, require_role, split_pem
 
 __all__ = ["INTEL_ROOT", "TrustRoot"]
@@ -50,10 +50,12 @@ class TrustRoot:
         """SHA-256 of x ‖ y: the name contracts and journals know this root by."""
         return sha256(self.certificate.public_key).digest()
 
-    def require_pinned(self, der: bytes, item: str) -> None:
-        """Raise `CollateralError` unless `der` is this root, byte for byte."""
+    def require_pinned(
+        self, der: bytes, item: str, error: type[QuotaryError] = VerificationError
+    ) -> None:
+        """Raise `error` unless `der` is this root, byte for byte."""
         if der != self.certificate.der:
-            raise CollateralError(
+            raise error(
                 Reason.ROOT_NOT_PINNED,
                 item,
                 expected=f"root {sha256(self.certificate.der).hexdigest()}",
