@@ -65,6 +65,20 @@ def test_a_request_is_answered_once_and_ends_final(town: Town, store: Store) -> 
     ]
 
 
+def test_a_quiet_chain_that_is_final_at_once_needs_no_further_block(
+    town: Town, store: Store
+) -> None:
+    """It mines only what is sent to it: neither finality nor a retry may wait for more."""
+    worker = Worker(status=503)
+    town.ask()
+    with relayer_of(town, store, client_of(one=worker), finality_depth=0) as relayer:
+        relayer.tick()
+        worker.status = 200
+        assert any(relayer.tick().idle for _ in range(6))
+    assert state_of(store, town) is JobState.FINAL
+    assert len(town.deliveries()) == 1
+
+
 def test_many_requests_are_each_answered_once(town: Town, store: Store) -> None:
     """More requests than nonces in flight."""
     for number in range(7):

@@ -25,7 +25,7 @@ from quotary_bridge.workers import (
 
 __all__ = ["Dispatcher", "retry"]
 
-_REST_BLOCKS_LIMIT = 32
+_REST_CYCLES_LIMIT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +41,19 @@ class Dispatcher:
     """
     Asks on behalf of jobs that have enough confirmations.
 
-    A job that nobody answered rests for a growing number of blocks; this is kept in memory only,
-    because forgetting it costs no more than one early question.
+    A job that nobody answered rests for a growing number of cycles (not blocks: a quiet local chain
+    makes none). This is kept in memory only: forgetting it costs no more than one early question.
     """
 
     def __init__(self) -> None:
         """Begin with every job rested."""
+        self._cycles = 0
         self._rests_until: dict[JobKey, int] = {}
         self._rounds: dict[JobKey, int] = {}
 
     def run(self, cycle: Cycle) -> None:
         """Ask for every job that is due, a few at a time; store what passes the checks."""
+        self._cycles += 1
         due = [job for job in self._candidates(cycle) if self._due(cycle, job)]
         if not due:
             return
@@ -73,7 +75,7 @@ class Dispatcher:
         confirmations = cycle.number - job.request.block.number + 1
         if confirmations < cycle.ports.settings.confirmations:
             return False
-        return self._rests_until.get(job.key, 0) <= cycle.number
+        return self._rests_until.get(job.key, 0) <= self._cycles
 
     def _note(self, cycle: Cycle, job: Job, outcome: _Outcome) -> None:
         for endpoint, reason, detail, rejected in outcome.faults:
@@ -85,8 +87,8 @@ class Dispatcher:
             return
         rounds = self._rounds.get(job.key, 0)
         self._rounds[job.key] = rounds + 1
-        rest = min(_REST_BLOCKS_LIMIT, 1 << min(rounds, 5))
-        self._rests_until[job.key] = cycle.number + rest
+        rest = min(_REST_CYCLES_LIMIT, 1 << min(rounds, 5))
+        self._rests_until[job.key] = self._cycles + rest
 
     def _keep(self, cycle: Cycle, job: Job, endpoint: Endpoint, signed: SignedResult) -> None:
         with cycle.ports.store.write(cycle.lease) as writer:

@@ -8,9 +8,9 @@ Ending jobs that need no delivery of ours, and taking that back where a reorg ta
 
 from __future__ import annotations
 
+from quotary_bridge.chain.contracts import RequestStatus
 from quotary_bridge.lifecycle import Event, Failed, Job, JobState, Reopened, Sealed, Superseded
 from quotary_bridge.relayer.cycle import Cycle
-from quotary_bridge.relayer.oracle import RequestStatus
 from quotary_bridge.relayer.progress import ProgressKind
 
 __all__ = ["conclude", "settle"]
