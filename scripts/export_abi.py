@@ -151,7 +151,8 @@ def _tags(text: str) -> dict[str, str]:
     return {name: " ".join(words) for name, words in tags.items()}
 
 
-def _differences(files: dict[str, str], folder: Path) -> list[str]:
+def differences(files: dict[str, str], folder: Path) -> list[str]:
+    """Say of each JSON file in `folder` that is not as in `files` what is wrong with it."""
     present = {path.name: path.read_text() for path in folder.glob("*.json")}
     problems = [f"{name} is missing" for name in sorted(files.keys() - present.keys())]
     problems += [f"{name} belongs to no contract" for name in sorted(present.keys() - files.keys())]
@@ -183,7 +184,7 @@ def main() -> int:
         _write(files, ABI_FOLDER)
         print(f"export_abi: wrote {len(files)} files to {where}")
         return 0
-    problems = _differences(files, ABI_FOLDER)
+    problems = differences(files, ABI_FOLDER)
     for problem in problems:
         print(f"export_abi: {where}/{problem}", file=sys.stderr)
     if problems:

@@ -162,8 +162,8 @@ contract WorkerRegistryTest is Deployment {
     }
 
     function test_Register_RevertWhen_AttributesAreForbidden() public {
-        for (uint256 bit = 0; bit < 8; ++bit) {
-            _expectForbidden(MeasurementLib.TDX, 448, 0, bytes1(uint8(1 << bit)));
+        for (uint8 flag = 1; flag != 0; flag <<= 1) {
+            _expectForbidden(MeasurementLib.TDX, 448, 0, bytes1(flag));
         }
         // DEBUG, PROVISION_KEY and EINITTOKEN_KEY.
         _expectForbidden(MeasurementLib.SGX, 304, 32, 0x02);

@@ -1,0 +1,91 @@
+"""What the bridge package ships of the contracts is what the sources compile to."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_hash.auto import keccak
+
+ROOT = Path(__file__).resolve().parents[2]
+ABI = ROOT / "bridge" / "quotary_bridge" / "chain" / "abi"
+EXPORT = ROOT / "scripts" / "export_abi.py"
+FORGE_OUT = ROOT / "contracts" / "out"
+
+
+def _documents() -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in ABI.glob("*.json") if path.stem != "errors"]
+
+
+def _errors() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ABI / "errors.json").read_text())
+    return found
+
+
+def test_the_committed_files_are_up_to_date() -> None:
+    """`--check` recompiles by py-solc-x and finds no difference."""
+    done = subprocess.run(
+        [sys.executable, EXPORT, "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_check_names_every_kind_of_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check that cannot fail is none."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    export_abi = importlib.import_module("export_abi")
+    files = {"Same.json": "{}", "Changed.json": "{}", "Missing.json": "{}"}
+    for name in ("Same", "Changed", "Extra"):
+        (tmp_path / f"{name}.json").write_text("{}" if name != "Changed" else "[]")
+    assert export_abi.differences(files, tmp_path) == [
+        "Missing.json is missing",
+        "Extra.json belongs to no contract",
+        "Changed.json differs from what the sources compile to",
+    ]
+
+
+def test_forge_and_py_solc_x_compile_to_the_same_bytecode() -> None:
+    """One set of settings serves both, so that what is tested is what is deployed."""
+    command = [ROOT / "toolchain" / "forge", "build", "--root", ROOT / "contracts"]
+    subprocess.run(command, capture_output=True, check=True)
+    for document in _documents():
+        name = document["contractName"]
+        artefact = FORGE_OUT / f"{name}.sol" / f"{name}.json"
+        assert json.loads(artefact.read_text())["bytecode"]["object"] == document["bytecode"], name
+
+
+def test_every_error_is_catalogued_under_its_selector() -> None:
+    """Whatever a contract can revert with, the catalogue knows."""
+    errors = _errors()
+    for document in _documents():
+        for item in document["abi"]:
+            if item["type"] != "error":
+                continue
+            signature = f"{item['name']}({','.join(entry['type'] for entry in item['inputs'])})"
+            selector = "0x" + keccak(signature.encode())[:4].hex()
+            assert errors[selector]["signature"] == signature
+
+
+def test_every_error_of_ours_says_its_cause_and_its_remedy() -> None:
+    """An error without a remedy is half an error; libraries explain theirs as they like."""
+    sources = {path.stem for path in (ROOT / "contracts" / "src").rglob("*.sol")}
+    ours = {"MeasurementLib"} | sources
+    silent = [
+        error["name"]
+        for error in _errors().values()
+        if error["contract"] in ours and not (error["cause"] and error["remedy"])
+    ]
+    assert silent == []
+
+
+def test_no_contract_is_too_large_to_deploy() -> None:
+    """EIP-170 allows 24,576 bytes."""
+    sizes = {doc["contractName"]: len(doc["deployedBytecode"]) // 2 - 1 for doc in _documents()}
+    assert all(0 < size <= 24_576 for size in sizes.values()), sizes
