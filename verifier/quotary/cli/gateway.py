@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 from quotary.cli.hardware import network_failure, require_extras
 from quotary.cli.inputs import read_input
 from quotary.cli.output import CommandError, ExitCode
-from quotary.errors import Reason
+from quotary.errors import ParseError, Reason
 from quotary.fetch import FetchError
+from quotary.workloads import parse_json
 
 if TYPE_CHECKING:
     from quotary.workloads.live import Gateway
@@ -89,8 +89,8 @@ def chat_id_of(body: bytes) -> str:
     """
     for line in (body, *body.splitlines()):
         try:
-            document = json.loads(line.removeprefix(_DATA))
-        except (ValueError, RecursionError):
+            document = parse_json(line.removeprefix(_DATA), "answer")
+        except ParseError:
             continue
         if isinstance(document, dict) and isinstance(document.get("id"), str):
             return str(document["id"])

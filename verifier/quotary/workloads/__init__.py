@@ -11,6 +11,7 @@ as `Quoted`. Every result lists what it proves and what it does not.
 
 from __future__ import annotations
 
+from quotary.workloads._document import parse_json
 from quotary.workloads.chat import (
     ChatProof,
     ChatReport,
@@ -42,6 +43,7 @@ __all__ = [
     "Statement",
     "Workload",
     "parse_event_log",
+    "parse_json",
     "replay",
     "signed_text",
     "verify_chat",

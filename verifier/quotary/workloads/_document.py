@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
+from quotary._depth import nests_deeper_than
 from quotary.errors import ParseError, Reason
 
 __all__ = [
@@ -43,29 +44,17 @@ def parse_json(data: bytes | str, item: str) -> Any:  # noqa: ANN401 - JSON is a
         )
     try:
         text = data if isinstance(data, str) else data.decode("utf-8")
+    except ValueError as error:
+        raise ParseError(Reason.JSON_INVALID, item, expected="UTF-8") from error
+    if nests_deeper_than(text, _MAX_DEPTH):
+        raise ParseError(Reason.JSON_INVALID, item, expected=f"at most {_MAX_DEPTH} levels")
+    try:
         value = _DECODER.decode(text)
     except ParseError as error:
         raise ParseError(error.reason, item, expected=error.expected, found=error.found) from error
-    except (ValueError, RecursionError) as error:
-        raise ParseError(Reason.JSON_INVALID, item, expected="strict JSON in UTF-8") from error
-    if not _shallow(value):
-        raise ParseError(Reason.JSON_INVALID, item, expected=f"at most {_MAX_DEPTH} levels")
+    except ValueError as error:
+        raise ParseError(Reason.JSON_INVALID, item, expected="strict JSON") from error
     return value
-
-
-def _shallow(value: object) -> bool:
-    level = [value]
-    for _ in range(_MAX_DEPTH):
-        children: list[object] = []
-        for node in level:
-            if isinstance(node, dict):
-                children += node.values()
-            elif isinstance(node, list):
-                children += node
-        if not children:
-            return True
-        level = children
-    return False
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

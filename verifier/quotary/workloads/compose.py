@@ -28,6 +28,8 @@ MAX_COMPOSE_BYTES: Final = 256 * 1024
 """Genuine documents have a few kB; parsing this much YAML takes seconds already."""
 _MAX_NODES: Final = 20_000
 """Aliases counted as often as they are used: stops alias bombs before anything expands."""
+_MAX_DEPTH: Final = 32
+"""Genuine files nest below ten levels; the composer recurses."""
 
 _PINNED: Final = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*@sha256:[0-9a-f]{64}")
 _YAML_TAG: Final = "tag:yaml.org,2002:"
@@ -149,12 +151,25 @@ def _text(node: Node | None, item: str) -> str:
 def _compose(text: str) -> Node:
     import yaml  # noqa: PLC0415 - only this function needs the extra
 
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        """Composes as PyYAML does, but only so deep."""
+
+        depth = 0
+
+        def compose_node(self, parent: Node, index: object) -> Node:
+            self.depth += 1
+            if self.depth > _MAX_DEPTH:
+                raise _invalid("compose file", f"at most {_MAX_DEPTH} levels", None)
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
+
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=Loader)
         if root is None:
             raise _invalid("compose file", "services", "nothing")
         _Survey().visit(root)
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         raise _invalid("compose file", "one plain YAML document", type(error).__name__) from error
     return root
 
