@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
-from quotary_bridge.chain import TransactionRequest
+from quotary_bridge.chain import Block, TransactionRequest
 from quotary_bridge.chain.interface import interface
-from quotary_bridge.errors import ConfigurationError
+from quotary_bridge.errors import ConfigurationError, Reason, RpcUnavailable
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Bytes32, ChainId, Result, Timestamp
-from quotary_bridge.relayer import ProgressKind, RelayerConfig, RelayerSettings, run
+from quotary_bridge.relayer import (
+    ProgressKind,
+    RelayerConfig,
+    RelayerSettings,
+    run,
+    stop_on_signals,
+)
 from quotary_bridge.store import Store
 from quotary_bridge.workers import Endpoint, result_digest
 
@@ -293,3 +301,34 @@ def test_the_oracle_computes_the_digest_that_the_bridge_checks(town: Town, store
     answer = town.chain.call(TransactionRequest(said.worker, town.oracle, call))
     (on_chain,) = abi.decode_result("resultDigest", answer)
     assert on_chain == result_digest(said, ChainId(town.chain.chain_id), town.oracle)
+
+
+def test_a_signal_lets_the_cycle_end_and_the_second_one_is_the_systems_again() -> None:
+    """SIGTERM drains; whoever sends it twice means it."""
+    stop = threading.Event()
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_on_signals(stop):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(5)
+        assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_cycle_that_fails_is_repeated(town: Town, tmp_path: Path) -> None:
+    """A node that is away for a moment stops nothing."""
+    town.ask()
+    stop = threading.Event()
+    config = config_of(town, tmp_path, poll_seconds=0.01)
+    heads = iter([RpcUnavailable(Reason.RPC_TIMEOUT, "no answer")] * 2)
+    honest = town.chain.head
+
+    def _head() -> Block:
+        failure = next(heads, None)
+        if failure is not None:
+            raise failure
+        return honest()
+
+    config.chain.head = _head  # type: ignore[method-assign]
+    report = run(config, stop, listener=lambda _: stop.set())
+    assert report is not None
+    assert next(heads, None) is None
