@@ -12,6 +12,8 @@ import pytest
 from quotary_bridge.anvil import AnvilNode, find_anvil
 from quotary_bridge.errors import ConfigurationError
 
+REDIRECTS = (301, 302, 307, 308)
+
 Answer = Callable[[str, list[Any]], tuple[int, bytes]]
 
 
@@ -49,6 +51,8 @@ class ScriptedNode:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 status, answer = node.answer(body)
                 self.send_response(status)
+                if status in REDIRECTS:
+                    self.send_header("Location", node.url)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)

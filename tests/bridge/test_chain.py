@@ -140,7 +140,9 @@ def test_nobody_at_the_address_is_transient_and_shows_no_key() -> None:
     assert "canary-secret" not in seen
 
 
-@pytest.mark.parametrize("url", ["", "localhost:8545", "ftp://h/", "http://", "/tmp/geth.ipc"])  # noqa: S108 (never opened)
+@pytest.mark.parametrize(
+    "url", ["", "localhost:8545", "ftp://h/", "http://", "http://h:x", "http://[::1", "/geth.ipc"]
+)
 def test_what_is_no_url_is_refused(url: str) -> None:
     """A typing error is named before any connection is tried."""
     with pytest.raises(ConfigurationError):
@@ -171,6 +173,31 @@ def test_broken_answers_are_transient(
     with pytest.raises(RpcUnavailable) as caught:
         Chain.at(scripted.url, 31337).nonce(NOBODY)
     assert caught.value.reason is reason
+
+
+def test_a_proxy_of_the_environment_does_not_hide_a_local_node(
+    scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many machines name a proxy for everything; a local chain is not behind it."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert Chain.connect(scripted.url, 31337).chain_id == 31337
+
+
+def test_a_redirect_is_not_followed(scripted: Any) -> None:
+    """A node cannot send our requests to another address."""
+    asked: list[str] = []
+
+    def answer(method: str, _parameters: list[Any]) -> tuple[int, bytes]:
+        asked.append(method)
+        return 307, b"{}"
+
+    scripted.raw = answer
+    with pytest.raises(RpcUnavailable):
+        Chain.at(scripted.url, 31337).nonce(NOBODY)
+    assert len(asked) == 1
 
 
 def test_a_silent_node_times_out() -> None:

@@ -246,6 +246,50 @@ def test_too_few_members_is_a_decoded_revert(quotary: Command, world: World) -> 
     assert "QuorumNotReached" in told.err
 
 
+def test_members_sign_with_their_keystores(quotary: Command, world: World, tmp_path: Path) -> None:
+    """As they would outside of tests: encrypted files, one password, and no key in sight."""
+    deployed(quotary, world)
+    admitted(quotary, world)
+    password = tmp_path / "password"
+    password.write_text("pw")
+    password.chmod(0o600)
+    flags: list[object] = ["--member-password-file", password]
+    for index in (3, 4):
+        path = tmp_path / f"member{index}"
+        path.write_text(json.dumps(Account.encrypt(KEYS[index], "pw", "pbkdf2", 2)))
+        path.chmod(0o600)
+        flags += ["--member-keystore", path]
+    ran = quotary(*submit(world, *flags, "--dry-run", "--json"))
+    assert ran.code == 0, ran
+    path.chmod(0o640)
+    ran = quotary(*submit(world, *flags, "--dry-run", "--json"))
+    assert (ran.code, ran.json["reason"]) == (6, Reason.KEYFILE_PERMISSIONS)
+
+
+def test_no_secret_is_printed_however_much_is_logged(
+    quotary: Command, anvil: AnvilNode, tmp_path: Path
+) -> None:
+    """Key, password and the RPC's access key stay out of output, logs and the record."""
+    canary = "0x" + "c0ffee" * 10 + "c0ff"
+    anvil.chain.rpc("anvil_setBalance", [Account.from_key(canary).address, hex(10**20)])
+    noisy = ("--deployments", tmp_path, "-vv")
+    keyed = f"http://user:canary-access@{anvil.url.removeprefix('http://')}/?key=canary-access"
+    closed = f"http://user:canary-access@127.0.0.1:{free_port()}/v2/canary-access"
+    runs = [
+        quotary("deploy", "--rpc-url", keyed, "--private-key", canary, *noisy),
+        quotary("deploy", "--rpc-url", keyed, "--private-key", canary, *noisy, "--max-age", 1),
+        quotary("deploy", "--rpc-url", closed, "--private-key", canary, *noisy, "--json"),
+        quotary("deploy", "--rpc-url", keyed, "--private-key", canary[:-1] + "z", *noisy),
+        quotary("doctor", "--rpc-url", closed, *noisy),
+    ]
+    assert [run.code for run in runs] == [0, 6, 3, 6, 0]
+    record = (tmp_path / "31337.json").read_text()
+    everything = record + "".join(run.out + run.err for run in runs)
+    assert "deployed" in everything
+    assert canary[2:40] not in everything
+    assert "canary-access" not in everything
+
+
 def test_no_member_is_a_missing_setting(quotary: Command, world: World) -> None:
     """Before any simulation: nobody signs."""
     deployed(quotary, world)

@@ -102,7 +102,7 @@ class Chain:
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> Chain:
         """Like `connect`, but ask nothing yet: the daemon starts before its node does."""
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        if not _is_http(url):
             raise ConfigurationError(
                 Reason.CONFIGURATION_INVALID,
                 "the RPC URL is not an http:// or https:// URL",
@@ -111,7 +111,12 @@ class Chain:
         connect_seconds = min(CONNECT_TIMEOUT_SECONDS, timeout_seconds)
         provider = HTTPProvider(
             URI(url),
-            request_kwargs={"timeout": (connect_seconds, timeout_seconds)},
+            request_kwargs={
+                "timeout": (connect_seconds, timeout_seconds),
+                # A signed transaction goes to the address given, and nowhere else.
+                "allow_redirects": False,
+                **_proxies(url),
+            },
             # Retrying is the caller's decision: it knows which step is safe to repeat.
             exception_retry_configuration=None,
         )
@@ -350,6 +355,22 @@ class Chain:
             return bytes.fromhex(answer.removeprefix("0x"))
         except (ValueError, AttributeError, TypeError):
             raise self._broken(method) from None
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Reading the port is what finds out that it is none.
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _proxies(url: str) -> dict[str, Any]:
+    """A proxy that the environment names cannot reach our own loopback, so it is not asked to."""
+    if urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost"):
+        return {"proxies": {"http": None, "https": None, "all": None}}
+    return {}
 
 
 def _error_of(answer: Mapping[str, Any]) -> tuple[int, str, object]:

@@ -11,16 +11,13 @@ from quotary import Verdict
 
 from quotary_bridge.chain.accounts import AccountChoice, Signer
 from quotary_bridge.chain.deployment import Deployment
-from quotary_bridge.cli.options import Context, read_file
-from quotary_bridge.committee import assemble, attest
+from quotary_bridge.cli.options import Context
+from quotary_bridge.committee import committee_proof
 from quotary_bridge.deploy import ROUTES
 from quotary_bridge.errors import ConfigurationError, Reason
-from quotary_bridge.model import Address
 from quotary_bridge.zk import stub_seal
 
 __all__ = ["Proof", "Via", "add_proof_flags", "prove"]
-
-_SIGNATURE_FILE_BYTES_LIMIT = 1024
 
 
 class Via(StrEnum):
@@ -39,7 +36,7 @@ class Proof:
 
 
 def add_proof_flags(parser: ArgumentParser) -> None:
-    """Add who vouches for the verdict, and the committee's keys or signatures."""
+    """Add who vouches for the verdict, and the committee's keys."""
     group = parser.add_argument_group("proof")
     group.add_argument(
         "--via",
@@ -54,13 +51,6 @@ def add_proof_flags(parser: ArgumentParser) -> None:
     group.add_argument(
         "--member-key", action="append", default=[], metavar="HEX", help="development chains only"
     )
-    group.add_argument(
-        "--signature",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="a member's signature over the journal digest, in hex; repeatable",
-    )
 
 
 def prove(args: Namespace, context: Context, record: Deployment, verdict: Verdict) -> Proof:
@@ -69,16 +59,15 @@ def prove(args: Namespace, context: Context, record: Deployment, verdict: Verdic
         return _stub(context, record, verdict)
     verifier = record.address("CommitteeVerifier")
     chain_id = context.chain.chain_id
-    digest = verdict.journal_digest
-    signatures = [attest(digest, chain_id, verifier, member) for member in _members(args, chain_id)]
-    signatures += [_signature(name) for name in args.signature]
-    if not signatures:
+    members = _members(args, chain_id)
+    if not members:
         raise ConfigurationError(
             Reason.CONFIGURATION_MISSING,
             "no committee member signs",
-            "give --member-keystore or --signature for as many members as the threshold asks",
+            "give --member-keystore for as many members as the threshold asks",
         )
-    return Proof(ROUTES["CommitteeVerifier"], _assembled(digest, chain_id, verifier, signatures))
+    proof = committee_proof(verdict.journal_digest, chain_id, verifier, members)
+    return Proof(ROUTES["CommitteeVerifier"], proof)
 
 
 def _stub(context: Context, record: Deployment, verdict: Verdict) -> Proof:
@@ -100,26 +89,3 @@ def _members(args: Namespace, chain_id: int) -> list[Signer]:
     ]
     choices += [AccountChoice.of({}, private_key=key) for key in args.member_key]
     return [choice.signer(chain_id) for choice in choices]
-
-
-def _signature(name: str) -> bytes:
-    text = read_file(name, _SIGNATURE_FILE_BYTES_LIMIT).decode(errors="replace").strip()
-    try:
-        return bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        raise _no_signature(name) from None
-
-
-def _assembled(digest: bytes, chain_id: int, verifier: Address, signatures: list[bytes]) -> bytes:
-    try:
-        return assemble(digest, chain_id, verifier, signatures)
-    except ValueError:
-        raise _no_signature("one of the --signature files") from None
-
-
-def _no_signature(where: str) -> ConfigurationError:
-    return ConfigurationError(
-        Reason.CONFIGURATION_INVALID,
-        f"{where} holds no signature",
-        "a signature is 65 bytes r, s, v in hexadecimal",
-    )
