@@ -9,7 +9,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quotary._depth import nests_deeper_than
+from quotary.workloads._depth import nests_deeper_than
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text('[]{}"\\x', max_size=8),

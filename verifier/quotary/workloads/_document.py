@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
-from quotary._depth import nests_deeper_than
 from quotary.errors import ParseError, Reason
+from quotary.workloads._depth import nests_deeper_than
 
 __all__ = [
     "MAX_DOCUMENT_BYTES",
