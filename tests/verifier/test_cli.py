@@ -181,6 +181,15 @@ def test_inspect_verifies_nothing_and_says_so(
     assert (code, shown["reason"]) == (1, "UNSUPPORTED_QUOTE_VERSION")
 
 
+def test_inspect_shows_the_fields_of_td_15ex(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Later fields appear where the quote has them."""
+    later = written(tmp_path, SAMPLES["td15ex-v5-platform"])
+    _, shown = as_json(capsys, "quote", "inspect", str(later.quote))
+    assert {"tee_tcb_svn2", "mr_service_td", "td_id", "init_tee_fmspc"} <= set(shown["body"])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
