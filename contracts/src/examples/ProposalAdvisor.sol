@@ -10,7 +10,7 @@ contract ProposalAdvisor is AttestedConsumer {
     bytes32 public immutable APP_ID;
     bytes32 public immutable MODEL_ID;
 
-    bytes public lastAnswer;
+    bytes32 public lastId;
     mapping(bytes32 requestId => bytes) public answerTo;
 
     event Answered(bytes32 indexed requestId, bytes answer);
@@ -25,13 +25,17 @@ contract ProposalAdvisor is AttestedConsumer {
     function ask(string calldata question) external payable returns (bytes32 requestId) {
         uint64 deadline = uint64(block.timestamp + 1 hours);
         return ORACLE.request{value: msg.value}(
-            RequestParams(APP_ID, MODEL_ID, bytes(question), 500_000, deadline, msg.sender)
+            RequestParams(APP_ID, MODEL_ID, bytes(question), 1_000_000, deadline, msg.sender)
         );
+    }
+
+    function lastAnswer() external view returns (bytes memory) {
+        return answerTo[lastId];
     }
 
     function _onResult(bytes32 requestId, bytes calldata output) internal override {
         answerTo[requestId] = output;
-        lastAnswer = output;
+        lastId = requestId;
         emit Answered(requestId, output);
     }
 }

@@ -207,18 +207,12 @@ contract WorkerRegistry is IWorkerRegistry, ERC165 {
         require(binding.registry == address(this), WrongRegistry(binding.registry, address(this)));
         require(binding.appId != 0, AppMissing());
         require(binding.operator != address(0), OperatorMissing());
-        bytes32 first;
-        bytes32 second;
-        assembly ("memory-safe") {
-            first := mload(add(reportData, 0x20)) // bytes 0..32
-            second := mload(add(reportData, 0x40)) // bytes 32..64
-        }
-        worker = address(bytes20(first));
+        bytes32 bound;
+        bytes12 tail;
+        (worker, bound, tail) = WorkerBindingLib.split(reportData);
         require(worker != address(0), WorkerAddressMissing());
-        bytes32 bound = bytes32((uint256(first) << 160) | (uint256(second) >> 96));
         bytes32 expected = WorkerBindingLib.hash(binding);
         require(bound == expected, BindingMismatch(bound, expected));
-        bytes12 tail = bytes12(second << 160);
         require(tail == 0, ReportDataTailNonzero(tail));
     }
 
@@ -328,14 +322,11 @@ contract WorkerRegistry is IWorkerRegistry, ERC165 {
         returns (bytes memory)
     {
         WorkerStatus status = record.status;
-        if (status == WorkerStatus.Unknown) {
-            return abi.encodeWithSelector(WorkerUnknown.selector, worker);
-        }
-        if (status == WorkerStatus.Revoked) {
-            return abi.encodeWithSelector(WorkerIsRevoked.selector, worker);
-        }
-        if (status == WorkerStatus.Retired) {
-            return abi.encodeWithSelector(WorkerIsRetired.selector, worker);
+        if (status != WorkerStatus.Registered) {
+            bytes4 reason = WorkerUnknown.selector;
+            if (status == WorkerStatus.Revoked) reason = WorkerIsRevoked.selector;
+            if (status == WorkerStatus.Retired) reason = WorkerIsRetired.selector;
+            return abi.encodeWithSelector(reason, worker);
         }
         if (record.validUntil < block.timestamp) {
             return abi.encodeWithSelector(WorkerExpired.selector, worker, record.validUntil);
