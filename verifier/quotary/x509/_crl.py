@@ -96,8 +96,6 @@ class RevocationList:
 
 def _read_entries(entries: DerReader, item: str) -> frozenset[int]:
     serials: set[int] = set()
-    if entries.at_end:
-        raise ParseError(Reason.CRL_INVALID, item, expected="no list rather than an empty one")
     while not entries.at_end:
         entry = entries.enter(SEQUENCE)
         serial = read_serial(entry, item)
@@ -106,6 +104,8 @@ def _read_entries(entries: DerReader, item: str) -> frozenset[int]:
             _check_entry_extensions(entry.whole(SEQUENCE), item)
         entry.finish()
         serials.add(serial)
+    if not serials:
+        raise ParseError(Reason.CRL_INVALID, item, expected="no list rather than an empty one")
     return frozenset(serials)
 
 
