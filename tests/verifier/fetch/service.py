@@ -254,6 +254,17 @@ def flood(_: Answer, handler: BaseHTTPRequestHandler) -> bool:
         return True
 
 
+def endless_headers(_: Answer, handler: BaseHTTPRequestHandler) -> bool:
+    """Send header after header."""
+    handler.send_response(200)
+    try:
+        while True:
+            handler.wfile.write(b"X-More: " + b"a" * 8192 + b"\r\n")
+    except OSError:
+        handler.close_connection = True
+        return True
+
+
 def hang_up(_: Answer, handler: BaseHTTPRequestHandler) -> bool:
     """Close the connection without a word."""
     handler.close_connection = True

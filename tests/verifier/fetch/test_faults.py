@@ -72,6 +72,7 @@ LOSSES: dict[str, Fault] = {
     "overload": faults.status(503),
     "hang up": faults.hang_up,
     "truncated": faults.truncated,
+    "endless headers": faults.endless_headers,
 }
 
 
@@ -93,6 +94,7 @@ def test_passing_faults_are_survived(
         ("overload", Reason.FETCH_STATUS),
         ("hang up", Reason.FETCH_FAILED),
         ("truncated", Reason.FETCH_FAILED),
+        ("endless headers", Reason.FETCH_FAILED),
     ],
 )
 def test_lasting_faults_end(
@@ -138,6 +140,14 @@ def test_whole_call_is_bounded(client_of: MakeClient, pcs: Service, key: Platfor
     client = client_of(pcs, limits=limits, retries=Retries(9, first_wait=4, longest_wait=8))
     assert refusal(FetchError, lambda: client.fetch(key, at=AT)) is Reason.FETCH_TIMEOUT
     assert client.waits == []
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".invalid"])
+def test_hosts_that_are_no_names(client_of: MakeClient, key: PlatformKey, host: str) -> None:
+    """A name the resolver cannot even encode is a failure to fetch, like any unknown one."""
+    service = Service(pccs=True, url=f"https://{host}")
+    client = client_of(service, allowed_hosts=frozenset({host}))
+    assert refusal(FetchError, lambda: client.fetch(key, at=AT)) is Reason.FETCH_FAILED
 
 
 def test_nobody_listens(client_of: MakeClient, key: PlatformKey) -> None:

@@ -103,6 +103,8 @@ _FAILURES: Final = (
     httpcore.ProtocolError,
     httpcore.UnsupportedProtocol,
     OSError,
+    # Host names that are none (`a..b`) are found out by the resolver's encoding only.
+    UnicodeError,
 )
 
 
