@@ -91,10 +91,10 @@ def check(
 def test_an_exchange_in_order(algorithm: str) -> None:
     """Both algorithms; the stream counts byte for byte; the GPU is shown and not believed."""
     proof = check(report(algorithm), signature(algorithm))
-    assert proof.identity == (ADDRESS if algorithm == "ecdsa" else EDWARDS_KEY)
-    assert proof.workload is not None
-    assert proof.gpu is not None
-    assert proof.gpu.devices == 1
+    assert proof.signer.identity == (ADDRESS if algorithm == "ecdsa" else EDWARDS_KEY)
+    assert proof.signer.workload is not None
+    assert proof.signer.gpu is not None
+    assert proof.signer.gpu.devices == 1
     assert {Proof.GENUINE_TEE, Proof.SIGNER_IN_TEE, Proof.FRESH, Proof.BODIES_SIGNED} <= set(
         proof.proofs
     )
@@ -115,7 +115,7 @@ def test_several_nodes() -> None:
     other = report("ed25519")
     document = {**other, "all_attestations": [other, report()]}
     proof = check(document, signature())
-    assert proof.identity == ADDRESS
+    assert proof.signer.identity == ADDRESS
     assert Gap.OTHER_NODES in proof.gaps
 
 

@@ -118,8 +118,9 @@ def test_an_identity_alone(
     assert "receipt" not in json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("command", ["aci", "chat"])
 def test_no_prompt_goes_to_a_service_that_was_not_verified(
-    hardware: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    hardware: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     """The report is refused, so the request never leaves."""
     asked: list[bytes] = []
@@ -130,7 +131,7 @@ def test_no_prompt_goes_to_a_service_that_was_not_verified(
 
     with hostile(respond) as address:
         request = request_file(tmp_path)
-        arguments = ["aci", "verify", "--url", address, "--request", request, *hardware]
+        arguments = [command, "verify", "--url", address, "--request", request, *hardware]
         assert main(arguments) == 1
     assert asked == [b"GET"]
     assert "SCHEMA_INVALID" in capsys.readouterr().err

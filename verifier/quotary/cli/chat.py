@@ -19,7 +19,14 @@ from quotary.cli.workload import (
     optional_input,
     print_proof,
 )
-from quotary.workloads import ChatProof, ChatReport, ChatSignature, verify_chat
+from quotary.workloads import (
+    ChatProof,
+    ChatReport,
+    ChatSignature,
+    HardwareCheck,
+    verify_chat,
+    verify_signer,
+)
 from quotary.workloads.compose import MAX_COMPOSE_BYTES
 
 __all__ = ["register"]
@@ -68,8 +75,8 @@ def _verify(args: Namespace) -> int:
     at = read_time(args.at)
     check = hardware_check(args, at)
     compose = optional_input(args.app_compose, MAX_COMPOSE_BYTES)
-    exchange = _from_files(args) if args.url is None else _live(args)
     with require_extras("dstack"):
+        exchange = _from_files(args) if args.url is None else _live(args, check, compose)
         proof = verify_chat(
             ChatReport.parse(exchange.report),
             ChatSignature.parse(exchange.signature),
@@ -94,23 +101,33 @@ def _from_files(args: Namespace) -> _Exchange:
     )
 
 
-def _live(args: Namespace) -> _Exchange:
+def _live(args: Namespace, check: HardwareCheck, app_compose: bytes | None) -> _Exchange:
+    """Verify every node that may answer first: no prompt goes to one that does not hold."""
     nonce = args.nonce or secrets.token_bytes(32)
     request = read_input(args.request, MAX_INPUT_BYTES)
     with open_gateway(args) as gateway:
         report = gateway.chat_report(nonce, args.signing_algo)
+        for attestation in ChatReport.parse(report.body).attestations:
+            verify_signer(
+                attestation,
+                check,
+                nonce=nonce,
+                app_compose=app_compose,
+                expected=expectations(args),
+            )
         answer = gateway.chat(request)
         signature = gateway.chat_signature(chat_id_of(answer.body), args.signing_algo)
     return _Exchange(report.body, signature.body, request, answer.body, nonce)
 
 
 def _sections(proof: ChatProof) -> dict[str, dict[str, object]]:
-    gpu = proof.gpu
+    signer = proof.signer
+    gpu = signer.gpu
     sections: dict[str, dict[str, object]] = {
         "exchange": {
-            "signer": proof.identity.hex(),
-            "signing_algo": proof.algorithm.value,
-            "nonce": proof.nonce.hex(),
+            "signer": signer.identity.hex(),
+            "signing_algo": signer.algorithm.value,
+            "nonce": signer.nonce.hex(),
             "request_sha256": proof.request_hash.hex(),
             "response_sha256": proof.response_hash.hex(),
         },
@@ -118,6 +135,6 @@ def _sections(proof: ChatProof) -> dict[str, dict[str, object]]:
         if gpu is None
         else {"verified": False, "arch": gpu.arch, "devices": gpu.devices, "nonce": gpu.nonce},
     }
-    if proof.workload is not None:
-        sections["workload"] = describe_workload(proof.workload)
+    if signer.workload is not None:
+        sections["workload"] = describe_workload(signer.workload)
     return sections

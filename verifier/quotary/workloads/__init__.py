@@ -16,8 +16,10 @@ from quotary.workloads.chat import (
     ChatProof,
     ChatReport,
     ChatSignature,
+    ChatSigner,
     signed_text,
     verify_chat,
+    verify_signer,
 )
 from quotary.workloads.compose import AppCompose, Image
 from quotary.workloads.dstack import DstackEvidence, Expectations, Workload, verify_dstack
@@ -31,6 +33,7 @@ __all__ = [
     "ChatProof",
     "ChatReport",
     "ChatSignature",
+    "ChatSigner",
     "DstackEvidence",
     "Event",
     "Expectations",
@@ -48,4 +51,5 @@ __all__ = [
     "signed_text",
     "verify_chat",
     "verify_dstack",
+    "verify_signer",
 ]

@@ -19,17 +19,22 @@ Source: nearai/private-ml-sdk, vllm-proxy.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from quotary.errors import ParseError, QuotaryError, Reason, VerificationError
-from quotary.workloads._document import Document, parse_json, read_hex
+from quotary.errors import Reason, VerificationError
 from quotary.workloads._secp256k1 import address_of, personal_digest, recover
+from quotary.workloads.chat_documents import (
+    ChatAttestation,
+    ChatReport,
+    ChatSignature,
+    GpuPayload,
+    SigningAlgorithm,
+)
 from quotary.workloads.dstack import DstackEvidence, Expectations, Workload, verify_dstack
 from quotary.workloads.quoted import HardwareCheck, Quoted
 from quotary.workloads.statements import Gap, Proof, Statement
@@ -39,147 +44,59 @@ __all__ = [
     "ChatProof",
     "ChatReport",
     "ChatSignature",
+    "ChatSigner",
     "GpuPayload",
     "SigningAlgorithm",
     "signed_text",
     "verify_chat",
+    "verify_signer",
 ]
 
-_NONCE_BYTES: Final = 32
 _IDENTITY_BYTES: Final = 32
-_MAX_NODES: Final = 256
-"""Gateways serve from a handful of nodes; bounds what one report can make us parse."""
-
-
-class SigningAlgorithm(StrEnum):
-    """How chat texts are signed."""
-
-    ECDSA = "ecdsa"
-    ED25519 = "ed25519"
-
-    @property
-    def identity_bytes(self) -> int:
-        """How long the identity is: an Ethereum address, or a public key."""
-        return 20 if self is SigningAlgorithm.ECDSA else 32
 
 
 @dataclass(frozen=True, slots=True)
-class GpuPayload:
-    """What the report says about GPUs. Nobody verified it."""
+class ChatSigner:
+    """
+    A signing key that a quote binds, and the workload behind it.
 
-    arch: str | None
-    devices: int
-    nonce: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChatAttestation:
-    """One node's attestation as reported; nothing in it is proven yet."""
+    `workload` is None where the report carries no event log. `challenged` says that the nonce was
+    the caller's own. `gpu` is shown, not verified.
+    """
 
     identity: bytes
     algorithm: SigningAlgorithm
     nonce: bytes
-    quote: bytes
-    event_log: Any
-    vm_config: Any
-    app_compose: bytes | None
+    challenged: bool
+    quoted: Quoted
+    workload: Workload | None
     gpu: GpuPayload | None
-
-    @classmethod
-    def read(cls, value: object, item: str) -> ChatAttestation:
-        """Read one entry of a report. Raises `ParseError`."""
-        fields = Document(value, item)
-        algorithm = _algorithm(fields)
-        return cls(
-            identity=_identity(fields, algorithm),
-            algorithm=algorithm,
-            nonce=fields.octets("request_nonce", _NONCE_BYTES),
-            quote=fields.octets("intel_quote"),
-            event_log=fields.embedded("event_log"),
-            vm_config=fields.embedded("vm_config"),
-            app_compose=_app_compose(fields),
-            gpu=_gpu(fields),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ChatReport:
-    """The answer of `GET /v1/attestation/report`: one attestation per node."""
-
-    attestations: tuple[ChatAttestation, ...]
-
-    @classmethod
-    def parse(cls, data: bytes | str) -> ChatReport:
-        """
-        Read a report. Raises `ParseError`.
-
-        Where `all_attestations` is a list, it is the list; the fields beside it repeat one entry.
-        """
-        fields = Document.parse(data, "report")
-        if not fields.has("all_attestations"):
-            return cls((ChatAttestation.read(dict(fields.values), "report"),))
-        entries = fields.sequence("all_attestations")
-        if not 0 < len(entries) <= _MAX_NODES:
-            raise fields.invalid("all_attestations", f"1 to {_MAX_NODES} entries")
-        return cls(
-            tuple(
-                ChatAttestation.read(entry, f"all_attestations[{index}]")
-                for index, entry in enumerate(entries)
-            )
-        )
-
-    def of(self, signature: ChatSignature) -> ChatAttestation:
-        """The attestation of the key that signed. Raises `VerificationError` without one."""
-        for attestation in self.attestations:
-            if (attestation.identity, attestation.algorithm) == (
-                signature.identity,
-                signature.algorithm,
-            ):
-                return attestation
-        raise VerificationError(
-            Reason.SIGNER_MISMATCH,
-            "signing_address",
-            expected="an identity of the report",
-            found=signature.identity.hex(),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ChatSignature:
-    """The answer of `GET /v1/signature/{chat_id}`."""
-
-    text: str
-    signature: bytes
-    identity: bytes
-    algorithm: SigningAlgorithm
-
-    @classmethod
-    def parse(cls, data: bytes | str) -> ChatSignature:
-        """Read a signature document. Raises `ParseError`."""
-        fields = Document.parse(data, "signature")
-        algorithm = _algorithm(fields)
-        signature = read_hex(fields.text("signature").removeprefix("0x"), "signature.signature")
-        return cls(fields.text("text"), signature, _identity(fields, algorithm), algorithm)
 
 
 @dataclass(frozen=True, slots=True)
 class ChatProof:
-    """
-    What report and signature prove together.
+    """What report and signature prove together about one exchange."""
 
-    `workload` is None where the report carries no event log. `gpu` is shown, not verified.
-    """
-
-    identity: bytes
-    algorithm: SigningAlgorithm
-    nonce: bytes
+    signer: ChatSigner
     request_hash: bytes
     response_hash: bytes
-    quoted: Quoted
-    workload: Workload | None
-    gpu: GpuPayload | None
     proofs: tuple[Proof, ...]
     gaps: tuple[Gap, ...]
+
+    @property
+    def quoted(self) -> Quoted:
+        """The quote that everything rests on."""
+        return self.signer.quoted
+
+    @property
+    def algorithm(self) -> SigningAlgorithm:
+        """How the text was signed."""
+        return self.signer.algorithm
+
+    @property
+    def workload(self) -> Workload | None:
+        """The app that holds the key, where the report says enough to know."""
+        return self.signer.workload
 
     @property
     def proves(self) -> tuple[Statement, ...]:
@@ -195,6 +112,37 @@ class ChatProof:
 def signed_text(request: bytes, response: bytes) -> str:
     """Return the text these gateways sign: both bodies' SHA-256 in hex, a colon between."""
     return f"{sha256(request).hexdigest()}:{sha256(response).hexdigest()}"
+
+
+def verify_signer(
+    attestation: ChatAttestation,
+    hardware: HardwareCheck,
+    *,
+    nonce: bytes | None = None,
+    app_compose: bytes | None = None,
+    expected: Expectations | None = None,
+) -> ChatSigner:
+    """
+    Return the signing key that `attestation` proves: all there is to know before an exchange.
+
+    Arguments and exceptions are those of `verify_chat`.
+    """
+    # 1
+    quoted = hardware(attestation.quote)
+    # 2
+    _require_report_data(attestation, quoted, nonce)
+    # 3
+    compose = attestation.app_compose if app_compose is None else app_compose
+    workload = _workload(attestation, quoted, compose, expected)
+    return ChatSigner(
+        identity=attestation.identity,
+        algorithm=attestation.algorithm,
+        nonce=attestation.nonce,
+        challenged=nonce is not None,
+        quoted=quoted,
+        workload=workload,
+        gpu=attestation.gpu,
+    )
 
 
 def verify_chat(
@@ -213,18 +161,14 @@ def verify_chat(
 
     `nonce` is the caller's own challenge, 32 bytes; without it the result says that freshness is
     unproven. `app_compose` replaces the document in the report, which may lack it. `expected`
-    demands a workload, so the report must carry its event log. Raises
-    `ParseError` or `VerificationError`, and what `hardware` raises.
+    demands a workload, so the report must carry its event log. Raises `ParseError` or
+    `VerificationError`, and what `hardware` raises.
     """
-    # 1
+    # 1, 2, 3
     attestation = report.of(signature)
-    if app_compose is not None:
-        attestation = replace(attestation, app_compose=app_compose)
-    quoted = hardware(attestation.quote)
-    # 2
-    _require_report_data(attestation, quoted, nonce)
-    # 3
-    workload = _workload(attestation, quoted, expected)
+    signer = verify_signer(
+        attestation, hardware, nonce=nonce, app_compose=app_compose, expected=expected
+    )
     # 4
     text = signed_text(request, response)
     if signature.text != text:
@@ -237,16 +181,11 @@ def verify_chat(
     # 5
     _require_signature(signature)
     return ChatProof(
-        identity=attestation.identity,
-        algorithm=attestation.algorithm,
-        nonce=attestation.nonce,
+        signer=signer,
         request_hash=sha256(request).digest(),
         response_hash=sha256(response).digest(),
-        quoted=quoted,
-        workload=workload,
-        gpu=attestation.gpu,
-        proofs=tuple(_proofs(quoted, workload, nonce)),
-        gaps=tuple(_gaps(report, attestation, quoted, workload, nonce)),
+        proofs=tuple(_proofs(signer)),
+        gaps=tuple(_gaps(signer, nodes=len(report.attestations))),
     )
 
 
@@ -269,13 +208,16 @@ def _require_report_data(attestation: ChatAttestation, quoted: Quoted, nonce: by
 
 
 def _workload(
-    attestation: ChatAttestation, quoted: Quoted, expected: Expectations | None
+    attestation: ChatAttestation,
+    quoted: Quoted,
+    app_compose: bytes | None,
+    expected: Expectations | None,
 ) -> Workload | None:
     demanded = expected not in (None, Expectations(), Expectations(allow_unpinned=True))
     if attestation.event_log is None and not demanded:
         return None
     evidence = DstackEvidence.of(
-        attestation.quote, attestation.event_log, attestation.vm_config, attestation.app_compose
+        attestation.quote, attestation.event_log, attestation.vm_config, app_compose
     )
     return verify_dstack(evidence, quoted, expected)
 
@@ -302,71 +244,24 @@ def _require_signature(signature: ChatSignature) -> None:
         ) from error
 
 
-def _proofs(quoted: Quoted, workload: Workload | None, nonce: bytes | None) -> Iterator[Proof]:
-    yield from workload.proofs if workload is not None else quoted.proofs
+def _proofs(signer: ChatSigner) -> Iterator[Proof]:
+    yield from signer.quoted.proofs if signer.workload is None else signer.workload.proofs
     yield Proof.SIGNER_IN_TEE
-    if nonce is not None:
+    if signer.challenged:
         yield Proof.FRESH
     yield Proof.BODIES_SIGNED
 
 
-def _gaps(
-    report: ChatReport,
-    attestation: ChatAttestation,
-    quoted: Quoted,
-    workload: Workload | None,
-    nonce: bytes | None,
-) -> Iterator[Gap]:
-    yield from workload.gaps if workload is not None else (*quoted.gaps, Gap.CODE)
-    if nonce is None:
+def _gaps(signer: ChatSigner, *, nodes: int) -> Iterator[Gap]:
+    if signer.workload is None:
+        yield from (*signer.quoted.gaps, Gap.CODE)
+    else:
+        yield from signer.workload.gaps
+    if not signer.challenged:
         yield Gap.FRESHNESS
     yield from (Gap.CUSTODY, Gap.MODEL, Gap.REQUEST_IDENTITY, Gap.TIME, Gap.CALLER_HASH)
-    if attestation.gpu is not None:
+    if signer.gpu is not None:
         yield Gap.GPU
-    if len(report.attestations) > 1:
+    if nodes > 1:
         yield Gap.OTHER_NODES
     yield Gap.CHANNEL
-
-
-def _algorithm(fields: Document) -> SigningAlgorithm:
-    text = fields.text("signing_algo")
-    try:
-        return SigningAlgorithm(text)
-    except ValueError:
-        raise fields.invalid("signing_algo", "ecdsa or ed25519") from None
-
-
-def _identity(fields: Document, algorithm: SigningAlgorithm) -> bytes:
-    address = fields.text("signing_address").removeprefix("0x")
-    return read_hex(address, "signing_address", algorithm.identity_bytes)
-
-
-def _app_compose(fields: Document) -> bytes | None:
-    """The compose document inside `info.tcb_info`, which some versions send as text."""
-    info = fields.embedded("info")
-    tcb_info = info.get("tcb_info") if isinstance(info, dict) else None
-    if isinstance(tcb_info, str):
-        tcb_info = parse_json(tcb_info, "info.tcb_info")
-    compose = tcb_info.get("app_compose") if isinstance(tcb_info, dict) else None
-    if not isinstance(compose, str):
-        return None
-    try:
-        return compose.encode()
-    except UnicodeEncodeError as error:
-        raise ParseError(Reason.SCHEMA_INVALID, "app_compose", expected="UTF-8") from error
-
-
-def _gpu(fields: Document) -> GpuPayload | None:
-    """NVIDIA's payload as far as it can be shown; unreadable ones are shown as empty."""
-    if not fields.has("nvidia_payload"):
-        return None
-    try:
-        payload = Document(fields.embedded("nvidia_payload"), "nvidia_payload")
-        devices = payload.values.get("evidence_list")
-        return GpuPayload(
-            payload.text_or_none("arch"),
-            len(devices) if isinstance(devices, list) else 0,
-            payload.text_or_none("nonce"),
-        )
-    except QuotaryError:
-        return GpuPayload(None, 0, None)
