@@ -56,7 +56,8 @@ def configure_logging(*, verbosity: int = 0, as_json: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up for every line: whoever replaces stderr, as tests do, gets what is written then.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     for name in _QUIET_LIBRARIES:

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import structlog
 from quotary_bridge.anvil import AnvilNode, find_anvil
 from quotary_bridge.errors import ConfigurationError
 
@@ -34,6 +35,13 @@ def snapshot(anvil: AnvilNode) -> Iterator[AnvilNode]:
     state = anvil.chain.rpc("evm_snapshot")
     yield anvil
     anvil.chain.rpc("evm_revert", [state])
+
+
+@pytest.fixture(autouse=True)
+def quiet_logs() -> Iterator[None]:
+    """Whatever a test configures, the next one starts without."""
+    yield
+    structlog.reset_defaults()
 
 
 class ScriptedNode:

@@ -88,7 +88,9 @@ def _report(error: BridgeError | QuotaryError | CommandError, *, as_json: bool) 
             document["error"] = _decoded(error)
         print_json(document)
         return
-    end = f"; {remedy}" if remedy else ""
+    # The verifier's remedies are sentences of their own, the bridge's go on with the message.
+    joint = "; " if isinstance(error, BridgeError) else ". "
+    end = f"{joint}{remedy}" if remedy else ""
     sys.stderr.write(f"quotary: {visible(f'{message}{end}')}\n")
 
 
