@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from quotary.cli import main
 from quotary.fetch import (
     AsyncCollateralClient,
     CollateralClient,
@@ -25,7 +28,12 @@ from quotary_enclave.simulator import Platform, Simulator
 from tests.verifier.fetch.service import Service, serving
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
+END = AT + timedelta(days=25)
+"""Simulated collateral is issued five days before `AT` for thirty days."""
+
 QUICK = Limits(connect_seconds=2, read_seconds=2, document_seconds=3, total_seconds=20)
+
+Run = Callable[..., int]
 
 
 class Twin:
@@ -117,3 +125,36 @@ def client_of(request: pytest.FixtureRequest, root: TrustRoot) -> Callable[..., 
         )
 
     return make
+
+
+@pytest.fixture
+def cache_dir(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, cache_dir: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """Runs a command of `quotary collateral` under the simulated root, with its own cache."""
+    root = tmp_path / "root.der"
+    root.write_bytes(simulator.root_der)
+    monkeypatch.setenv("QUOTARY_CACHE_DIR", str(cache_dir))
+    monkeypatch.delenv("QUOTARY_PCCS_URL", raising=False)
+
+    def command(name: str, *options: object, at: datetime | None = AT) -> int:
+        time = [] if at is None else ["--at", at.isoformat()]
+        return main(["collateral", name, "--root", str(root), *time, *map(str, options)])
+
+    return command
+
+
+@pytest.fixture
+def fmspc(key: PlatformKey) -> tuple[str, str]:
+    return ("--fmspc", key.fmspc.hex())
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The one JSON object on stdout."""
+    value: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return value

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from quotary.cli import main
@@ -20,46 +15,10 @@ from quotary.trust import TrustRoot
 from quotary_enclave.simulator import Platform, Simulator, TdReport
 
 from tests.verifier.fetch import service as faults
-from tests.verifier.fetch.conftest import AT
-from tests.verifier.fetch.service import Service, serving
+from tests.verifier.fetch.conftest import AT, END, Run, printed
+from tests.verifier.fetch.service import Service
 
-Run = Callable[..., int]
 REPORT = TdReport(mr_td=bytes(48), report_data=bytes(64))
-END = AT + timedelta(days=25)
-"""Simulated collateral is issued five days before `AT` for thirty days."""
-
-
-@pytest.fixture
-def cache_dir(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def run(
-    tmp_path: Path, cache_dir: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> Run:
-    """Runs a command of `quotary collateral` under the simulated root, with its own cache."""
-    root = tmp_path / "root.der"
-    root.write_bytes(simulator.root_der)
-    monkeypatch.setenv("QUOTARY_CACHE_DIR", str(cache_dir))
-    monkeypatch.delenv("QUOTARY_PCCS_URL", raising=False)
-
-    def command(name: str, *options: object, at: datetime | None = AT) -> int:
-        time = [] if at is None else ["--at", at.isoformat()]
-        return main(["collateral", name, "--root", str(root), *time, *map(str, options)])
-
-    return command
-
-
-@pytest.fixture
-def fmspc(key: PlatformKey) -> tuple[str, str]:
-    return ("--fmspc", key.fmspc.hex())
-
-
-def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """The one JSON object on stdout."""
-    value: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return value
 
 
 def test_fetch_tells_people_and_files(
@@ -212,107 +171,6 @@ def test_age_of_a_file(
     forged = collateral["tcb_info"].replace('"UpToDate"', '"Revoked"', 1)
     file.write_text(json.dumps(collateral | {"tcb_info": forged}))
     assert run("age", "--file", file) == 1
-
-
-def test_watch_refreshes_what_ends_soon(
-    *, run: Run, pccs: Service, fmspc: tuple[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A round fetches once, then leaves fresh collateral alone until the margin is reached."""
-    arguments = ("--pccs", pccs.url, "--once", "--margin", "7", "--json")
-    assert run("watch", *fmspc, *arguments) == 0
-    assert printed(capsys)["state"] == "refreshed"
-    assert run("watch", *arguments) == 0
-    assert printed(capsys)["state"] == "fresh"
-    assert run("watch", *arguments, at=END - timedelta(days=6)) == 0
-    assert printed(capsys)["state"] == "refreshed"
-
-
-def test_watch_tells_an_outage_from_an_emergency(
-    *, run: Run, pccs: Service, fmspc: tuple[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """3 while what is filed still holds, 7 when it does not, and nothing filed is lost."""
-    assert run("fetch", *fmspc, "--pccs", pccs.url, "--quiet") == 0
-    pccs.fail("/tcb", *[faults.status(403)] * 2)
-    capsys.readouterr()
-    arguments = ("--pccs", pccs.url, "--once", "--json")
-    assert run("watch", *arguments, at=END - timedelta(days=1)) == 3
-    assert printed(capsys) | {"state": "failed", "reason": "FETCH_STATUS"} == {
-        "ok": False,
-        "schema_version": 1,
-        "tee": "tdx",
-        "fmspc": fmspc[1],
-        "ca": "platform",
-        "channel": "standard",
-        "state": "failed",
-        "valid_until": None,
-        "reason": "FETCH_STATUS",
-    }
-    assert run("watch", *arguments, at=END + timedelta(days=1)) == 7
-    assert printed(capsys)["state"] == "stale"
-    assert run("age") == 0
-
-
-def test_watch_with_some_failures_is_partly_done(
-    *,
-    run: Run,
-    pccs: Service,
-    simulator: Simulator,
-    fmspc: tuple[str, str],
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """8 when one platform was refreshed and another could not be."""
-    pccs.publish(simulator.collateral(simulator.platform("2", fmspc=bytes.fromhex("A0A0A0A0A0A0"))))
-    assert run("fetch", *fmspc, "--pccs", pccs.url, "--quiet") == 0
-    assert run("fetch", "--fmspc", "a0a0a0a0a0a0", "--pccs", pccs.url, "--quiet") == 0
-    pccs.fail("/tcb", faults.status(403), None)
-    capsys.readouterr()
-    soon = END - timedelta(days=1)
-    assert run("watch", "--pccs", pccs.url, "--once", "--quiet", at=soon) == 8
-    out = capsys.readouterr().out
-    assert "failed" in out
-    assert "refreshed" in out
-
-
-def test_watch_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
-    """SIGTERM between rounds, or in one, is an end with exit code 0."""
-    now = datetime.now(UTC)  # noqa: TID251 - the daemon reads the real clock
-    simulator = Simulator(now, seed=b"watch")
-    platform = simulator.platform()
-    root = tmp_path / "root.der"
-    root.write_bytes(simulator.root_der)
-    service = Service(pccs=True)
-    service.publish(simulator.collateral(platform))
-    with serving(service):
-        command = [
-            sys.executable,
-            "-c",
-            "import sys; from quotary.cli import main; sys.exit(main())",
-            "collateral",
-            "watch",
-            "--fmspc",
-            platform.pck.fmspc.hex(),
-            "--root",
-            str(root),
-            "--cache-dir",
-            str(tmp_path / "cache"),
-            "--pccs",
-            service.url,
-            "--every",
-            "3600",
-            "--quiet",
-        ]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
-        ) as daemon:
-            try:
-                assert daemon.stdout is not None
-                assert "refreshed" in daemon.stdout.readline()
-                daemon.send_signal(signal.SIGTERM)
-                _, errors = daemon.communicate(timeout=30)
-            finally:
-                daemon.kill()
-        assert (daemon.returncode, errors) == (0, "")
-    assert list((tmp_path / "cache").rglob("*.tmp")) == []
 
 
 @pytest.mark.parametrize(
