@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256, sha384
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quotary import RawCollateral, verify
 from quotary.errors import ParseError, QuotaryError, Reason, VerificationError
 from quotary.quote import Quote
 from quotary.workloads import (
@@ -351,3 +353,31 @@ def test_hostile_documents_raise_only_our_errors(data: bytes) -> None:
     """Evidence comes from anybody."""
     with pytest.raises(ParseError):
         DstackEvidence.parse(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "collateral", "at"),
+    [
+        ("quote-report", "90c06f000000-tdx-platform-eval18-2026-01-12-42826dde", 1769529299),
+        ("tdx-lite-getquote", "90c06f000000-tdx-platform-eval18-2026-03-16-2cee024b", 1776252513),
+    ],
+)
+def test_genuine_guests_from_intels_root_down(
+    shared: Path, name: str, collateral: str, at: int
+) -> None:
+    """Real hardware, real collateral, real log: the whole chain at a time it was all valid."""
+    evidence = DstackEvidence.parse(genuine(shared, name))
+    path = shared / "vectors" / "tdx" / "collateral" / f"{collateral}.json"
+    verdict = verify(
+        evidence.quote,
+        RawCollateral.from_json(path.read_bytes()),
+        at=datetime.fromtimestamp(at, UTC),
+    )
+    compose_hash = next(e.payload for e in evidence.event_log if e.name == "compose-hash")
+    workload = verify_dstack(
+        evidence,
+        Quoted.verified(evidence.quote, verdict),
+        Expectations(compose_hash=compose_hash),
+    )
+    assert Proof.GENUINE_TEE in workload.proofs
+    assert Gap.HARDWARE not in workload.gaps
