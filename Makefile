@@ -32,6 +32,7 @@ check: setup ## Formatting, lint, types, import rules, exported artefacts
 	@$(PY) -m mypy
 	@$(PY) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	@toolchain/forge fmt --check --root contracts
+	@toolchain/forge build --root contracts
 	@$(PY) scripts/export_abi.py --check
 
 format: setup ## Format Python and Solidity
