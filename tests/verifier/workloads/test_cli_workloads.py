@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,13 @@ def test_wrong_use_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFi
     """With a sentence on standard error."""
     assert main(arguments) == 2
     assert capsys.readouterr().err.startswith("quotary: ")
+
+
+def test_without_a_yaml_parser_no_image_is_judged(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 6 and the extra to install: a missing package never weakens a check."""
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    code, document = answer(capsys, [*desk.guest(Guest()), *desk.hardware])
+    assert (code, document["reason"]) == (6, "EXTRA_MISSING")
+    assert "quotary[dstack]" in document["remedy"]
