@@ -68,8 +68,7 @@ def ask_for_quote(
     and says why.
     """
     block = chain.block(max(0, chain.head().number - CHALLENGE_DEPTH))
-    registry = bytes.fromhex(application.registry[2:])
-    expected = challenge(chain.chain_id, registry, block.hash)
+    expected = challenge(chain.chain_id, bytes.fromhex(application.registry[2:]), block.hash)
     answer = _post(
         url,
         {
@@ -83,30 +82,17 @@ def ask_for_quote(
         timeout_seconds,
     )
     worker, quote, key = _answered(url, answer)
-    binding = WorkerBinding(
+    binding = Binding(
+        version=BINDING_VERSION,
         chain_id=chain.chain_id,
-        registry=registry,
+        registry=application.registry,
         app_id=application.app_id,
-        operator=bytes.fromhex(application.operator[2:]),
-        encryption_key=key,
+        operator=application.operator,
+        encryption_key=Bytes32(key),
         challenge_block=block.number,
-        challenge=expected,
+        challenge=Bytes32(expected),
     )
-    return Registration(
-        worker=worker,
-        quote=quote,
-        binding=Binding(
-            version=BINDING_VERSION,
-            chain_id=chain.chain_id,
-            registry=application.registry,
-            app_id=application.app_id,
-            operator=application.operator,
-            encryption_key=Bytes32(key),
-            challenge_block=block.number,
-            challenge=Bytes32(expected),
-        ),
-        report_data=extended_report_data(bytes.fromhex(worker[2:]), binding),
-    )
+    return Registration(worker, quote, binding, _report_data(worker, binding))
 
 
 def verify_registration(
@@ -132,6 +118,19 @@ def verify_registration(
             "ask the worker's operator: it may serve another chain or be replaying an old quote",
         )
     return verdict
+
+
+def _report_data(worker: Address, binding: Binding) -> bytes:
+    bound = WorkerBinding(
+        chain_id=binding.chain_id,
+        registry=bytes.fromhex(binding.registry[2:]),
+        app_id=binding.app_id,
+        operator=bytes.fromhex(binding.operator[2:]),
+        encryption_key=binding.encryption_key,
+        challenge_block=binding.challenge_block,
+        challenge=binding.challenge,
+    )
+    return extended_report_data(bytes.fromhex(worker[2:]), bound)
 
 
 def _post(url: str, document: dict[str, Any], timeout_seconds: float) -> Any:  # noqa: ANN401 (JSON)

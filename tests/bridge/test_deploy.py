@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from eth_utils.crypto import keccak
+from quotary import RawCollateral, TrustRoot, verify
 from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.accounts import Signer
@@ -18,6 +20,7 @@ from quotary_bridge.chain.contracts import (
     MeasurementRegistry,
     MeasurementStatus,
     ProofKind,
+    QuoteNotary,
     RouteStatus,
     VerifierRouter,
     WorkerRegistry,
@@ -26,7 +29,7 @@ from quotary_bridge.chain.contracts import (
 from quotary_bridge.chain.contracts.events import MeasurementAdmitted
 from quotary_bridge.chain.deployment import Deployment, record_path
 from quotary_bridge.chain.sender import Sender
-from quotary_bridge.committee import attest, attestation
+from quotary_bridge.committee import attest, attestation, committee_proof
 from quotary_bridge.deploy import ROUTES, Deployer, Parameters
 from quotary_bridge.deploy.deployer import predicted_address
 from quotary_bridge.deploy.parameters import INTEL_ROOT_KEY_HASH, Committee
@@ -38,6 +41,8 @@ from quotary_bridge.errors import (
     Reason,
 )
 from quotary_bridge.model import Address, Bytes32
+from quotary_bridge.zk import stub_seal
+from quotary_enclave.simulator import Simulator, sample_td
 
 APP = Bytes32(keccak(text="app"))
 MEASUREMENT = Bytes32(keccak(text="measurement"))
@@ -137,6 +142,48 @@ def test_admits_and_revokes_and_reads_the_event(node: AnvilNode, tmp_path: Path)
     assert caught.value.name == "Unauthorized"
     assert caught.value.remedy
     assert str(caught.value.values["caller"]).lower() == stranger.address.lower()
+
+
+def test_notarizes_a_verdict_by_stub_and_by_committee(tmp_path: Path) -> None:
+    """One journal, two proofs: the chain keeps both apart, and takes each only once."""
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    simulator = Simulator(at, seed=b"notary")
+    platform = simulator.platform()
+    quote = platform.quote(sample_td(simulator))
+    collateral = RawCollateral.from_json(json.dumps(simulator.collateral(platform, "tdx")))
+    root = TrustRoot.from_certificate(simulator.root_der)
+    verdict = verify(quote, collateral, at=at, root=root)
+    with AnvilNode(timestamp=int(at.timestamp())) as node:
+        wanted = replace(parameters(node), root_key_hashes=(simulator.root_key_hash,))
+        record = deployer(node, tmp_path).run(wanted).deployment
+        sender = Sender(node.chain, node.signers[0], timeout_seconds=20)
+        registry = MeasurementRegistry(node.chain, record.address("MeasurementRegistry"))
+        measured = Bytes32(verdict.measurement_id)
+        source = Manifest(Bytes32(b"\1" * 32), Bytes32(b"\2" * 32), "https://example.org")
+        sender.send(sender.request(registry.address, registry.admit(APP, measured, source)))
+        notary = QuoteNotary(node.chain, record.address("QuoteNotary"))
+        verifier = record.address("CommitteeVerifier")
+        digest = verdict.journal_digest
+        members = node.signers[3:5]
+        proofs = {
+            ProofKind.STUB: ("StubQuoteVerifier", stub_seal(wanted.image_id, digest)),
+            ProofKind.COMMITTEE: (
+                "CommitteeVerifier",
+                committee_proof(digest, node.chain_id, verifier, members),
+            ),
+        }
+        quote_hash = Bytes32(verdict.quote_hash)
+        for kind, (name, proof) in proofs.items():
+            assert not notary.is_notarized(APP, quote_hash, kind)
+            data = notary.notarize(APP, ROUTES[name], verdict.journal(), proof)
+            sender.send(sender.request(notary.address, data))
+            kept = notary.record_of(APP, quote_hash, kind)
+            assert (kept.journal_digest, kept.measurement_id) == (digest, measured)
+            assert kept.route == ROUTES[name]
+            assert notary.is_notarized(APP, quote_hash, kind)
+            with pytest.raises(ContractError) as caught:
+                sender.send(sender.request(notary.address, data))
+            assert caught.value.name == "QuoteAlreadyNotarized"
 
 
 class CrashError(Exception):

@@ -23,6 +23,7 @@ from quotary_bridge.chain.contracts.events import (
     decode_event,
     topics_of,
 )
+from quotary_bridge.chain.contracts.notary import Notarization, QuoteNotary
 from quotary_bridge.chain.contracts.oracle import (
     CallbackStatus,
     FulfilledResult,
@@ -55,8 +56,10 @@ __all__ = [
     "MeasurementRegistry",
     "MeasurementRevoked",
     "MeasurementStatus",
+    "Notarization",
     "OracleRequest",
     "ProofKind",
+    "QuoteNotary",
     "RegisteredWorker",
     "RequestCreated",
     "RequestFulfilled",
