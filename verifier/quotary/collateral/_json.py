@@ -26,6 +26,8 @@ _TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*")
+_MAX_TIME: Final = 253_402_300_799
+"""The last second of the year 9999, UTC: later ones cannot be written in a journal."""
 
 
 def parse_object(text: str, item: str) -> dict[str, Any]:
@@ -140,7 +142,7 @@ class Fields:
         return bytes.fromhex(value)
 
     def time(self, name: str) -> int:
-        """Read an RFC 3339 time; returns Unix seconds."""
+        """Read an RFC 3339 time that journals can state, from 1970 on; returns Unix seconds."""
         value = self._take(name)
         match = _TIME.fullmatch(value) if isinstance(value, str) else None
         if match is None:
@@ -149,7 +151,10 @@ class Fields:
             moment = datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00"))
         except ValueError as error:
             raise self._invalid(name, "a time of the calendar") from error
-        return int(moment.timestamp())
+        seconds = int(moment.timestamp())
+        if not 0 <= seconds <= _MAX_TIME:
+            raise self._invalid(name, "a time of the years 1970 to 9999, in UTC")
+        return seconds
 
     def sequence(self, name: str, *, empty: bool = False) -> list[Any]:
         """Read a list, not empty unless `empty`."""
