@@ -25,6 +25,7 @@ DEVELOPMENT_CHAIN_ID = 31337
 # The hardfork with the P-256 precompile (EIP-7951).
 HARDFORK = "osaka"
 START_TIMEOUT_SECONDS = 30.0
+START_ATTEMPTS = 5
 STOP_TIMEOUT_SECONDS = 5.0
 POLL_SECONDS = 0.05
 OUTPUT_SHOWN_BYTES = 500
@@ -60,6 +61,10 @@ class AnvilOptions:
         }
         flat = [str(part) for item in given.items() if item[1] is not None for part in item]
         return ["--quiet", *flat]
+
+
+class _PortTakenError(RpcUnavailable):
+    """Another program listens on the port."""
 
 
 class AnvilNode:
@@ -117,13 +122,25 @@ class AnvilNode:
 
     def start(self) -> Self:
         """Start the node and wait until it answers."""
-        port = self._options.port or _free_port()
+        binary = find_anvil()
+        attempts = 1 if self._options.port else START_ATTEMPTS
+        for attempt in range(attempts):
+            try:
+                self._launch(binary, self._options.port or _free_port())
+            except _PortTakenError:
+                # Somebody else bound it after we found it free and before Anvil did.
+                if attempt + 1 == attempts:
+                    raise
+            else:
+                break
+        return self
+
+    def _launch(self, binary: Path, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        command = [str(find_anvil()), *self._options.arguments(port)]
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         # Its own session: a Ctrl-C meant for us must not take the chain away while we clean up.
         self._program = subprocess.Popen(
-            command,
+            [str(binary), *self._options.arguments(port)],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -134,7 +151,6 @@ class AnvilNode:
         except BaseException:
             self.stop()
             raise
-        return self
 
     def stop(self) -> None:
         """Stop the node; harmless when it is not running."""
@@ -182,9 +198,10 @@ class AnvilNode:
                 time.sleep(POLL_SECONDS)
             else:
                 return
-        raise RpcUnavailable(
-            Reason.RPC_UNREACHABLE,
-            f"Anvil did not come up at {self.url}: {self._said() or 'no output'}",
+        said = self._said()
+        failure = _PortTakenError if "in use" in said.lower() else RpcUnavailable
+        raise failure(
+            Reason.RPC_UNREACHABLE, f"Anvil did not come up at {self.url}: {said or 'no output'}"
         )
 
     def _said(self) -> str:

@@ -447,6 +447,26 @@ def test_anvil_stops_with_its_block() -> None:
         chain.head()
 
 
+def test_a_port_that_somebody_else_took_costs_another_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A port found free may be taken a moment later: another is tried, if none was asked for."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            free = probe.getsockname()[1]
+        ports = iter([taken, free])
+        monkeypatch.setattr("quotary_bridge.anvil._free_port", lambda: next(ports))
+        with AnvilNode() as node:
+            assert node.url.endswith(f":{free}")
+        with pytest.raises(RpcUnavailable) as caught:
+            AnvilNode(port=taken).start()
+        assert "in use" in caught.value.message
+
+
 def test_a_machine_without_anvil_is_told_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
