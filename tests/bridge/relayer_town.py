@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -108,6 +109,7 @@ class Town:
     deployed_at: int
     nonce_before: int = 0
     asked: int = 0
+    mines: bool = True
     requests: list[bytes] = field(default_factory=list)
     events: list[Progress] = field(default_factory=list)
 
@@ -122,7 +124,9 @@ class Town:
         sender = self.sender(1)
         raw = sender.sign(sender.request(self.oracle, call, 10**15)).raw
         self.requests.append(raw)
-        self.chain.send_raw(raw)
+        digest = self.chain.send_raw(raw)
+        while self.mines and self.chain.receipt(digest) is None:
+            time.sleep(0.005)
         return self.key(self.asked)
 
     def key(self, number: int) -> JobKey:
@@ -152,7 +156,13 @@ class Town:
 
     def automine(self, *, on: bool) -> None:
         """Mine every transaction at once, or only when told to."""
+        self.mines = on
         self.chain.rpc("evm_setAutomine", [on])
+
+    def quiet(self) -> None:
+        """Wait until everything sent is mined: the node mines a moment after it answers."""
+        while self.mines and self.chain.rpc("txpool_status")["pending"] != "0x0":
+            time.sleep(0.005)
 
     def reorg(self, depth: int) -> None:
         """Replace the newest blocks by empty ones; their transactions are forgotten."""

@@ -17,6 +17,7 @@ from quotary_bridge.errors import (
     Reason,
     RequestRefused,
     RpcUnavailable,
+    TransactionRefused,
 )
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import (
@@ -34,9 +35,11 @@ from quotary_bridge.store import LeaseHeldError, Store
 from quotary_bridge.workers import Endpoint
 
 from tests.bridge.relayer_town import (
+    OPEN_GATE,
     Town,
     Worker,
     client_of,
+    closed_gate,
     drive,
     relayer_of,
     settings_of,
@@ -85,6 +88,7 @@ def test_a_reorg_that_drops_our_transaction_sends_the_same_bytes_again(
     town.node.mine(2)
     with relayer_of(town, store, client_of(one=Worker())) as relayer:
         relayer.tick()
+        town.quiet()
         relayer.tick()
         assert kinds(town)[-1] is ProgressKind.MINED
         town.reorg(1)
@@ -151,6 +155,7 @@ def test_an_answer_in_flight_for_a_replaced_request_is_not_delivered(
     key = town.ask(b"the old question")
     with relayer_of(town, store, client_of(one=Worker())) as relayer:
         relayer.tick()
+        town.quiet()
         assert len(town.deliveries()) == 1
         town.reorg(2)
         town.asked = 0
@@ -257,6 +262,16 @@ class Unreliable(Chain):
             self.losses -= 1
             raise RpcUnavailable(Reason.RPC_TIMEOUT, "no answer in time")
         return answer
+
+
+class Picky(Chain):
+    """A node that takes transfers, and never a delivery."""
+
+    def send_raw(self, raw: bytes) -> bytes:
+        """Broadcast what is short."""
+        if len(raw) > 300:
+            raise TransactionRefused(Reason.TRANSACTION_REFUSED, "exceeds the configured cap")
+        return super().send_raw(raw)
 
 
 def through(town: Town, kind: type[Chain]) -> Town:
@@ -385,6 +400,54 @@ def test_a_nonce_that_somebody_else_used_is_given_up_at_finality_only(
     require_all_final(town, store)
 
 
+def reverted(town: Town, relayer: Relayer) -> None:
+    """Let a delivery pass its simulation, and the gate close before it is mined."""
+    town.automine(on=False)
+    relayer.tick()
+    town.set_gate(closed_gate("OperatorMissing"))
+    for _ in range(6):
+        town.node.mine()
+        relayer.tick()
+    assert ProgressKind.REVERTED in kinds(town)
+
+
+def test_a_delivery_that_reverts_when_mined_is_made_anew_after_finality(
+    town: Town, store: Store
+) -> None:
+    """The nonce is spent; the job gets another one, and another answer, when that is final."""
+    town.ask()
+    worker = Worker()
+    with relayer_of(town, store, client_of(one=worker)) as relayer:
+        reverted(town, relayer)
+        town.set_gate(OPEN_GATE)
+        drive(relayer, town, cycles=30)
+    assert town.chain.nonce(address(town)) == town.nonce_before + 2
+    require_all_final(town, store)
+
+
+def test_deliveries_that_always_revert_end_in_failure(town: Town, store: Store) -> None:
+    """They must not spend the account's funds for ever."""
+    town.ask()
+    with relayer_of(town, store, client_of(one=Worker()), results_per_job=1) as relayer:
+        reverted(town, relayer)
+    job = store.job(town.key(1))
+    assert job is not None
+    assert (job.state, job.reason) == (JobState.FAILED, "Reverted")
+    assert town.chain.nonce(address(town)) == town.nonce_before + 1
+
+
+def test_a_delivery_that_no_node_takes_frees_its_nonce_and_ends(town: Town, store: Store) -> None:
+    """The nonce is used up by nothing, so that others can follow; the job fails by name."""
+    town.ask()
+    through(town, Picky)
+    with relayer_of(town, store, client_of(one=Worker()), results_per_job=1) as relayer:
+        drive(relayer, town)
+    job = store.job(town.key(1))
+    assert job is not None
+    assert (job.state, job.reason) == (JobState.FAILED, "TransactionRefused")
+    assert town.chain.nonce(address(town)) == town.nonce_before + 1
+
+
 def test_a_gap_below_our_nonces_is_closed(town: Town, store: Store) -> None:
     """A stranger's transaction of the same account vanished in a reorg; ours must not wait."""
     town.ask()
@@ -393,6 +456,7 @@ def test_a_gap_below_our_nonces_is_closed(town: Town, store: Store) -> None:
     stranger.send(TransactionRequest(address(town), address(town)))
     with relayer_of(town, store, client_of(one=Worker())) as relayer:
         relayer.tick()
+        town.quiet()
         town.reorg(2)
         drive(relayer, town)
     cancels = [e for e in town.events if e.details.get("purpose") == AttemptKind.CANCEL.value]

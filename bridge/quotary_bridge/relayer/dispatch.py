@@ -54,6 +54,7 @@ class Dispatcher:
     def run(self, cycle: Cycle) -> None:
         """Ask for every job that is due, a few at a time; store what passes the checks."""
         self._cycles += 1
+        self._give_up(cycle)
         due = [job for job in self._candidates(cycle) if self._due(cycle, job)]
         if not due:
             return
@@ -67,6 +68,11 @@ class Dispatcher:
             outcomes = threads.map(lambda job: _ask(cycle, job.request), due)
             for job, outcome in zip(due, outcomes, strict=True):
                 self._note(cycle, job, outcome)
+
+    def _give_up(self, cycle: Cycle) -> None:
+        for job in cycle.ports.open_jobs(JobState.SEEN):
+            if job.retries >= cycle.ports.settings.results_per_job and job.slot is None:
+                conclude(cycle, job, Failed(job.reason or "NoResult", cycle.ref))
 
     def _candidates(self, cycle: Cycle) -> tuple[Job, ...]:
         return cycle.ports.open_jobs(JobState.SEEN, JobState.DISPATCHED)

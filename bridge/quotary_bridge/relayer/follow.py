@@ -24,10 +24,13 @@ from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.store import Writer
 
-__all__ = ["REVERTED", "follow"]
+__all__ = ["REFUSED", "REVERTED", "follow"]
 
 REVERTED = "Reverted"
 """A delivery passed its simulation and failed all the same when it was mined."""
+
+REFUSED = "TransactionRefused"
+"""No node took a delivery, so that its nonce was used up by nothing."""
 
 
 def follow(cycle: Cycle) -> None:
@@ -79,21 +82,22 @@ def _included(cycle: Cycle, slot: Slot, inclusion: Inclusion) -> None:
         if final:
             writer.resolve_slot(slot, SlotState.FINAL, inclusion)
             if slot.job is not None:
-                succeeded = inclusion.succeeded
-                delivered, reverted = delivers and succeeded, delivers and not succeeded
-                _finalise(writer, slot.job, delivered=delivered, reverted=reverted)
+                delivered = delivers and inclusion.succeeded
+                reason = REVERTED if delivers else REFUSED
+                _finalise(writer, slot.job, delivered=delivered, reason=reason)
     _tell_included(cycle, slot, inclusion, delivers=delivers, final=final)
 
 
-def _finalise(writer: Writer, key: JobKey, *, delivered: bool, reverted: bool) -> None:
+def _finalise(writer: Writer, key: JobKey, *, delivered: bool, reason: str) -> None:
     if delivered:
         writer.advance(key, Finalised())
         return
+    wanted = writer.job(key).wants_its_slot
     job = writer.advance(key, Released())
-    if reverted and job.state is JobState.SIGNED:
-        # The result passed its simulation and failed all the same. It counts as a rejected one, so
-        # that a result which does so for ever cannot spend the signer's funds for ever.
-        writer.advance(key, Retried(REVERTED))
+    if wanted and job.state is JobState.SIGNED:
+        # The result passed its simulation and came to nothing all the same. It counts as a refused
+        # one, so that one that always does cannot spend the signer's funds for ever.
+        writer.advance(key, Retried(reason))
 
 
 def _delivers(slot: Slot, inclusion: Inclusion) -> bool:

@@ -7,6 +7,7 @@ is no path from a signature to a node that does not lead through a commit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from eth_utils.crypto import keccak
@@ -49,6 +50,7 @@ CANCEL_GAS = 21_000
 """What a transfer of nothing to oneself costs."""
 
 _SUPERSEDING = frozenset({"AlreadyFulfilled", "AlreadyRefunded", "RequestExpired"})
+_SENDABLE = frozenset({JobState.QUEUED, JobState.BROADCAST})
 _WAITING = frozenset({"UnknownRequest"})
 
 
@@ -65,14 +67,16 @@ class Outbox:
         """Simulate, sign and store a delivery for every job that has a result and no nonce."""
         jobs = [job for job in cycle.ports.open_jobs(JobState.SIGNED) if job.slot is None]
         room = cycle.ports.settings.in_flight - len(_open(cycle))
+        ready = []
         for job in jobs[: max(0, room)]:
             gas = self._simulate(cycle, job)
-            if gas is None:
-                continue
-            if dry_run:
+            if gas is not None:
+                ready.append((job, gas))
+        if dry_run:
+            for job, gas in ready:
                 cycle.tell(ProgressKind.WOULD_DELIVER, job.key, gas=gas)
-            else:
-                self._store(cycle, job, gas)
+        elif ready:
+            self._store(cycle, ready)
 
     def close_gaps(self, cycle: Cycle) -> None:
         """Use up nonces that are missing below ours, or none of ours will ever be mined."""
@@ -102,17 +106,23 @@ class Outbox:
         happened between the last commit and the end of the last run is unknown.
         """
         slots = _unresolved(cycle)
-        if not self._resent:
-            for slot in slots:
-                for attempt in slot.attempts:
-                    self._send(cycle, slot, attempt)
-            self._resent = True
-            return
-        for slot in slots:
-            if slot.state is not SlotState.OPEN or slot.id in self._refused:
-                continue
-            if slot.broadcasts == 0 or not cycle.ports.chain.knows(slot.latest.hash):
-                self._send(cycle, slot, slot.latest)
+        if self._resent:
+            due = [
+                (slot, slot.latest)
+                for slot in slots
+                if slot.state is SlotState.OPEN and self._is_due(cycle, slot)
+            ]
+        else:
+            due = [(slot, attempt) for slot in slots for attempt in slot.attempts]
+        sent = [(slot, attempt) for slot, attempt in due if self._send(cycle, slot, attempt)]
+        self._resent = True
+        if sent:
+            self._note_sent(cycle, sent)
+
+    def _is_due(self, cycle: Cycle, slot: Slot) -> bool:
+        if slot.id in self._refused:
+            return False
+        return slot.broadcasts == 0 or not cycle.ports.chain.knows(slot.latest.hash)
 
     def _simulate(self, cycle: Cycle, job: Job) -> int | None:
         """Return the gas to offer, or None where the delivery would revert; then the job moved."""
@@ -137,17 +147,21 @@ class Outbox:
         elif error.name not in _WAITING:
             retry(cycle, job, error.name)
 
-    def _store(self, cycle: Cycle, job: Job, gas: int) -> None:
-        call = _delivery(cycle, job)
+    def _store(self, cycle: Cycle, ready: Sequence[tuple[Job, int]]) -> None:
+        """Give out nonces and keep the signed bytes, all in one commit."""
         fees = capped(cycle.suggested_fees, cycle.ports.settings.max_fee)
-        mined = cycle.used_nonces
+        stored = []
         with cycle.ports.store.write(cycle.lease) as writer:
-            nonce = writer.next_nonce(mined)
-            slot_id = writer.open_slot(nonce, job.key)
-            signed = _signed(cycle, AttemptKind.DELIVER, call, nonce, fees=fees, gas=gas)
-            writer.add_attempt(slot_id, signed, cycle.number)
-            writer.advance(job.key, Enqueued(slot_id))
-        self._tell_stored(cycle, job, nonce, signed)
+            for job, gas in ready:
+                nonce = writer.next_nonce(cycle.used_nonces)
+                slot_id = writer.open_slot(nonce, job.key)
+                call = _delivery(cycle, job)
+                signed = _signed(cycle, AttemptKind.DELIVER, call, nonce, fees=fees, gas=gas)
+                writer.add_attempt(slot_id, signed, cycle.number)
+                writer.advance(job.key, Enqueued(slot_id))
+                stored.append((job, nonce, signed))
+        for job, nonce, signed in stored:
+            self._tell_stored(cycle, job, nonce, signed)
 
     def _store_cancel(self, cycle: Cycle, nonce: Nonce) -> None:
         fees = capped(cycle.suggested_fees, cycle.ports.settings.max_fee)
@@ -184,38 +198,33 @@ class Outbox:
         call = _delivery(cycle, job)
         return _signed(cycle, AttemptKind.DELIVER, call, slot.nonce, fees=fees, gas=slot.latest.gas)
 
-    def _send(self, cycle: Cycle, slot: Slot, attempt: Attempt) -> None:
+    def _send(self, cycle: Cycle, slot: Slot, attempt: Attempt) -> bool:
+        """Return whether a node has the bytes now; says why where it does not."""
         try:
             cycle.ports.chain.send_raw(attempt.raw)
         except NonceUsed:
             # Most likely by this very transaction: the next look for receipts will tell.
-            return
-        except FeeTooLow as error:
-            if attempt is slot.latest:
+            return False
+        except (Transient, TransactionRefused) as error:
+            if attempt is slot.latest and isinstance(error, FeeTooLow):
                 self._underpriced.add(slot.id)
-            self._held(cycle, slot, error)
-        except TransactionRefused as error:
-            if attempt is slot.latest:
+            if attempt is slot.latest and isinstance(error, TransactionRefused):
                 self._refused.add(slot.id)
             self._held(cycle, slot, error)
-        except Transient as error:
-            self._held(cycle, slot, error)
-        else:
-            self._sent(cycle, slot, attempt)
+            return False
+        return True
 
-    def _sent(self, cycle: Cycle, slot: Slot, attempt: Attempt) -> None:
+    def _note_sent(self, cycle: Cycle, sent: Sequence[tuple[Slot, Attempt]]) -> None:
+        # One commit for all: where it is lost, the same bytes are sent once more, to no harm.
         with cycle.ports.store.write(cycle.lease) as writer:
-            writer.count_broadcast(slot.id)
-            if slot.job is not None:
-                job = writer.job(slot.job)
-                if job.state in (JobState.QUEUED, JobState.BROADCAST):
+            for slot, _ in sent:
+                writer.count_broadcast(slot.id)
+                if slot.job is not None and writer.job(slot.job).state in _SENDABLE:
                     writer.advance(slot.job, Sent())
-        cycle.tell(
-            ProgressKind.TRANSACTION_SENT,
-            slot.job,
-            nonce=slot.nonce,
-            transaction=f"0x{attempt.hash.hex()}",
-        )
+        for slot, attempt in sent:
+            shown = f"0x{attempt.hash.hex()}"
+            kind = ProgressKind.TRANSACTION_SENT
+            cycle.tell(kind, slot.job, nonce=slot.nonce, transaction=shown)
 
     def _held(self, cycle: Cycle, slot: Slot, error: BridgeError) -> None:
         details = {"nonce": slot.nonce, "reason": error.reason.value, "detail": str(error)}
