@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -175,3 +176,21 @@ def test_without_a_yaml_parser_no_image_is_judged(
     code, document = answer(capsys, [*desk.guest(Guest()), *desk.hardware])
     assert (code, document["reason"]) == (6, "EXTRA_MISSING")
     assert "quotary[dstack]" in document["remedy"]
+
+
+def test_unreachable_collateral_is_exit_code_3(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The evidence is not blamed for the network."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        pccs = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    code, document = answer(capsys, [*desk.guest(Guest()), "--fetch", "--pccs", pccs])
+    assert (code, document["reason"]) == (3, "FETCH_FAILED")
+
+
+def test_a_pccs_over_plain_http_is_refused(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing was asked, so it is a matter of configuration."""
+    arguments = [*desk.guest(Guest()), "--fetch", "--pccs", "http://pccs.example"]
+    code, document = answer(capsys, arguments)
+    assert (code, document["reason"]) == (6, "TLS_REQUIRED")

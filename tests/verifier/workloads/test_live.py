@@ -34,7 +34,16 @@ from quotary_enclave.worker import WorkerConfig, create_app, simulated_provenanc
 
 from tests.enclave.worker_parts import NOW, CountingModel, make_worker, simulator
 from tests.verifier.workloads.desk import Desk
-from tests.verifier.workloads.services import Service, keyset
+from tests.verifier.workloads.services import (
+    REQUEST,
+    RESPONSE,
+    Service,
+    events,
+    keyset,
+    session,
+    session_id,
+    verified,
+)
 
 NONCE = bytes(range(32))
 
@@ -347,6 +356,50 @@ def test_the_channel_is_bound_to_the_keyset(
         assert document["reason"] == Reason.CHANNEL_NOT_BOUND
         return
     assert ("CHANNEL_BOUND" in {entry["code"] for entry in document["proves"]}) == proven
+
+
+def test_an_aggregator_with_its_session(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The receipt is found by its header, the session by the receipt; the key comes from a file."""
+    record = session()
+    cited = session_id(record)
+    service = Service(serving="aggregator")
+    receipt = service.receipt(event_log=events(verified(cited)))
+    pages = {
+        b"/v1/aci/attestation": page(json.dumps(service.report()).encode()),
+        b"/v1/chat/completions": page(RESPONSE, headers="X-Receipt-Id: rcpt-1\r\n"),
+        b"/v1/aci/receipts/rcpt-1": page(json.dumps(receipt).encode()),
+        f"/v1/aci/sessions/{cited}".encode(): page(json.dumps(record).encode()),
+    }
+    keys: set[bytes] = set()
+
+    def respond(head: bytes) -> bytes:
+        keys.update(line for line in head.lower().split(b"\r\n") if line.startswith(b"authoriz"))
+        return pages[head.split(b" ")[1].partition(b"?")[0]]
+
+    request, key = tmp_path / "request", tmp_path / "key"
+    request.write_bytes(REQUEST)
+    key.write_text("secret-1\n")
+    with hostile(respond) as address:
+        live = ["--url", address, "--nonce", NONCE.hex(), "--request", str(request)]
+        options = ["--api-key-file", str(key), *desk.hardware, "--json"]
+        assert main(["aci", "verify", *live, *options]) == 0
+    out = capsys.readouterr().out
+    assert json.loads(out)["session"]["session_id"] == cited
+    assert keys == {b"authorization: bearer secret-1"}
+    assert "secret-1" not in out
+
+
+def test_an_empty_key_file_is_a_matter_of_configuration(
+    hardware: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty bearer token would be sent as one."""
+    key = tmp_path / "key"
+    key.write_text("\n")
+    arguments = ["aci", "verify", "--url", "http://127.0.0.1:9", "--api-key-file", str(key)]
+    assert main([*arguments, *hardware]) == 6
+    assert "API_KEY_INVALID" in capsys.readouterr().err
 
 
 def test_unknown_authorities_are_refused(certificate: Certificate) -> None:

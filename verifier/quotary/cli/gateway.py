@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from quotary.cli.hardware import network_failure, require_extras
+from quotary.cli._collateral_errors import translated
+from quotary.cli.hardware import require_extras
 from quotary.cli.inputs import read_input
 from quotary.cli.output import CommandError, ExitCode
 from quotary.errors import ParseError, Reason
@@ -48,24 +49,11 @@ def open_gateway(args: Namespace) -> Iterator[Gateway]:
     """Open the gateway the options name; what fails on the way is an error of the network."""
     with require_extras("fetch"):
         from quotary.workloads.live import Gateway  # noqa: PLC0415 - needs the extra
-    try:
-        with _gateway(Gateway, args) as gateway:
-            yield gateway
-    except FetchError as error:
-        raise network_failure(error) from error
-
-
-def _gateway(kind: type[Gateway], args: Namespace) -> Gateway:
-    try:
-        return kind(args.url, api_key=_api_key(args), ca_file=args.ca_file)
-    except OSError as error:
-        raise CommandError(
-            ExitCode.CONFIGURATION,
-            "CA_FILE_INVALID",
-            str(args.ca_file),
-            found=str(error),
-            remedy="Give a file of PEM certificates.",
-        ) from error
+    with (
+        translated(),
+        Gateway(args.url, api_key=_api_key(args), ca_file=args.ca_file) as gateway,
+    ):
+        yield gateway
 
 
 def require_together(args: Namespace, *names: str) -> None:

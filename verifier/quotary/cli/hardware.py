@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
+from quotary.cli._collateral_errors import translated
+from quotary.cli._collateral_options import read_root
 from quotary.cli.inputs import read_input
 from quotary.cli.output import CommandError, ExitCode
 from quotary.collateral import MAX_COLLATERAL_BYTES, RawCollateral
-from quotary.errors import QuotaryError
-from quotary.fetch import CollateralClient, CollateralService, FetchError
+from quotary.fetch import CollateralClient, CollateralService
 from quotary.policy import strict
 from quotary.quote import Quote
 from quotary.tcb import TcbStatus
-from quotary.trust import INTEL_ROOT, Collateral, TrustRoot
+from quotary.trust import Collateral, TrustRoot
 from quotary.verify import verify
 from quotary.workloads import HardwareCheck, Quoted
 
-__all__ = ["add_hardware_options", "hardware_check", "network_failure", "require_extras"]
+__all__ = ["add_hardware_options", "hardware_check", "require_extras"]
 
-_MAX_ROOT_BYTES: Final = 16 * 1024
 _Source = Callable[[bytes], Collateral | RawCollateral]
 _STATUSES: Final = [status.value for status in TcbStatus if status is not TcbStatus.REVOKED]
 
@@ -42,7 +43,12 @@ def add_hardware_options(parser: ArgumentParser) -> None:
         action="store_true",
         help="do NOT verify the quote: look at the layers above only (exit code 8)",
     )
-    group.add_argument("--pccs", metavar="URL", help="with --fetch: ask this PCCS")
+    group.add_argument(
+        "--pccs",
+        metavar="URL",
+        default=os.environ.get("QUOTARY_PCCS_URL"),
+        help="with --fetch: ask this PCCS instead of Intel (QUOTARY_PCCS_URL)",
+    )
     group.add_argument(
         "--at", metavar="TIME", help="verify as of this time, RFC 3339 or Unix seconds (now)"
     )
@@ -63,7 +69,7 @@ def hardware_check(args: Namespace, at: datetime) -> HardwareCheck:
     if args.no_hardware:
         return Quoted.unverified
     allowed = frozenset({TcbStatus.UP_TO_DATE, *map(TcbStatus, args.allow_status or ())})
-    policy, root = strict(allowed_statuses=allowed), _root(args.root)
+    policy, root = strict(allowed_statuses=allowed), read_root(args.root)
     source = _fetching(args, root, at) if args.fetch else _given(args)
 
     def check(quote: bytes) -> Quoted:
@@ -83,36 +89,16 @@ def _given(args: Namespace) -> _Source:
 
 
 def _fetching(args: Namespace, root: TrustRoot, at: datetime) -> _Source:
-    """Fetch what each quote needs; a failure on the way is an error of the network."""
+    """Fetch what each quote needs, verified; a failure on the way is an error of the network."""
+    with translated():
+        service = CollateralService() if args.pccs is None else CollateralService.pccs(args.pccs)
+        client = CollateralClient(service, root=root)
 
     def source(quote: bytes) -> Collateral:
-        try:
-            service = (
-                CollateralService() if args.pccs is None else CollateralService.pccs(args.pccs)
-            )
-            with require_extras("fetch"):
-                client = CollateralClient(service, root=root)
+        with translated():
             return client.fetch(Quote.parse(quote), at=at).collateral
-        except FetchError as error:
-            raise network_failure(error) from error
-        except ValueError as error:
-            raise CommandError(
-                ExitCode.USAGE,
-                "USAGE",
-                "--pccs",
-                found=str(error),
-                remedy="Give the address of a PCCS, https or on loopback.",
-            ) from error
 
     return source
-
-
-def network_failure(error: FetchError) -> CommandError:
-    """Return the error that ends a command with exit code 3."""
-    found = error.expected if error.found is None else error.found
-    return CommandError(
-        ExitCode.NETWORK, str(error.reason), error.item, found=found, remedy=error.remedy
-    )
 
 
 @contextmanager
@@ -127,19 +113,4 @@ def require_extras(extra: str) -> Iterator[None]:
             "quotary",
             found=f"{error.name or 'a package'} is not installed",
             remedy=f"Install it with: pip install 'quotary[{extra}]'.",
-        ) from error
-
-
-def _root(name: str | None) -> TrustRoot:
-    if name is None:
-        return INTEL_ROOT
-    try:
-        return TrustRoot.from_certificate(read_input(name, _MAX_ROOT_BYTES))
-    except QuotaryError as error:
-        raise CommandError(
-            ExitCode.CONFIGURATION,
-            "ROOT_INVALID",
-            name,
-            found=str(error),
-            remedy="Give one self-signed root certificate, PEM or DER.",
         ) from error
