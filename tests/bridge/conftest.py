@@ -44,6 +44,13 @@ def quiet_logs() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing of clients that hang up, which is what some tests are about."""
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing."""
+
+
 class ScriptedNode:
     """A JSON-RPC server on a loopback port that answers as the test's script says."""
 
@@ -68,7 +75,7 @@ class ScriptedNode:
             def log_message(self, *arguments: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = QuietServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()

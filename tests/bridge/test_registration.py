@@ -44,6 +44,13 @@ APPLICATION = Application(
 Reply = Callable[[dict[str, Any]], tuple[int, bytes]]
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing of clients that hang up, which is what some tests are about."""
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing."""
+
+
 class Impostor:
     """An HTTP server in a worker's place."""
 
@@ -68,7 +75,7 @@ class Impostor:
             def log_message(self, *arguments: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = QuietServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
