@@ -245,3 +245,31 @@ def test_hostile_reports_raise_only_our_errors(name: str, value: object) -> None
         return
     assert name in {"nvidia_payload", "info", "event_log"}
     assert Proof.BODIES_SIGNED in proof.proofs
+
+
+def test_the_compose_document_in_either_form() -> None:
+    """Some gateways send `tcb_info` as text; some leave the document out, and it can be given."""
+    document = report()
+    document["info"]["tcb_info"] = json.dumps(document["info"]["tcb_info"])
+    assert check(document, signature()).workload is not None
+    document["info"] = {}
+    with pytest.raises(QuotaryError) as caught:
+        check(document, signature())
+    assert caught.value.reason == Reason.COMPOSE_MISSING
+    proof = verify_chat(
+        ChatReport.parse(json.dumps(document)),
+        ChatSignature.parse(json.dumps(signature())),
+        REQUEST,
+        STREAM,
+        hardware,
+        app_compose=Guest().compose,
+    )
+    assert proof.workload is not None
+
+
+@pytest.mark.parametrize("payload", ["{", "[]", '{"arch": 5}'])
+def test_unreadable_gpu_evidence_is_shown_as_empty(payload: str) -> None:
+    """It proves nothing either way, so it refuses nothing."""
+    gpu = check(report(nvidia_payload=payload), signature()).signer.gpu
+    assert gpu is not None
+    assert gpu.devices == 0

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from quotary.cli import main
 
+from tests.verifier.fetch.service import Service as CollateralService
+from tests.verifier.fetch.service import serving
 from tests.verifier.workloads import services
 from tests.verifier.workloads.desk import Desk
-from tests.verifier.workloads.guests import Guest, app_compose, event
+from tests.verifier.workloads.guests import AT, Guest, app_compose, collateral, event, simulator
 from tests.verifier.workloads.services import NONCE, Service
 
 
@@ -194,3 +196,14 @@ def test_a_pccs_over_plain_http_is_refused(desk: Desk, capsys: pytest.CaptureFix
     arguments = [*desk.guest(Guest()), "--fetch", "--pccs", "http://pccs.example"]
     code, document = answer(capsys, arguments)
     assert (code, document["reason"]) == (6, "TLS_REQUIRED")
+
+
+def test_collateral_can_be_fetched(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """From a PCCS, for the very platform that made the quote."""
+    pccs = CollateralService(pccs=True)
+    pccs.publish(collateral())
+    trust = ["--root", desk.put("root.der", simulator().root_der), "--at", AT.isoformat()]
+    with serving(pccs):
+        arguments = [*desk.guest(Guest()), "--fetch", "--pccs", pccs.url, *trust]
+        code, document = answer(capsys, arguments)
+    assert (code, document["hardware_checked"]) == (0, True)

@@ -381,3 +381,45 @@ def test_genuine_guests_from_intels_root_down(
     )
     assert Proof.GENUINE_TEE in workload.proofs
     assert Gap.HARDWARE not in workload.gaps
+
+
+def gaps_of(guest: Guest, document: dict[str, Any] | None = None) -> set[Gap]:
+    data = json.dumps(document or guest.document())
+    evidence = DstackEvidence.parse(data, guest.compose)
+    return set(verify_dstack(evidence, hardware(evidence.quote)).gaps)
+
+
+def test_what_digests_do_not_cover_is_told() -> None:
+    """Scripts, variables of the operator, keys that die with the guest, words of the host."""
+    open_doors = app_compose(init_script="curl x | sh", allowed_envs=["MODEL"])
+    assert {Gap.SCRIPTS, Gap.ENVIRONMENT} <= gaps_of(Guest(compose=open_doors))
+    provider = event("key-provider", b'{"name":"none","id":""}')
+    assert Gap.KEYS_NOT_PERSISTENT in gaps_of(Guest(log=(*SYSTEM[:9], provider, SYSTEM[10])))
+    assert Gap.COMPOSE_IN_CONFIG in gaps_of(Guest(mr_config_id=bytes(48)))
+    document = Guest().document() | {"vm_config": {"os_image_hash": "03" * 32}}
+    assert Gap.OS_IMAGE_CLAIM in gaps_of(Guest(), document)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        [event("x")] * 5000,
+        [{**event("x", imr=0, kind=4), "digest": "00" * 20}],
+        [{**event("x", imr=0, kind=4), "digest": ""}],
+        [{**event("x"), "event": "\ud800"}],
+        [None],
+        {},
+    ],
+    ids=["flood", "SHA-1 digest", "no digest", "surrogate", "null", "object"],
+)
+def test_logs_that_are_none(log: object) -> None:
+    """Refused before anything is replayed."""
+    with pytest.raises(ParseError):
+        parse_event_log(log)
+
+
+def test_an_app_compose_that_is_no_text() -> None:
+    """A lone surrogate has no bytes to hash."""
+    document = Guest().document() | {"app_compose": "\ud800"}
+    with pytest.raises(ParseError):
+        DstackEvidence.parse(json.dumps(document))
