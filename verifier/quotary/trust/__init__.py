@@ -5,6 +5,16 @@ from __future__ import annotations
 from quotary.trust._collateral import Collateral, unix_seconds
 from quotary.trust._platform import Platform, verify_pck_chain
 from quotary.trust._root import INTEL_ROOT, TrustRoot
+from quotary.trust._rules import (
+    certificate_window,
+    document_window,
+    list_window,
+    require_list_of,
+    require_not_revoked,
+    require_same_authority,
+    require_same_tee,
+    require_signed,
+)
 from quotary.trust._window import Window, WindowKind, require_within
 
 __all__ = [
@@ -14,6 +24,14 @@ __all__ = [
     "TrustRoot",
     "Window",
     "WindowKind",
+    "certificate_window",
+    "document_window",
+    "list_window",
+    "require_list_of",
+    "require_not_revoked",
+    "require_same_authority",
+    "require_same_tee",
+    "require_signed",
     "require_within",
     "unix_seconds",
     "verify_pck_chain",

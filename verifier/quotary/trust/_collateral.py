@@ -6,11 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from quotary._ecdsa import require_signature, signature_to_der
 from quotary.collateral import QeIdentity, RawCollateral, TcbInfo
-from quotary.errors import CollateralError, Reason
+from quotary.errors import CollateralError
 from quotary.trust._root import INTEL_ROOT, TrustRoot
-from quotary.trust._window import Window, WindowKind, require_within
+from quotary.trust._rules import (
+    certificate_window,
+    document_window,
+    list_window,
+    require_list_of,
+    require_not_revoked,
+    require_same_tee,
+    require_signed,
+)
+from quotary.trust._window import Window, require_within
 from quotary.x509 import (
     Certificate,
     RevocationList,
@@ -65,7 +73,7 @@ class Collateral:
         5. `at` is inside every window.
         """
         root_crl = _revocation_list(raw.root_ca_crl, root.certificate, "root_ca_crl")
-        _require_not_revoked(root.certificate, root_crl, "root certificate")
+        require_not_revoked(root.certificate, root_crl, "root certificate")
         tcb_signer = _issued_by_root(
             raw.tcb_info_issuer_chain, Role.TCB_SIGNING, root, root_crl, "tcb_info_issuer_chain"
         )
@@ -80,31 +88,54 @@ class Collateral:
                 "qe_identity_issuer_chain",
             )
         )
-        _require_signed(raw.tcb_info, raw.tcb_info_signature, tcb_signer, "tcb_info")
-        _require_signed(raw.qe_identity, raw.qe_identity_signature, qe_signer, "qe_identity")
+        require_signed(raw.tcb_info, raw.tcb_info_signature, tcb_signer, "tcb_info")
+        require_signed(raw.qe_identity, raw.qe_identity_signature, qe_signer, "qe_identity")
         tcb_info, qe_identity = TcbInfo.parse(raw.tcb_info), QeIdentity.parse(raw.qe_identity)
-        if tcb_info.tee_type is not qe_identity.tee_type:
-            raise CollateralError(
-                Reason.COLLATERAL_TYPE_MISMATCH,
-                "qe_identity",
-                expected=f"the quoting enclave of {tcb_info.tee_type.name}",
-                found=qe_identity.tee_type.name,
-            )
+        require_same_tee(tcb_info, qe_identity)
         pck_ca = _issued_by_root(
             raw.pck_crl_issuer_chain, Role.PCK_CA, root, root_crl, "pck_crl_issuer_chain"
         )
         pck_crl = _revocation_list(raw.pck_crl, pck_ca, "pck_crl")
-        windows = (
-            _certificate_window(root.certificate, "root certificate"),
-            _crl_window(root_crl, "root_ca_crl"),
-            _certificate_window(tcb_signer, "tcb_info_issuer_chain"),
-            _certificate_window(qe_signer, "qe_identity_issuer_chain"),
-            _document_window(tcb_info, "tcb_info"),
-            _document_window(qe_identity, "qe_identity"),
-            _certificate_window(pck_ca, "pck_crl_issuer_chain"),
-            _crl_window(pck_crl, "pck_crl"),
+        collateral = cls.assemble(
+            raw,
+            root,
+            documents=(tcb_info, qe_identity),
+            signers=(tcb_signer, qe_signer),
+            pck_ca=pck_ca,
+            lists=(root_crl, pck_crl),
         )
-        collateral = cls(
+        collateral.require_current(unix_seconds(at))
+        return collateral
+
+    @classmethod
+    def assemble(
+        cls,
+        raw: RawCollateral,
+        root: TrustRoot,
+        *,
+        documents: tuple[TcbInfo, QeIdentity],
+        signers: tuple[Certificate, Certificate],
+        pck_ca: Certificate,
+        lists: tuple[RevocationList, RevocationList],
+    ) -> Collateral:
+        """
+        Put parts together that the caller has checked; `lists` are the root's and the PCK CA's.
+
+        Warning: nothing is verified here. `verify` is the way to collateral worth anything.
+        """
+        (tcb_info, qe_identity), (tcb_signer, qe_signer) = documents, signers
+        root_crl, pck_crl = lists
+        windows = (
+            certificate_window(root.certificate, "root certificate"),
+            list_window(root_crl, "root_ca_crl"),
+            certificate_window(tcb_signer, "tcb_info_issuer_chain"),
+            certificate_window(qe_signer, "qe_identity_issuer_chain"),
+            document_window(tcb_info, "tcb_info"),
+            document_window(qe_identity, "qe_identity"),
+            certificate_window(pck_ca, "pck_crl_issuer_chain"),
+            list_window(pck_crl, "pck_crl"),
+        )
+        return cls(
             root=root,
             tcb_info=tcb_info,
             qe_identity=qe_identity,
@@ -124,8 +155,6 @@ class Collateral:
                 qe_signer.tbs_hash,
             ),
         )
-        collateral.require_current(unix_seconds(at))
-        return collateral
 
     @property
     def evaluation_number(self) -> int:
@@ -146,61 +175,11 @@ def _issued_by_root(
     certificate = Certificate.parse(leaf, item)
     require_role(certificate, role, item, CollateralError)
     require_issued(certificate, root.certificate, item, CollateralError)
-    _require_not_revoked(certificate, root_crl, item)
+    require_not_revoked(certificate, root_crl, item)
     return certificate
 
 
 def _revocation_list(der: bytes, issuer: Certificate, item: str) -> RevocationList:
     crl = RevocationList.parse(der, item)
-    if crl.issuer != issuer.subject:
-        raise CollateralError(
-            Reason.CRL_ISSUER_MISMATCH, item, expected=f"the list of {issuer.common_name}"
-        )
-    if crl.authority_key_id != issuer.subject_key_id:
-        raise CollateralError(
-            Reason.CRL_SIGNATURE_INVALID,
-            item,
-            expected=issuer.subject_key_id.hex(),
-            found=crl.authority_key_id.hex(),
-        )
-    require_signature(
-        issuer.key,
-        crl.signature,
-        crl.tbs,
-        reason=Reason.CRL_SIGNATURE_INVALID,
-        item=item,
-        error=CollateralError,
-    )
+    require_list_of(crl, issuer, item)
     return crl
-
-
-def _require_not_revoked(certificate: Certificate, crl: RevocationList, item: str) -> None:
-    if certificate.serial in crl.revoked:
-        raise CollateralError(
-            Reason.CERT_REVOKED,
-            item,
-            expected="a certificate in good standing",
-            found=f"serial {certificate.serial:x}",
-        )
-
-
-def _require_signed(document: bytes, signature: bytes, signer: Certificate, item: str) -> None:
-    reason = (
-        Reason.TCB_INFO_SIGNATURE_INVALID
-        if item == "tcb_info"
-        else Reason.QE_IDENTITY_SIGNATURE_INVALID
-    )
-    der = signature_to_der(signature, item)
-    require_signature(signer.key, der, document, reason=reason, item=item, error=CollateralError)
-
-
-def _certificate_window(certificate: Certificate, item: str) -> Window:
-    return Window(item, WindowKind.CERTIFICATE, certificate.not_before, certificate.not_after)
-
-
-def _crl_window(crl: RevocationList, item: str) -> Window:
-    return Window(item, WindowKind.REVOCATION_LIST, crl.this_update, crl.next_update)
-
-
-def _document_window(document: TcbInfo | QeIdentity, item: str) -> Window:
-    return Window(item, WindowKind.DOCUMENT, document.issue_date, document.next_update)

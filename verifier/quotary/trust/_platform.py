@@ -9,7 +9,12 @@ from typing import Final
 from quotary._keccak import keccak256
 from quotary.errors import ParseError, Reason, VerificationError
 from quotary.trust._collateral import Collateral
-from quotary.trust._window import Window, WindowKind
+from quotary.trust._rules import (
+    certificate_window,
+    require_not_revoked,
+    require_same_authority,
+)
+from quotary.trust._window import Window
 from quotary.x509 import (
     Certificate,
     PckIdentity,
@@ -35,6 +40,25 @@ class Platform:
     valid_from: int
     valid_until: int
 
+    @classmethod
+    def assemble(cls, leaf: Certificate, above: tuple[Window, ...] = ()) -> Platform:
+        """
+        Read the platform out of a PCK certificate the caller has checked; raises `ParseError`.
+
+        `above` are the windows of further certificates that were needed. Warning: nothing is
+        verified here; `verify_pck_chain` is the way to a platform worth anything.
+        """
+        if leaf.sgx_extension is None:
+            raise ParseError(Reason.PCK_EXT_INVALID, _LEAF, expected="the SGX extension")
+        windows = (*above, certificate_window(leaf, _LEAF))
+        return cls(
+            certificate=leaf,
+            identity=PckIdentity.parse(leaf.sgx_extension),
+            windows=windows,
+            valid_from=max(window.start for window in windows),
+            valid_until=min(window.end for window in windows),
+        )
+
     @cached_property
     def platform_id(self) -> bytes:
         """Keccak-256 of the PPID: the name journals and contracts know the platform by."""
@@ -55,27 +79,12 @@ def verify_pck_chain(pem: bytes, collateral: Collateral) -> Platform:
     windows: tuple[Window, ...] = ()
     if ca_der != authority.der:
         authority = _other_authority(ca_der, collateral)
-        windows = (_window(authority, "PCK CA certificate"),)
+        windows = (certificate_window(authority, "PCK CA certificate"),)
     leaf = Certificate.parse(leaf_der, _LEAF)
     require_role(leaf, Role.PCK, _LEAF)
     require_issued(leaf, authority, _LEAF)
-    if leaf.serial in collateral.pck_crl.revoked:
-        raise VerificationError(
-            Reason.CERT_REVOKED,
-            _LEAF,
-            expected="a certificate in good standing",
-            found=f"serial {leaf.serial:x}",
-        )
-    if leaf.sgx_extension is None:
-        raise ParseError(Reason.PCK_EXT_INVALID, _LEAF, expected="the SGX extension")
-    windows = (*windows, _window(leaf, _LEAF))
-    return Platform(
-        certificate=leaf,
-        identity=PckIdentity.parse(leaf.sgx_extension),
-        windows=windows,
-        valid_from=max(window.start for window in windows),
-        valid_until=min(window.end for window in windows),
-    )
+    require_not_revoked(leaf, collateral.pck_crl, _LEAF, VerificationError)
+    return Platform.assemble(leaf, windows)
 
 
 def _other_authority(der: bytes, collateral: Collateral) -> Certificate:
@@ -84,18 +93,6 @@ def _other_authority(der: bytes, collateral: Collateral) -> Certificate:
     authority = Certificate.parse(der, item)
     require_role(authority, Role.PCK_CA, item)
     require_issued(authority, collateral.root.certificate, item)
-    if authority.serial in collateral.root_crl.revoked:
-        raise VerificationError(Reason.CERT_REVOKED, item, found=f"serial {authority.serial:x}")
-    known = collateral.pck_ca
-    if authority.subject != known.subject or authority.public_key != known.public_key:
-        raise VerificationError(
-            Reason.CRL_ISSUER_MISMATCH,
-            "pck_crl",
-            expected=f"the revocation list of {authority.common_name}",
-            found=f"that of {known.common_name}",
-        )
+    require_not_revoked(authority, collateral.root_crl, item, VerificationError)
+    require_same_authority(authority, collateral.pck_ca)
     return authority
-
-
-def _window(certificate: Certificate, item: str) -> Window:
-    return Window(item, WindowKind.CERTIFICATE, certificate.not_before, certificate.not_after)
