@@ -15,14 +15,16 @@ from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain import Chain, Log
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.sender import Sender
-from quotary_bridge.model import Address, Bytes32, ChainId, JobKey, Result, Timestamp, job_key
-from quotary_bridge.relayer import Progress, Relayer, RelayerSettings
+from quotary_bridge.lifecycle import JobState
+from quotary_bridge.model import Address, Bytes32, ChainId, JobKey, Result, Slot, Timestamp, job_key
+from quotary_bridge.relayer import Progress, ProgressKind, Relayer, RelayerSettings
 from quotary_bridge.store import Store
 from quotary_bridge.workers import Endpoint, WorkerClient, result_digest
 
 APP = Bytes32(keccak(text="an app"))
 MODEL = Bytes32(keccak(text="a model"))
 LIFETIME = 3600
+RELAYER = 2
 
 # A gate that admits everybody: returns (1, 0, 2^64 - 1), which reads as (ok, no reason, for ever)
 # to `checkActive` and as (operator, proof kind None) to `requireActive`.
@@ -194,6 +196,46 @@ def relayer_of(
         client=client,
         holder="a test",
     )
+
+
+def kinds(town: Town) -> list[ProgressKind]:
+    """What was told so far, in order."""
+    return [event.kind for event in town.events]
+
+
+def transactions(town: Town, kind: ProgressKind) -> list[object]:
+    """The hashes told with every event of a kind."""
+    return [event.details["transaction"] for event in town.events if event.kind is kind]
+
+
+def address(town: Town) -> Address:
+    """The relayer's account."""
+    return town.node.signers[RELAYER].address
+
+
+def slot_of(town: Town, store: Store, number: int = 1) -> Slot:
+    """The nonce that the n-th request holds."""
+    job = store.job(town.key(number))
+    assert job is not None
+    assert job.slot is not None
+    return store.slot(job.slot)
+
+
+def require_all_final(town: Town, store: Store, requests: int = 1) -> None:
+    """Every request answered once on the chain, every job final, every nonce accounted for."""
+    expected = [town.request_id(number) for number in range(1, requests + 1)]
+    assert sorted(town.deliveries()) == sorted(expected)
+    for number in range(1, requests + 1):
+        job = store.job(town.key(number))
+        assert job is not None
+        assert job.state is JobState.FINAL
+    assert store.unresolved_slots(ChainId(town.chain.chain_id), address(town)) == ()
+
+
+def through(town: Town, kind: type[Chain]) -> Town:
+    """Make everybody in town use another kind of node."""
+    town.chain = kind(town.chain.web3, town.chain.chain_id)
+    return town
 
 
 def _word(text: str) -> Bytes32:
