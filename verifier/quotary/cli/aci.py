@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from quotary.cli.gateway import add_gateway_options, chat_id_of, open_gateway, require_together
+from quotary.cli.gateway import (
+    add_gateway_options,
+    chat_id_of,
+    open_gateway,
+    require_absent,
+    require_together,
+)
 from quotary.cli.hardware import add_hardware_options, hardware_check, require_extras
 from quotary.cli.inputs import read_input, read_time
 from quotary.cli.output import CommandError, ExitCode
@@ -125,7 +131,9 @@ def _from_files(args: Namespace, at: datetime) -> int:
             remedy="Give the nonce you asked with, or --unchallenged if there was none.",
         )
     receipt = None
-    if args.receipt is not None:
+    if args.receipt is None:
+        require_absent(args, "given without --receipt", "request", "response", "session")
+    else:
         require_together(args, "request", "response")
         receipt = _Receipt(
             read_input(args.receipt, MAX_INPUT_BYTES),
@@ -141,6 +149,7 @@ def _live(args: Namespace, at: datetime) -> int:
     """Establish the identity first: no prompt is sent to a service that was not verified."""
     from quotary.workloads.aci import Channel  # noqa: PLC0415 - needs the extra
 
+    require_absent(args, "given with --url", "report", "receipt", "response", "session")
     nonce = args.nonce or secrets.token_bytes(32)
     with open_gateway(args) as gateway:
         report = gateway.aci_report(nonce)

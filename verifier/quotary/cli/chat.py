@@ -6,7 +6,13 @@ import secrets
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import dataclass
 
-from quotary.cli.gateway import add_gateway_options, chat_id_of, open_gateway, require_together
+from quotary.cli.gateway import (
+    add_gateway_options,
+    chat_id_of,
+    open_gateway,
+    require_absent,
+    require_together,
+)
 from quotary.cli.hardware import add_hardware_options, hardware_check, require_extras
 from quotary.cli.inputs import read_input, read_time
 from quotary.cli.workload import (
@@ -103,6 +109,7 @@ def _from_files(args: Namespace) -> _Exchange:
 
 def _live(args: Namespace, check: HardwareCheck, app_compose: bytes | None) -> _Exchange:
     """Verify every node that may answer first: no prompt goes to one that does not hold."""
+    require_absent(args, "given with --url", "report", "response", "signature")
     nonce = args.nonce or secrets.token_bytes(32)
     request = read_input(args.request, MAX_INPUT_BYTES)
     with open_gateway(args) as gateway:

@@ -24,6 +24,7 @@ __all__ = [
     "add_gateway_options",
     "chat_id_of",
     "open_gateway",
+    "require_absent",
     "require_together",
 ]
 
@@ -66,6 +67,15 @@ def require_together(args: Namespace, *names: str) -> None:
             ", ".join(missing),
             found="missing",
             remedy="Give the files, or --url to ask the gateway itself.",
+        )
+
+
+def require_absent(args: Namespace, reason: str, *names: str) -> None:
+    """Raise `CommandError` when an option was given that would silently be ignored."""
+    given = [f"--{name}" for name in names if getattr(args, name) is not None]
+    if given:
+        raise CommandError(
+            ExitCode.USAGE, "USAGE", ", ".join(given), found=reason, remedy="Leave it out."
         )
 
 
