@@ -107,7 +107,9 @@ class Writer:
         The lowest, so that a gap is filled before anything is queued behind it.
         """
         given_out = set(
-            self._connection.execute(select(slot.c.nonce).where(self._mine())).scalars()
+            self._connection.execute(
+                select(slot.c.nonce).where(self._mine() & (slot.c.nonce >= mined))
+            ).scalars()
         )
         nonce = mined
         while nonce in given_out:
