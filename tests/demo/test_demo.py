@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -120,3 +121,26 @@ def test_without_genuine_evidence_the_demo_says_so_and_goes_on(tmp_path: Path) -
     assert "genuine" not in told
     assert any("out of reach" in warning for warning in told["chain"]["warnings"])
     assert [(a["refused_by"], a["reason"]) for a in told["attacks"]] == REFUSALS
+
+
+def descendants(pid: int) -> set[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    found = {int(child) for child in children}
+    return found.union(*(descendants(child) for child in found))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds processes through /proc")
+def test_a_demo_that_is_terminated_takes_everything_down() -> None:
+    """SIGTERM in the middle leaves neither a chain nor a worker."""
+    command = [sys.executable, "-m", "quotary", "demo", "--plain"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        for line in program.stdout:
+            if "register worker one" in line:
+                break
+        started = descendants(program.pid)
+        program.terminate()
+        program.stdout.read()
+        assert program.wait(30) == 128 + signal.SIGTERM
+    assert len(started) == 4
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import signal
+import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 from quotary.cli.output import CommandError, ExitCode, print_json
@@ -16,6 +18,7 @@ from quotary_bridge.demo.report import Report
 __all__ = ["register"]
 
 _PLAIN_COLUMNS = 110
+_TERMINATED = 128 + signal.SIGTERM
 
 
 def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -39,6 +42,8 @@ def _run(args: Namespace) -> int:
     from quotary_bridge.demo.story import tell  # noqa: PLC0415
 
     logging.captureWarnings(capture=True)
+    # A plain SIGTERM would end this process and leave the chain and the workers running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     try:
         told = tell(Report(_console(args)))
     except DemoError as error:
