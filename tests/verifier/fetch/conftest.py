@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from quotary.cli import main
+from quotary.errors import QuotaryError, Reason
 from quotary.fetch import (
     AsyncCollateralClient,
     CollateralClient,
@@ -158,3 +159,11 @@ def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     """The one JSON object on stdout."""
     value: dict[str, Any] = json.loads(capsys.readouterr().out)
     return value
+
+
+def refusal(kind: type[QuotaryError], call: Callable[[], object]) -> Reason:
+    """The reason `call` is refused for."""
+    with pytest.raises(kind) as caught:
+        call()
+    assert type(caught.value) is kind
+    return caught.value.reason

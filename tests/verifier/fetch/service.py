@@ -271,6 +271,12 @@ def hang_up(_: Answer, handler: BaseHTTPRequestHandler) -> bool:
     return True
 
 
+def endless_promise(answer: Answer, handler: BaseHTTPRequestHandler) -> bool:
+    """Declare far too long a body and drip it."""
+    head = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+    return _drip(handler, f"HTTP/1.1 200 OK\r\n{head}Content-Length: {10**12}\r\n\r\n".encode())
+
+
 def slow_headers(_: Answer, handler: BaseHTTPRequestHandler) -> bool:
     """Drip a header byte by byte, faster than any timeout between bytes."""
     return _drip(handler, b"HTTP/1.1 200 OK\r\nX-Slow: ")

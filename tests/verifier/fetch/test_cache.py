@@ -189,6 +189,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "too deep": lambda _: b"[" * 100_000,
     "another version": lambda data: data.replace(b'"schema_version": 1', b'"schema_version": 2'),
     "a changed byte": lambda data: data.replace(b"UpToDate", b"UpToDatf", 1),
+    "white space no signature covers": lambda data: data.replace(rb"\\n", rb"\\t", 1),
     "another date": lambda data: data.replace(b'"fetched_at": "2026', b'"fetched_at": "2036'),
     "a date that is none": lambda data: data.replace(b'"fetched_at": "2026', b'"fetched_at": "x'),
     "too long": lambda data: data + b" " * (9 * 1024 * 1024),

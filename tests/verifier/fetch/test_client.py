@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from quotary.collateral import RawCollateral
-from quotary.errors import CollateralError, Reason
+from quotary.errors import CollateralError, Reason, VerificationError
 from quotary.fetch import (
     AsyncCollateralClient,
     CollateralCache,
@@ -243,6 +243,22 @@ def test_pck_certificate_of_another_tcb_is_refused(
     with pytest.raises(FetchError) as caught:
         client_of(pcs).fetch(target, at=AT)
     assert caught.value.reason is Reason.FETCH_ANSWER_INVALID
+
+
+def test_forged_pck_chain_is_refused(
+    client_of: MakeClient, pcs: Service, platform: Platform
+) -> None:
+    """A PCK certificate the platform's CA did not issue is refused, whoever delivers it."""
+    target = target_of(Quote.parse(platform.quote(REPORT, certification_type=3)))
+    assert isinstance(target, PckRequest)
+    know_platform(pcs, platform, target)
+    _, issuers = pcs.pck_chains[target.encrypted_ppid.hex()]
+    stranger = Simulator(AT, seed=b"stranger").platform()
+    leaf, end, _ = stranger.pck_chain_pem.partition("-----END CERTIFICATE-----\n")
+    pcs.pck_chains[target.encrypted_ppid.hex()] = (leaf + end, issuers)
+    with pytest.raises(VerificationError) as caught:
+        client_of(pcs).fetch(target, at=AT)
+    assert caught.value.reason is Reason.KEY_ID_MISMATCH
 
 
 def test_genuine_collateral_passes_through(client_of: MakeClient, shared: Path) -> None:

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import json
-import socket
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
 from quotary.errors import CollateralError, QuotaryError, Reason
 from quotary.fetch import FetchError, Limits, PlatformKey, Retries, UpdateChannel
 from quotary.tcb import TeeType
 from quotary_enclave.simulator import Platform, Simulator
 
 from tests.verifier.fetch import service as faults
-from tests.verifier.fetch.conftest import AT, QUICK, Twin
+from tests.verifier.fetch.conftest import AT, QUICK, Twin, refusal
 from tests.verifier.fetch.service import Fault, Service, serving
 
 MakeClient = Callable[..., Twin]
-
-
-def refusal(kind: type[QuotaryError], call: Callable[[], object]) -> Reason:
-    """The reason `call` is refused for."""
-    with pytest.raises(kind) as caught:
-        call()
-    assert type(caught.value) is kind
-    return caught.value.reason
 
 
 ANSWERS = {
@@ -45,6 +31,7 @@ ANSWERS = {
     "unknown": (faults.status(404), Reason.PLATFORM_UNKNOWN),
     "flood": (faults.flood, Reason.INPUT_TOO_LARGE),
     "declared too long": (faults.with_body(b" " * (256 * 1024 + 1)), Reason.INPUT_TOO_LARGE),
+    "promised too long": (faults.endless_promise, Reason.INPUT_TOO_LARGE),
     "compressed": (
         faults.with_header("Content-Encoding", "gzip"),
         Reason.FETCH_ANSWER_INVALID,
@@ -133,6 +120,16 @@ def test_slow_loris_ends_with_the_document_s_time(
     assert time.monotonic() - started < 3
 
 
+def test_first_failure_ends_the_call(client_of: MakeClient, pcs: Service, key: PlatformKey) -> None:
+    """What cannot succeed any more does not wait for documents still on their way."""
+    pcs.fail("/tcb", faults.status(404))
+    pcs.fail("/identity", faults.slow_body)
+    started = time.monotonic()
+    client = client_of(pcs)
+    assert refusal(FetchError, lambda: client.fetch(key, at=AT)) is Reason.PLATFORM_UNKNOWN
+    assert time.monotonic() - started < 2
+
+
 def test_whole_call_is_bounded(client_of: MakeClient, pcs: Service, key: PlatformKey) -> None:
     """A wait that would outlast the call's time is not begun."""
     pcs.fail("/tcb", *[faults.status(503)] * 9)
@@ -182,15 +179,27 @@ def test_other_tee_s_identity(
     pcs.fail(
         "/identity", faults.with_body(f'{{"enclaveIdentity":{sgx["qe_identity"]},{body}}}'.encode())
     )
-    reason = refusal(CollateralError, lambda: client_of(pcs).fetch(key, at=AT))
+    reason = refusal(CollateralError, lambda: client_of(pcs).qe_identity(key.tee_type))
     assert reason is Reason.COLLATERAL_TYPE_MISMATCH
 
 
+@pytest.mark.parametrize("wrong", ["tcb_info", "qe_identity"])
 def test_other_evaluation_than_asked_for(
-    client_of: MakeClient, pcs: Service, simulator: Simulator, platform: Platform, key: PlatformKey
+    *,
+    client_of: MakeClient,
+    pcs: Service,
+    simulator: Simulator,
+    platform: Platform,
+    key: PlatformKey,
+    wrong: str,
 ) -> None:
     """A service that ignores the number asked for is noticed."""
-    pcs.channels["18"] = {("tdx", key.fmspc.hex().upper()): simulator.collateral(platform)}
+    spec = platform.collateral_spec(tdx=True)
+    parts = {
+        name: replace(getattr(spec, name), evaluation_number=17 if name == wrong else 18)
+        for name in ("tcb_info", "qe_identity")
+    }
+    pcs.channels["18"] = {("tdx", key.fmspc.hex().upper()): simulator.collateral(platform, **parts)}
     client = client_of(pcs, channel=UpdateChannel.parse("18"))
     reason = refusal(CollateralError, lambda: client.fetch(key, at=AT))
     assert reason is Reason.COLLATERAL_INCONSISTENT
@@ -268,102 +277,6 @@ def test_stale_documents_are_refused(client_of: MakeClient, pcs: Service, key: P
     client = client_of(pcs)
     reason = refusal(CollateralError, lambda: client.fetch(key, at=AT + timedelta(days=40)))
     assert reason is Reason.COLLATERAL_EXPIRED
-
-
-def certificate(folder: Path, host: str) -> Path:
-    """A self-signed TLS certificate for `host`, with its key, as one PEM file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test service")])
-    start = datetime.now(UTC) - timedelta(days=1)  # noqa: TID251 - TLS reads the real clock
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path = folder / f"{host}.pem"
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
-def test_tls_with_a_given_authority(
-    client_of: MakeClient,
-    simulator: Simulator,
-    platform: Platform,
-    key: PlatformKey,
-    tmp_path: Path,
-) -> None:
-    """A PCCS under a company's own authority works when that authority is named."""
-    service = Service(pccs=True)
-    service.publish(simulator.collateral(platform))
-    pem = certificate(tmp_path, "127.0.0.1")
-    with serving(service, pem):
-        assert service.url.startswith("https://")
-        assert client_of(service, ca_file=str(pem)).fetch(key, at=AT).key == key
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
-def test_tls_is_always_checked(
-    *,
-    client_of: MakeClient,
-    simulator: Simulator,
-    platform: Platform,
-    key: PlatformKey,
-    tmp_path: Path,
-    host: str,
-) -> None:
-    """An unknown authority, or another host's certificate, is refused and not tried again."""
-    service = Service(pccs=True)
-    service.publish(simulator.collateral(platform))
-    pem = certificate(tmp_path, host)
-    trusted = None if host == "127.0.0.1" else str(pem)
-    with serving(service, pem):
-        client = client_of(service, ca_file=trusted)
-        assert refusal(FetchError, lambda: client.fetch(key, at=AT)) is Reason.TLS_UNTRUSTED
-    assert client.waits == []
-    assert service.asked == []
-
-
-def test_old_tls_is_refused(
-    client_of: MakeClient, simulator: Simulator, platform: Platform
-) -> None:
-    """TLS below 1.2 is not offered."""
-    service = Service(pccs=True)
-    service.publish(simulator.collateral(platform))
-    with serving(service):
-        context = client_of(service).client._http._tls
-    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
-    assert context.verify_mode is ssl.CERT_REQUIRED
-    assert context.check_hostname
-
-
-def test_silent_tls_peer_ends_with_the_document_s_time(
-    client_of: MakeClient, key: PlatformKey
-) -> None:
-    """A peer that accepts and never shakes hands is left in time, its connections closed."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        service = Service(pccs=True, url=f"https://127.0.0.1:{listener.getsockname()[1]}")
-        limits = replace(QUICK, document_seconds=0.3)
-        client = client_of(service, limits=limits, retries=Retries(attempts=1))
-        assert refusal(FetchError, lambda: client.fetch(key, at=AT)) is Reason.FETCH_TIMEOUT
-        listener.settimeout(1)
-        peer, _ = listener.accept()
-        with peer:
-            peer.settimeout(1)
-            greeting = peer.recv(65536)
-            assert greeting.startswith(b"\x16\x03")
-            assert peer.recv(1) == b""
 
 
 def test_environment_does_not_redirect_requests(
