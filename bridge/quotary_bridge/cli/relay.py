@@ -19,7 +19,7 @@ from quotary_bridge.cli.options import (
     address,
 )
 from quotary_bridge.errors import ConfigurationError, Reason
-from quotary_bridge.model import Timestamp
+from quotary_bridge.model import BlockNumber, Timestamp
 from quotary_bridge.relayer import Progress, RelayerConfig, RelayerSettings, run, stop_on_signals
 from quotary_bridge.workers import Endpoint
 
@@ -77,6 +77,7 @@ def _run(args: Namespace) -> int:
         database=Path(args.database),
         now=lambda: Timestamp(int(time.time())),  # noqa: TID251 (the edge: it serves the lease)
         settings=RelayerSettings(
+            start_block=BlockNumber(record.contracts["ResultOracle"].block),
             confirmations=context.settings.confirmations,
             finality_depth=default if args.finality is None else args.finality,
             poll_seconds=args.poll,
