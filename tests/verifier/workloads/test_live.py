@@ -205,9 +205,9 @@ def hostile(respond: Callable[[bytes], bytes], tls: ssl.SSLContext | None = None
 def test_hostile_answers(response: bytes, reason: Reason) -> None:
     """Each ends in an error with a reason; no redirect is followed."""
     limits = LiveLimits(answer_bytes=1000, read_seconds=5, answer_seconds=5)
-    with hostile(lambda _: response) as address, Gateway(address, limits=limits) as gateway:
+    with hostile(lambda _: response) as address:
         with pytest.raises(FetchError) as caught:
-            gateway.aci_report(NONCE)
+            Gateway(address, limits=limits).aci_report(NONCE)
         assert caught.value.reason == reason
 
 
@@ -216,19 +216,22 @@ def test_silence_ends() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         limits = LiveLimits(read_seconds=0.2)
-        with Gateway(address, limits=limits) as gateway, pytest.raises(FetchError) as caught:
-            gateway.aci_report(NONCE)
+        with pytest.raises(FetchError) as caught:
+            Gateway(address, limits=limits).aci_report(NONCE)
     assert caught.value.reason == Reason.FETCH_TIMEOUT
 
 
-def test_dripping_ends() -> None:
-    """A byte now and then resets no clock of the whole."""
+@pytest.mark.parametrize(
+    "start", [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "]
+)
+def test_dripping_ends(start: bytes) -> None:
+    """A byte now and then resets no clock of the whole, neither in the body nor before it."""
 
     def drip(listener: socket.socket) -> None:
         connection, _ = listener.accept()
         with suppress(OSError), connection:
             connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            connection.sendall(start)
             for _ in range(1000):
                 connection.sendall(b"x")
                 sleep(0.02)
@@ -237,8 +240,8 @@ def test_dripping_ends() -> None:
         Thread(target=drip, args=[listener], daemon=True).start()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         limits = LiveLimits(answer_seconds=0.3)
-        with Gateway(address, limits=limits) as gateway, pytest.raises(FetchError) as caught:
-            gateway.aci_report(NONCE)
+        with pytest.raises(FetchError) as caught:
+            Gateway(address, limits=limits).aci_report(NONCE)
     assert caught.value.reason == Reason.FETCH_TIMEOUT
 
 
@@ -267,8 +270,8 @@ def test_addresses_nobody_should_ask(address: str) -> None:
 @pytest.mark.parametrize("identifier", ["", ".", "..", "x" * 300])
 def test_ids_that_are_no_path_segment(identifier: str) -> None:
     """Ids come from the gateway; none of them may choose another path."""
-    with Gateway("http://127.0.0.1:9") as gateway, pytest.raises(FetchError) as caught:
-        gateway.aci_receipt(identifier)
+    with pytest.raises(FetchError) as caught:
+        Gateway("http://127.0.0.1:9").aci_receipt(identifier)
     assert caught.value.reason == Reason.FETCH_ANSWER_INVALID
 
 
@@ -280,8 +283,8 @@ def test_ids_are_escaped() -> None:
         heads.append(head)
         return page(b"{}")
 
-    with hostile(respond) as address, Gateway(address, api_key="k-1") as gateway:
-        answer = gateway.aci_receipt("../../admin?x=1\r\nX: y")
+    with hostile(respond) as address:
+        answer = Gateway(address, api_key="k-1").aci_receipt("../../admin?x=1\r\nX: y")
     assert answer.body == b"{}"
     assert heads[0].startswith(b"GET /v1/aci/receipts/..%2F..%2Fadmin%3Fx%3D1%0D%0AX%3A%20y HTTP")
     assert b"authorization: bearer k-1" in heads[0].lower()
@@ -391,23 +394,31 @@ def test_an_aggregator_with_its_session(
     assert "secret-1" not in out
 
 
-def test_an_empty_key_file_is_a_matter_of_configuration(
-    hardware: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("key", ["", "secret\nX-Admin: 1", "s\u00e9cret", "x" * 5000])
+def test_unfit_keys_are_a_matter_of_configuration(
+    hardware: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
 ) -> None:
-    """An empty bearer token would be sent as one."""
-    key = tmp_path / "key"
-    key.write_text("\n")
-    arguments = ["aci", "verify", "--url", "http://127.0.0.1:9", "--api-key-file", str(key)]
-    assert main([*arguments, *hardware]) == 6
-    assert "API_KEY_INVALID" in capsys.readouterr().err
+    """From the file or the environment; the complaint does not repeat them."""
+    path = tmp_path / "key"
+    path.write_text(key + "\n", encoding="utf-8")
+    arguments = ["aci", "verify", "--url", "http://127.0.0.1:9", *hardware]
+    assert main([*arguments, "--api-key-file", str(path)]) == 6
+    monkeypatch.setenv("QUOTARY_GATEWAY_API_KEY", key)
+    assert main(arguments) == 6
+    err = capsys.readouterr().err
+    assert err.count("API_KEY_INVALID") == 2
+    assert "cret" not in err
 
 
 def test_unknown_authorities_are_refused(certificate: Certificate) -> None:
     """There is no way to ask for less."""
     with (
         hostile(lambda _: page(b"{}"), certificate.context) as address,
-        Gateway(address) as gateway,
         pytest.raises(FetchError) as caught,
     ):
-        gateway.aci_report(NONCE)
+        Gateway(address).aci_report(NONCE)
     assert caught.value.reason == Reason.TLS_UNTRUSTED

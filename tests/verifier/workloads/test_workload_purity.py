@@ -42,8 +42,8 @@ def test_aci_needs_canonical_json_only() -> None:
             "aci",
         ),
         (
-            "httpx",
-            "'chat','verify','--no-hardware','--url','https://x','--request',sys.argv[0]",
+            "httpcore",
+            "'chat','verify','--no-hardware','--url','http://127.0.0.1:9','--request',sys.argv[0]",
             "fetch",
         ),
     ],

@@ -50,11 +50,8 @@ def open_gateway(args: Namespace) -> Iterator[Gateway]:
     """Open the gateway the options name; what fails on the way is an error of the network."""
     with require_extras("fetch"):
         from quotary.workloads.live import Gateway  # noqa: PLC0415 - needs the extra
-    with (
-        translated(),
-        Gateway(args.url, api_key=_api_key(args), ca_file=args.ca_file) as gateway,
-    ):
-        yield gateway
+    with translated():
+        yield Gateway(args.url, api_key=_api_key(args), ca_file=args.ca_file)
 
 
 def require_together(args: Namespace, *names: str) -> None:
@@ -97,10 +94,19 @@ def chat_id_of(body: bytes) -> str:
 
 def _api_key(args: Namespace) -> str | None:
     if args.api_key_file is None:
-        return os.environ.get(API_KEY_VARIABLE)
-    key = read_input(args.api_key_file, _MAX_KEY_BYTES).strip()
-    if not key or len(key) > _MAX_KEY_BYTES or not key.isascii():
+        source, key = API_KEY_VARIABLE, os.environ.get(API_KEY_VARIABLE)
+        if key is None:
+            return None
+    else:
+        source = args.api_key_file
+        key = read_input(source, _MAX_KEY_BYTES).decode("latin-1").strip()
+    # Checked here, because the HTTP library would repeat an unfit header in its complaint.
+    if not key or len(key) > _MAX_KEY_BYTES or not (key.isascii() and key.isprintable()):
         raise CommandError(
-            ExitCode.CONFIGURATION, "API_KEY_INVALID", args.api_key_file, found="no key in it"
+            ExitCode.CONFIGURATION,
+            "API_KEY_INVALID",
+            source,
+            found="not one line of printable ASCII",
+            remedy="Put the key alone into the file or the variable.",
         )
-    return key.decode("ascii")
+    return key

@@ -21,7 +21,7 @@ from quotary.fetch._exchange import Request, Response
 from quotary.fetch.errors import FetchError
 from quotary.fetch.settings import CollateralService, Limits
 
-__all__ = ["AsyncHttp", "Http"]
+__all__ = ["FAILURES", "AsyncHttp", "DeadlineBackend", "Http", "failure", "tls_context"]
 
 _USER_AGENT: Final = "quotary"
 _IDENTITY: Final = ("", "identity")
@@ -33,12 +33,12 @@ class Http:
     def __init__(self, service: CollateralService) -> None:
         """Load the TLS authorities once. Raises `OSError` for a `ca_file` that cannot be read."""
         self._limits = service.limits
-        self._tls = _tls_context(service.ca_file)
+        self._tls = tls_context(service.ca_file)
 
     def send(self, request: Request, seconds: float) -> Response | FetchError:
         """Return the answer, or what happened instead of one within `seconds`."""
         seconds = min(seconds, self._limits.document_seconds)
-        backend = _DeadlineBackend(monotonic() + seconds)
+        backend = DeadlineBackend(monotonic() + seconds)
         try:
             with (
                 httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool,
@@ -55,8 +55,8 @@ class Http:
                 return body.response()
         except FetchError as error:
             return error
-        except _FAILURES as error:
-            return _failure(request, error)
+        except FAILURES as error:
+            return failure(request.item, error)
 
 
 class AsyncHttp:
@@ -65,7 +65,7 @@ class AsyncHttp:
     def __init__(self, service: CollateralService) -> None:
         """Load the TLS authorities once. Raises `OSError` for a `ca_file` that cannot be read."""
         self._limits = service.limits
-        self._tls = _tls_context(service.ca_file)
+        self._tls = tls_context(service.ca_file)
 
     async def send(self, request: Request, seconds: float) -> Response | FetchError:
         """Return the answer, or what happened instead of one within `seconds`."""
@@ -90,13 +90,13 @@ class AsyncHttp:
                 return body.response()
         except FetchError as error:
             return error
-        except _FAILURES as error:
-            return _failure(request, error)
+        except FAILURES as error:
+            return failure(request.item, error)
         finally:
             await backend.aclose()
 
 
-_FAILURES: Final = (
+FAILURES: Final = (
     TimeoutError,
     httpcore.TimeoutException,
     httpcore.NetworkError,
@@ -184,8 +184,11 @@ class _DeadlineStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-class _DeadlineBackend(httpcore.NetworkBackend):
+class DeadlineBackend(httpcore.NetworkBackend):
+    """Connects streams whose every operation ends by one deadline of the monotonic clock."""
+
     def __init__(self, deadline: float) -> None:
+        """End everything by `deadline`."""
         self._backend = httpcore.SyncBackend()
         self._deadline = deadline
 
@@ -256,7 +259,7 @@ def _timeouts(limits: Limits, whole: float) -> dict[str, float]:
     }
 
 
-def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """Certificates and host names are always checked; there is no way to ask for less."""
     if ca_file is None:
         context = httpcore.default_ssl_context()
@@ -266,18 +269,19 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
-def _failure(request: Request, error: BaseException) -> FetchError:
+def failure(item: str, error: BaseException) -> FetchError:
+    """Return what `error`, one of `FAILURES`, means for the document `item`."""
     if isinstance(error, (TimeoutError, httpcore.TimeoutException)):
-        return FetchError(Reason.FETCH_TIMEOUT, request.item, found="no whole answer in time")
+        return FetchError(Reason.FETCH_TIMEOUT, item, found="no whole answer in time")
     chain: BaseException | None = error
     while chain is not None:
         if isinstance(chain, ssl.SSLCertVerificationError):
             return FetchError(
                 Reason.TLS_UNTRUSTED,
-                request.item,
+                item,
                 expected="a certificate of a known authority, for this host",
                 found=ascii(chain.verify_message),
             )
         chain = chain.__cause__ or chain.__context__
     text = ascii(str(error))[:200] if str(error) else type(error).__name__
-    return FetchError(Reason.FETCH_FAILED, request.item, expected="an answer", found=text)
+    return FetchError(Reason.FETCH_FAILED, item, expected="an answer", found=text)

@@ -1,30 +1,30 @@
 """
-Asking a gateway: the one module here that opens sockets. Needs httpx (extra `fetch`).
+Asking a gateway: the one module here that opens sockets. Needs the extra `fetch`.
 
 HTTPS everywhere except on this very machine; no redirect is followed, no proxy or credential is
 read from the environment, every answer is bounded in bytes and seconds, and bodies are kept exactly
 as on the wire, since that is what gateways sign. What comes back is evidence to verify, no more.
+Every request has a connection of its own, so no socket is held between them.
 """
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
 from time import monotonic
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from urllib.parse import quote, urlsplit
 
-import httpx
+import httpcore
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_der_x509_certificate
 
 from quotary.errors import Reason
 from quotary.fetch import FetchError
+from quotary.fetch._http import FAILURES, DeadlineBackend, failure, tls_context
 
 __all__ = ["Answer", "Gateway", "LiveLimits"]
 
@@ -38,8 +38,8 @@ class LiveLimits:
     """
     Bounds of one answer.
 
-    `read_seconds` bounds the silence between bytes, `answer_seconds` the whole body, however slowly
-    it drips.
+    `read_seconds` bounds the silence between bytes, `answer_seconds` everything from the connection
+    to the last byte, however slowly it drips.
     """
 
     connect_seconds: float = 10.0
@@ -61,8 +61,7 @@ class Gateway:
     """
     A gateway at one origin.
 
-    `api_key` is sent as a bearer token and never shown. Every method raises `FetchError`. A context
-    manager; closes its connections at the end.
+    `api_key` is sent as a bearer token and never shown. Every method raises `FetchError`.
     """
 
     def __init__(
@@ -73,32 +72,22 @@ class Gateway:
         ca_file: str | None = None,
         limits: LiveLimits | None = None,
     ) -> None:
-        """Prepare; nothing is sent yet. Raises `FetchError` for a URL that is not safe to ask."""
+        """
+        Prepare; nothing is sent yet.
+
+        Raises `FetchError` for a URL that is not safe to ask, `OSError` for an unreadable
+        `ca_file`.
+        """
         self._base, self.host = _origin(url)
         self._limits = limits or LiveLimits()
-        headers = {"Accept-Encoding": "identity", "User-Agent": "quotary"}
+        self._tls = tls_context(ca_file)
+        self._headers = [
+            ("User-Agent", "quotary"),
+            ("Accept-Encoding", "identity"),
+            ("Connection", "close"),
+        ]
         if api_key is not None:
-            headers["Authorization"] = f"Bearer {api_key}"
-        self._client = httpx.Client(
-            headers=headers,
-            verify=ssl.create_default_context(cafile=ca_file),
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(self._limits.read_seconds, connect=self._limits.connect_seconds),
-        )
-
-    def __enter__(self) -> Self:
-        """Open."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close all connections."""
-        self._client.close()
+            self._headers.append(("Authorization", f"Bearer {api_key}"))
 
     def aci_report(self, nonce: bytes) -> Answer:
         """`GET /v1/aci/attestation` under the caller's nonce."""
@@ -127,41 +116,49 @@ class Gateway:
         return self._send("answer", "POST", "/v1/chat/completions", request)
 
     def _send(self, item: str, method: str, path: str, body: bytes | None = None) -> Answer:
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        deadline = monotonic() + self._limits.answer_seconds
+        limits = self._limits
+        content = [] if body is None else [("Content-Type", "application/json")]
+        timeouts = {
+            "connect": limits.connect_seconds,
+            "read": limits.read_seconds,
+            "write": limits.read_seconds,
+        }
+        backend = DeadlineBackend(monotonic() + limits.answer_seconds)
         try:
-            with self._client.stream(
-                method, self._base + path, content=body, headers=headers
-            ) as response:
-                if response.status_code != _OK:
-                    raise FetchError(
-                        Reason.FETCH_STATUS, item, expected="200", found=str(response.status_code)
-                    )
-                # Before the body: a connection at its end no longer tells whose it was.
-                spki = _spki(item, response)
-                received = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(self._read(item, response, deadline), received, spki)
-        except httpx.TimeoutException as error:
-            raise FetchError(Reason.FETCH_TIMEOUT, item, found="no whole answer in time") from error
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise _failure(item, error) from error
+            with (
+                httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool,
+                pool.stream(
+                    method,
+                    self._base + path,
+                    headers=[*self._headers, *content],
+                    content=body,
+                    extensions={"timeout": timeouts},
+                ) as response,
+            ):
+                return _answer(item, response, limits, tls=self._base.startswith("https"))
+        except FAILURES as error:
+            raise failure(item, error) from error
 
-    def _read(self, item: str, response: httpx.Response, deadline: float) -> bytes:
-        if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise FetchError(Reason.FETCH_ANSWER_INVALID, item, expected="no content encoding")
-        chunks, length = [], 0
-        for chunk in response.iter_raw():
-            length += len(chunk)
-            if length > self._limits.answer_bytes:
-                raise FetchError(
-                    Reason.INPUT_TOO_LARGE,
-                    item,
-                    expected=f"at most {self._limits.answer_bytes} bytes",
-                )
-            if monotonic() > deadline:
-                raise FetchError(Reason.FETCH_TIMEOUT, item, found="no whole answer in time")
-            chunks.append(chunk)
-        return b"".join(chunks)
+
+def _answer(item: str, response: httpcore.Response, limits: LiveLimits, *, tls: bool) -> Answer:
+    if response.status != _OK:
+        raise FetchError(Reason.FETCH_STATUS, item, expected="200", found=str(response.status))
+    headers = {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
+    }
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise FetchError(Reason.FETCH_ANSWER_INVALID, item, expected="no content encoding")
+    # Before the body: a connection at its end no longer tells whose it was.
+    spki = _spki(item, response) if tls else None
+    chunks, length = [], 0
+    for chunk in response.iter_stream():
+        length += len(chunk)
+        if length > limits.answer_bytes:
+            raise FetchError(
+                Reason.INPUT_TOO_LARGE, item, expected=f"at most {limits.answer_bytes} bytes"
+            )
+        chunks.append(chunk)
+    return Answer(b"".join(chunks), headers, spki)
 
 
 def _origin(url: str) -> tuple[str, str]:
@@ -202,12 +199,9 @@ def _segment(text: str) -> str:
     return quote(text, safe="", errors="replace")
 
 
-def _spki(item: str, response: httpx.Response) -> bytes | None:
-    """The key that speaks; None without TLS only, so that no TLS key can go uncompared."""
-    if response.url.scheme != "https":
-        return None
-    stream = response.extensions.get("network_stream")
-    tls = None if stream is None else stream.get_extra_info("ssl_object")
+def _spki(item: str, response: httpcore.Response) -> bytes:
+    """The key that speaks. Raises rather than let a TLS key go uncompared."""
+    tls = response.extensions["network_stream"].get_extra_info("ssl_object")
     certificate = None if tls is None else tls.getpeercert(True)
     if certificate is None:
         raise FetchError(Reason.TLS_UNTRUSTED, item, expected="the peer's certificate")
@@ -217,18 +211,3 @@ def _spki(item: str, response: httpx.Response) -> bytes | None:
     except (ValueError, UnsupportedAlgorithm) as error:
         raise FetchError(Reason.TLS_UNTRUSTED, item, expected="a key of a known kind") from error
     return sha256(der).digest()
-
-
-def _failure(item: str, error: Exception) -> FetchError:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return FetchError(
-                Reason.TLS_UNTRUSTED,
-                item,
-                expected="a certificate of a known authority, for this host",
-                found=ascii(cause.verify_message),
-            )
-        cause = cause.__cause__ or cause.__context__
-    found = ascii(str(error))[:200] if str(error) else type(error).__name__
-    return FetchError(Reason.FETCH_FAILED, item, expected="an answer", found=found)
