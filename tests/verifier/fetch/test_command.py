@@ -145,12 +145,15 @@ def test_age_of_damage_alerts(
     cache_dir: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A damaged entry is as good as none."""
+    """A damaged entry is as good as none, however good the others are."""
     assert run("fetch", *fmspc, "--pccs", pccs.url, "--quiet") == 0
+    assert run("fetch", *fmspc, "--pccs", pccs.url, "--quiet", "--channel", "17") == 0
     next(cache_dir.rglob("standard.json")).write_text("{}")
     capsys.readouterr()
     assert run("age", "--json") == 7
-    assert "CACHE_DAMAGED" in printed(capsys)["failures"][0]
+    shown = printed(capsys)
+    assert "CACHE_DAMAGED" in shown["failures"][0]
+    assert [entry["stale"] for entry in shown["entries"]] == [False]
 
 
 def test_age_of_a_file(

@@ -78,6 +78,12 @@ def test_watch_with_some_failures_is_partly_done(
     assert "refreshed" in out
 
 
+def test_watch_over_nothing_alerts(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody believes to be watched over while nothing is filed."""
+    assert run("watch", "--once") == 7
+    assert "nothing is filed" in capsys.readouterr().err
+
+
 @contextmanager
 def daemon(tmp_path: Path, *faults_of_tcb: faults.Fault) -> Iterator[subprocess.Popen[str]]:
     """A running `quotary collateral watch` against a service of its own."""
