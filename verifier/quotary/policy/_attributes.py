@@ -18,6 +18,15 @@ _TUD: Final = 0xFF
 _RESERVED_TD: Final = 0x3FFFFFFF_0780FF8E
 _SERVICE_TD_NONE: Final = bytes(48)
 
+_XFAM_REQUIRED: Final = 0x3
+"""x87 and SSE: no TD exists without them (Intel TDX module source, TDX_XFAM_FIXED1)."""
+
+_XFAM_DEFINED: Final = 0x0006_DBE7
+"""
+All the features a TD can have: AVX, AVX-512, PT, PKU, CET, user interrupts, LBR and AMX besides
+(Intel TDX module source, TDX_XFAM_FIXED0).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class SgxAttributes:
@@ -103,10 +112,14 @@ class TdAttributeRules:
 
 @dataclass(frozen=True, slots=True)
 class XfamWithin:
-    """Refuses TDs whose XFAM lacks a bit of `required` or exceeds `allowed`. Ignores SGX."""
+    """
+    Refuses TDs whose XFAM lacks a bit of `required` or exceeds `allowed`. Ignores SGX.
 
-    required: int = 0x3
-    allowed: int = 0x0006_DBE7
+    The defaults are what every TDX module enforces, so genuine TDs pass.
+    """
+
+    required: int = _XFAM_REQUIRED
+    allowed: int = _XFAM_DEFINED
 
     def check(self, evidence: Evidence) -> None:
         """Raise with `XFAM_INVALID`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from quotary.policy._attributes import SgxAttributes, TdAttributeRules
+from quotary.policy._attributes import SgxAttributes, TdAttributeRules, XfamWithin
 from quotary.policy._base import AllOf, Policy
 from quotary.policy._platform import AllowedStatuses
 from quotary.tcb import TcbStatus
@@ -17,8 +17,10 @@ def strict(
     allowed_statuses: frozenset[TcbStatus] = frozenset({TcbStatus.UP_TO_DATE}),
 ) -> AllOf:
     """Return the default policy with other statuses, and `further` policies asked after it."""
-    return AllOf((SgxAttributes(), TdAttributeRules(), AllowedStatuses(allowed_statuses), *further))
+    rules = (SgxAttributes(), TdAttributeRules(), XfamWithin(), AllowedStatuses(allowed_statuses))
+    return AllOf((*rules, *further))
 
 
 DEFAULT: Final = strict()
-"""UpToDate only; no debug, no provisioning or launch key, no migration, no service TD."""
+"""UpToDate only; no debug, no provisioning or launch key, no migration, no service TD, XFAM
+as TDX modules allow it."""
