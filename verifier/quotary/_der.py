@@ -8,6 +8,7 @@ because signatures are over the bytes as they were sent.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from quotary.errors import ParseError, Reason
@@ -85,6 +86,26 @@ class DerReader:
         _, end = self._element(tag)
         self._position = end
         return self._data[first:end]
+
+    def each(self, tag: int) -> Iterator[bytes]:
+        """Read elements with `tag` until the end, and yield the content of each."""
+        data, end = self._data, self._end
+        while (position := self._position) < end:
+            start = position + 2
+            # The short form of a length, by far the most frequent, is read in place.
+            if start <= end and data[position] == tag and data[position + 1] < _TOP_BIT:
+                self._position = start + data[position + 1]
+                if self._position > end:
+                    self._position = position
+                    raise self._bad("an element that ends inside its parent")
+                yield data[start : self._position]
+            else:
+                yield self.content(tag)
+
+    def rest(self) -> bytes:
+        """Return all bytes left."""
+        start, self._position = self._position, self._end
+        return self._data[start : self._end]
 
     def integer(self, tag: int = INTEGER) -> int:
         """Read one minimally encoded integer, of either sign."""

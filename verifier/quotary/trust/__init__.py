@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from quotary.trust._collateral import Collateral, unix_seconds
-from quotary.trust._platform import Platform, verify_pck_chain
+from quotary.trust._collateral import REMEMBERED_PLATFORMS, Collateral, unix_seconds
+from quotary.trust._memory import Memory
+from quotary.trust._pck_chain import verify_pck_chain
+from quotary.trust._platform import Platform
 from quotary.trust._root import INTEL_ROOT, TrustRoot
 from quotary.trust._rules import (
     certificate_window,
@@ -19,7 +21,9 @@ from quotary.trust._window import Window, WindowKind, require_within
 
 __all__ = [
     "INTEL_ROOT",
+    "REMEMBERED_PLATFORMS",
     "Collateral",
+    "Memory",
     "Platform",
     "TrustRoot",
     "Window",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from typing import Final
 
 from quotary.collateral import QeIdentity, RawCollateral, TcbInfo
 from quotary.errors import CollateralError
+from quotary.tcb import Outcome
+from quotary.trust._authorities import verify_authority
+from quotary.trust._memory import Memory
+from quotary.trust._platform import Platform
 from quotary.trust._root import INTEL_ROOT, TrustRoot
 from quotary.trust._rules import (
     certificate_window,
@@ -23,12 +28,16 @@ from quotary.x509 import (
     Certificate,
     RevocationList,
     Role,
-    require_issued,
-    require_role,
     split_pem,
 )
 
-__all__ = ["Collateral", "unix_seconds"]
+__all__ = ["REMEMBERED_PLATFORMS", "Collateral", "unix_seconds"]
+
+REMEMBERED_PLATFORMS: Final = 4096
+"""So many platforms are remembered unless the caller says otherwise: under 20 MB."""
+
+_REMEMBERED_OUTCOMES: Final = 1024
+"""Platforms of one family that run the same versions share one."""
 
 
 def unix_seconds(at: datetime) -> int:
@@ -45,6 +54,9 @@ class Collateral:
 
     Immutable. It may be used at any time inside all its windows, which `require_current` checks
     with two comparisons. What it says of platforms is sorted and ready to be matched.
+
+    `platforms` and `outcomes` spare work, and change no verdict: they hold what this very object
+    proved, by the exact bytes or versions it proved it of.
     """
 
     root: TrustRoot
@@ -58,10 +70,23 @@ class Collateral:
     valid_from: int
     valid_until: int
     hashes: tuple[bytes, ...]
+    remembers: int = REMEMBERED_PLATFORMS
+    platforms: Memory[bytes, Platform] = field(init=False, repr=False, compare=False)
+    outcomes: Memory[tuple[object, ...], Outcome] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing proven: what other collateral proved is no proof here."""
+        object.__setattr__(self, "platforms", Memory(self.remembers))
+        object.__setattr__(self, "outcomes", Memory(min(self.remembers, _REMEMBERED_OUTCOMES)))
 
     @classmethod
     def verify(
-        cls, raw: RawCollateral, root: TrustRoot = INTEL_ROOT, *, at: datetime
+        cls,
+        raw: RawCollateral,
+        root: TrustRoot = INTEL_ROOT,
+        *,
+        at: datetime,
+        remembers: int = REMEMBERED_PLATFORMS,
     ) -> Collateral:
         """
         Verify `raw` at the time `at`. Raises `CollateralError`, or `ParseError` for bad bytes.
@@ -71,6 +96,8 @@ class Collateral:
         3. TCB info and QE identity are signed by their signers, and are of one TEE type.
         4. The PCK CA is issued by the root, and the PCK CRL is its own.
         5. `at` is inside every window.
+
+        The object remembers the last `remembers` platforms proven under it, at most 5 kB each.
         """
         root_crl = _revocation_list(raw.root_ca_crl, root.certificate, "root_ca_crl")
         require_not_revoked(root.certificate, root_crl, "root certificate")
@@ -103,6 +130,7 @@ class Collateral:
             signers=(tcb_signer, qe_signer),
             pck_ca=pck_ca,
             lists=(root_crl, pck_crl),
+            remembers=remembers,
         )
         collateral.require_current(unix_seconds(at))
         return collateral
@@ -117,6 +145,7 @@ class Collateral:
         signers: tuple[Certificate, Certificate],
         pck_ca: Certificate,
         lists: tuple[RevocationList, RevocationList],
+        remembers: int = REMEMBERED_PLATFORMS,
     ) -> Collateral:
         """
         Put parts together that the caller has checked; `lists` are the root's and the PCK CA's.
@@ -154,6 +183,7 @@ class Collateral:
                 tcb_signer.tbs_hash,
                 qe_signer.tbs_hash,
             ),
+            remembers=remembers,
         )
 
     @property
@@ -172,9 +202,7 @@ def _issued_by_root(
 ) -> Certificate:
     leaf, anchor = split_pem(pem, item, 2)
     root.require_pinned(anchor, item, CollateralError)
-    certificate = Certificate.parse(leaf, item)
-    require_role(certificate, role, item, CollateralError)
-    require_issued(certificate, root.certificate, item, CollateralError)
+    certificate = verify_authority(leaf, role, root.certificate, item, CollateralError)
     require_not_revoked(certificate, root_crl, item)
     return certificate
 

@@ -13,27 +13,54 @@ from hashlib import sha256
 from typing import Final
 
 from quotary._ecdsa import load_key, require_signature, signature_to_der
+from quotary.collateral import QeIdentity, TcbInfo
 from quotary.errors import CollateralError, Reason, VerificationError
 from quotary.journal import Verdict
 from quotary.policy import Evidence
-from quotary.quote import INTEL_QE_VENDOR_ID
+from quotary.quote import INTEL_QE_VENDOR_ID, SgxReport, TdReport
+from quotary.tcb import TeeType
 from quotary.trust import require_within, verify_pck_chain
 from quotary.verify._appraisal import Appraisal
 from quotary.verify._certification import pck_chain_of
-from quotary.verify._enclave import require_intel_quoting_enclave
-from quotary.verify._levels import appraise_tcb, require_intel_module
+from quotary.verify._enclave import (
+    require_attributes,
+    require_misc_select,
+    require_product,
+    require_production,
+    require_signer,
+)
+from quotary.verify._levels import appraise_tcb, require_module_attributes, require_module_signer
 
-__all__ = ["STEPS", "Step"]
+__all__ = ["STEPS", "Part", "Step", "evidence_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    One check of a step. `rows` are those of the check matrix (`quotary.verify.matrix`).
+
+    A part that is about TDs only says so; its check does nothing for SGX.
+    """
+
+    title: str
+    check: Callable[[Appraisal], None]
+    rows: tuple[int, ...] = ()
+    td_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One numbered check. `needs` are the numbers of the steps whose results it reads."""
+    """Numbered checks, in order. `needs` are the numbers of the steps whose results they read."""
 
     number: int
     title: str
-    check: Callable[[Appraisal], None]
+    parts: tuple[Part, ...]
     needs: tuple[int, ...] = ()
+
+    def check(self, appraisal: Appraisal) -> None:
+        """Run all parts; raises the first refusal."""
+        for part in self.parts:
+            part.check(appraisal)
 
 
 def _vendor(appraisal: Appraisal) -> None:
@@ -47,19 +74,23 @@ def _vendor(appraisal: Appraisal) -> None:
         )
 
 
-def _collateral(appraisal: Appraisal) -> None:
+def _require_type(appraisal: Appraisal, item: str, found: TeeType) -> None:
     expected = appraisal.quote.tee_type
-    for item, document in (
-        ("tcb_info", appraisal.collateral.tcb_info),
-        ("qe_identity", appraisal.collateral.qe_identity),
-    ):
-        if document.tee_type is not expected:
-            raise CollateralError(
-                Reason.COLLATERAL_TYPE_MISMATCH,
-                item,
-                expected=expected.name,
-                found=document.tee_type.name,
-            )
+    if found is not expected:
+        raise CollateralError(
+            Reason.COLLATERAL_TYPE_MISMATCH, item, expected=expected.name, found=found.name
+        )
+
+
+def _tcb_info_type(appraisal: Appraisal) -> None:
+    _require_type(appraisal, "tcb_info", appraisal.collateral.tcb_info.tee_type)
+
+
+def _qe_identity_type(appraisal: Appraisal) -> None:
+    _require_type(appraisal, "qe_identity", appraisal.collateral.qe_identity.tee_type)
+
+
+def _current(appraisal: Appraisal) -> None:
     appraisal.collateral.require_current(appraisal.at)
 
 
@@ -84,14 +115,17 @@ def _binding(appraisal: Appraisal) -> None:
     appraisal.attestation_key_id = key_id
 
 
-def _quoting_enclave(appraisal: Appraisal) -> None:
-    require_intel_quoting_enclave(appraisal.quote.qe_report, appraisal.collateral.qe_identity)
+def _enclave(rule: Callable[[SgxReport, QeIdentity], None]) -> Callable[[Appraisal], None]:
+    def check(appraisal: Appraisal) -> None:
+        rule(appraisal.quote.qe_report, appraisal.collateral.qe_identity)
+
+    return check
 
 
 def _qe_signature(appraisal: Appraisal) -> None:
     quote = appraisal.quote
     require_signature(
-        appraisal.platform.certificate.key,
+        appraisal.platform.key,
         signature_to_der(quote.qe_report_signature, "QE report signature"),
         quote.qe_report.data,
         reason=Reason.QE_REPORT_SIGNATURE_INVALID,
@@ -110,22 +144,30 @@ def _quote_signature(appraisal: Appraisal) -> None:
     )
 
 
-def _family(appraisal: Appraisal) -> None:
+def _require_family(reason: Reason, item: str, expected: bytes, found: bytes) -> None:
+    if expected != found:
+        raise CollateralError(
+            reason, f"{item} of tcb_info", expected=expected.hex(), found=found.hex()
+        )
+
+
+def _fmspc(appraisal: Appraisal) -> None:
     identity, tcb_info = appraisal.platform.identity, appraisal.collateral.tcb_info
-    for reason, item, expected, found in (
-        (Reason.FMSPC_MISMATCH, "FMSPC", identity.fmspc, tcb_info.fmspc),
-        (Reason.PCEID_MISMATCH, "PCE id", identity.pce_id, tcb_info.pce_id),
-    ):
-        if expected != found:
-            raise CollateralError(
-                reason, f"{item} of tcb_info", expected=expected.hex(), found=found.hex()
-            )
+    _require_family(Reason.FMSPC_MISMATCH, "FMSPC", identity.fmspc, tcb_info.fmspc)
 
 
-def _module(appraisal: Appraisal) -> None:
-    report = appraisal.td_report
-    if report is not None:
-        require_intel_module(report, appraisal.collateral.tcb_info)
+def _pce_id(appraisal: Appraisal) -> None:
+    identity, tcb_info = appraisal.platform.identity, appraisal.collateral.tcb_info
+    _require_family(Reason.PCEID_MISMATCH, "PCE id", identity.pce_id, tcb_info.pce_id)
+
+
+def _module(rule: Callable[[TdReport, TcbInfo], None]) -> Callable[[Appraisal], None]:
+    def check(appraisal: Appraisal) -> None:
+        report = appraisal.td_report
+        if report is not None:
+            rule(report, appraisal.collateral.tcb_info)
+
+    return check
 
 
 def _tcb(appraisal: Appraisal) -> None:
@@ -137,7 +179,8 @@ def _tcb(appraisal: Appraisal) -> None:
     )
 
 
-def _policy(appraisal: Appraisal) -> None:
+def evidence_of(appraisal: Appraisal) -> Evidence:
+    """Return what a policy judges, out of what the steps before the policy left."""
     quote, collateral, platform = appraisal.quote, appraisal.collateral, appraisal.platform
     verdict = Verdict(
         tee_type=quote.tee_type,
@@ -157,21 +200,98 @@ def _policy(appraisal: Appraisal) -> None:
         measurement=quote.measurement,
         report_data=quote.report_data,
     )
+    return Evidence(quote, platform, collateral, verdict)
+
+
+def _policy(appraisal: Appraisal) -> None:
+    evidence = evidence_of(appraisal)
     if appraisal.policy is not None:
-        appraisal.policy.check(Evidence(quote, platform, collateral, verdict))
-    appraisal.verdict = verdict
+        appraisal.policy.check(evidence)
+    appraisal.verdict = evidence.verdict
 
 
 STEPS: Final = (
-    Step(1, "the quoting enclave's vendor is Intel", _vendor),
-    Step(2, "the collateral is of the quote's TEE type, and current", _collateral),
-    Step(3, "the PCK chain leads from the pinned root to the platform", _platform),
-    Step(4, "the quoting enclave's report vouches for the attestation key", _binding),
-    Step(5, "the quoting enclave is the one Intel identifies", _quoting_enclave),
-    Step(6, "the platform's PCK signed the quoting enclave's report", _qe_signature, (3,)),
-    Step(7, "the attestation key signed the quote", _quote_signature),
-    Step(8, "the TCB info is of this platform's FMSPC and PCE", _family, (3,)),
-    Step(9, "the TDX module is Intel's", _module, (2,)),
-    Step(10, "all parts reach signed TCB levels that are not revoked", _tcb, (2, 3, 9)),
-    Step(11, "the policy accepts what was proven", _policy, (3, 4, 10)),
+    Step(
+        1,
+        "the quoting enclave's vendor is Intel",
+        (Part("the QE vendor id is Intel's", _vendor, (2,)),),
+    ),
+    Step(
+        2,
+        "the collateral is of the quote's TEE type, and current",
+        (
+            Part("the TCB info is of the quote's TEE type", _tcb_info_type, (28,)),
+            Part("the QE identity is of the quote's TEE type", _qe_identity_type, (39,)),
+            Part("the collateral is current", _current, (17, 18, 20, 21, 26, 27)),
+        ),
+    ),
+    Step(
+        3,
+        "the PCK chain leads from the pinned root to the platform",
+        (Part("the PCK chain is genuine and in force", _platform, (10, 11, 13, 23)),),
+    ),
+    Step(
+        4,
+        "the quoting enclave's report vouches for the attestation key",
+        (Part("QE report data is the hash of attestation key and auth data", _binding, (9, 38)),),
+    ),
+    Step(
+        5,
+        "the quoting enclave is the one Intel identifies",
+        (
+            Part("the quoting enclave is not in debug mode", _enclave(require_production), (40,)),
+            Part("MISCSELECT is Intel's", _enclave(require_misc_select), (39,)),
+            Part("the attributes are Intel's", _enclave(require_attributes), (39,)),
+            Part("MRSIGNER is Intel's", _enclave(require_signer), (39,)),
+            Part("ISVPRODID is Intel's", _enclave(require_product), (39,)),
+        ),
+    ),
+    Step(
+        6,
+        "the platform's PCK signed the quoting enclave's report",
+        (Part("the QE report's signature is the PCK's", _qe_signature, (38,)),),
+        (3,),
+    ),
+    Step(
+        7,
+        "the attestation key signed the quote",
+        (Part("the quote's signature is the attestation key's", _quote_signature, (38,)),),
+    ),
+    Step(
+        8,
+        "the TCB info is of this platform's FMSPC and PCE",
+        (
+            Part("the TCB info is of the platform's FMSPC", _fmspc, (30,)),
+            Part("the TCB info is of the platform's PCE", _pce_id, (31,)),
+        ),
+        (3,),
+    ),
+    Step(
+        9,
+        "the TDX module is Intel's",
+        (
+            Part(
+                "Intel signed the TDX module", _module(require_module_signer), (36,), td_only=True
+            ),
+            Part(
+                "the TDX module's attributes are Intel's",
+                _module(require_module_attributes),
+                (36,),
+                td_only=True,
+            ),
+        ),
+        (2,),
+    ),
+    Step(
+        10,
+        "all parts reach signed TCB levels that are not revoked",
+        (Part("the levels converge to a status that is not revoked", _tcb, (37, 41, 42)),),
+        (2, 3, 9),
+    ),
+    Step(
+        11,
+        "the policy accepts what was proven",
+        (Part("the policy accepts", _policy, (43,)),),
+        (3, 4, 10),
+    ),
 )

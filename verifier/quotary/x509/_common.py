@@ -27,6 +27,7 @@ __all__ = [
     "read_serial",
     "read_signature",
     "read_time",
+    "split_serial",
 ]
 
 MAX_EXTENSIONS: Final = 16
@@ -35,6 +36,8 @@ MAX_EXTENSIONS: Final = 16
 _ECDSA_WITH_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")
 _MAX_SERIAL_BYTES: Final = 20
 _KEY_IDENTIFIER: Final = 0x80
+_INTEGER: Final = b"\x02"
+_TOP_BIT: Final = 0x80
 
 
 class Extension(NamedTuple):
@@ -72,6 +75,23 @@ def read_serial(reader: DerReader, item: str) -> int:
             Reason.SERIAL_INVALID, item, expected="a positive number of at most 20 bytes"
         )
     return serial
+
+
+def split_serial(entry: bytes, item: str) -> tuple[int, bytes]:
+    """Read a serial number from the front of `entry`; returns it and the bytes after it."""
+    length = entry[1] if len(entry) > 1 else 0
+    end = 2 + length
+    content = entry[2:end]
+    # Positive, minimal and at most twenty bytes, or else `read_serial` says what is wrong.
+    if (
+        entry[:1] == _INTEGER
+        and 0 < length <= _MAX_SERIAL_BYTES
+        and len(content) == length
+        and 0 < content[0] < _TOP_BIT
+    ):
+        return int.from_bytes(content), entry[end:]
+    reader = DerReader(entry, item)
+    return read_serial(reader, item), reader.rest()
 
 
 def read_time(reader: DerReader, item: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -13,9 +12,9 @@ from quotary.x509._common import (
     read_algorithm,
     read_authority_key_id,
     read_extensions,
-    read_serial,
     read_signature,
     read_time,
+    split_serial,
 )
 
 __all__ = ["MAX_CRL_BYTES", "RevocationList"]
@@ -95,24 +94,31 @@ class RevocationList:
 
 
 def _read_entries(entries: DerReader, item: str) -> frozenset[int]:
+    """
+    Read `SEQUENCE { serial, time, extensions }` entries and return the serials.
+
+    What follows the serial is the same in nearly all entries of a list: each form is checked once.
+    """
     serials: set[int] = set()
-    while not entries.at_end:
-        entry = entries.enter(SEQUENCE)
-        serial = read_serial(entry, item)
-        read_time(entry, item)
-        if not entry.at_end:
-            _check_entry_extensions(entry.whole(SEQUENCE), item)
-        entry.finish()
+    checked: set[bytes] = set()
+    for entry in entries.each(SEQUENCE):
+        serial, rest = split_serial(entry, item)
+        if rest not in checked:
+            _check_rest_of_entry(rest, item)
+            checked.add(rest)
         serials.add(serial)
     if not serials:
         raise ParseError(Reason.CRL_INVALID, item, expected="no list rather than an empty one")
     return frozenset(serials)
 
 
-@lru_cache(maxsize=256)
-def _check_entry_extensions(encoding: bytes, item: str) -> None:
-    """Check the extensions of one entry; remembered, as most entries have the very same."""
-    extensions = DerReader(encoding, item).enter(SEQUENCE)
+def _check_rest_of_entry(encoding: bytes, item: str) -> None:
+    entry = DerReader(encoding, item)
+    read_time(entry, item)
+    if entry.at_end:
+        return
+    extensions = entry.enter(SEQUENCE)
+    entry.finish()
     for extension in read_extensions(extensions, item, Reason.CRL_INVALID):
         if extension.critical and extension.object_id not in _KNOWN_OF_ENTRIES:
             raise _unknown_critical(item, extension.object_id)
