@@ -49,8 +49,8 @@ class Watch:
         """
         Look at every entry once.
 
-        Returns 0 when all are fresh; 7 when one is stale and could not be replaced, or when there is
-        none; else 3 when no refresh succeeded that was needed, or 8 when some did not.
+        Returns 0 when all are fresh; 7 when one is stale and could not be replaced, or when nothing
+        is filed; else 3 when no refresh succeeded that was needed, or 8 when some did not.
         """
         entries = list(self.cache.entries()) if self.given is None else [self.given]
         refreshed = failed = stale = 0
