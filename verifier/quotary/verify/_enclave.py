@@ -1,4 +1,9 @@
-"""Is the quoting enclave the one Intel identifies?"""
+"""
+Is the quoting enclave the one Intel identifies?
+
+The masked report must equal the unmasked identity, as in Intel's library. ISVSVN is judged with
+the TCB levels.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +11,23 @@ from quotary.collateral import QeIdentity
 from quotary.errors import Reason, VerificationError
 from quotary.quote import SgxFlags, SgxReport
 
-__all__ = ["require_intel_quoting_enclave"]
+__all__ = [
+    "require_attributes",
+    "require_misc_select",
+    "require_product",
+    "require_production",
+    "require_signer",
+]
 
 
-def require_intel_quoting_enclave(report: SgxReport, identity: QeIdentity) -> None:
-    """
-    Raise `VerificationError` at the first field that differs from Intel's identity.
-
-    The masked report must equal the unmasked identity, as in Intel's library. Debug mode is refused
-    by name, whatever the mask says. ISVSVN is judged with the TCB levels.
-    """
+def require_production(report: SgxReport, _: QeIdentity) -> None:
+    """Raise `VerificationError` in debug mode, whatever the identity's mask says."""
     if report.flags & SgxFlags.DEBUG:
         raise VerificationError(Reason.QE_DEBUG, "QE attributes", expected="DEBUG clear")
+
+
+def require_misc_select(report: SgxReport, identity: QeIdentity) -> None:
+    """Raise `VerificationError` unless the masked MISCSELECT is the identity's."""
     masked = report.misc_select & identity.misc_select_mask
     if masked != identity.misc_select:
         raise _mismatch(
@@ -26,6 +36,10 @@ def require_intel_quoting_enclave(report: SgxReport, identity: QeIdentity) -> No
             f"{identity.misc_select:#010x}",
             f"{masked:#010x}",
         )
+
+
+def require_attributes(report: SgxReport, identity: QeIdentity) -> None:
+    """Raise `VerificationError` unless the masked attributes are the identity's."""
     attributes = bytes(
         a & m for a, m in zip(report.attributes, identity.attributes_mask, strict=True)
     )
@@ -36,6 +50,10 @@ def require_intel_quoting_enclave(report: SgxReport, identity: QeIdentity) -> No
             identity.attributes.hex(),
             attributes.hex(),
         )
+
+
+def require_signer(report: SgxReport, identity: QeIdentity) -> None:
+    """Raise `VerificationError` unless Intel's quoting enclave key signed the enclave."""
     if report.mr_signer != identity.mr_signer:
         raise _mismatch(
             Reason.QE_MRSIGNER_MISMATCH,
@@ -43,6 +61,10 @@ def require_intel_quoting_enclave(report: SgxReport, identity: QeIdentity) -> No
             identity.mr_signer.hex(),
             report.mr_signer.hex(),
         )
+
+
+def require_product(report: SgxReport, identity: QeIdentity) -> None:
+    """Raise `VerificationError` unless the enclave is the product the identity is about."""
     if report.isv_prod_id != identity.isv_prod_id:
         raise _mismatch(
             Reason.QE_ISVPRODID_MISMATCH,

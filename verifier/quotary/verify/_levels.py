@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quotary.collateral import TcbInfo
+from quotary.collateral import QeIdentity, TcbInfo
 from quotary.errors import Reason, VerificationError
 from quotary.quote import TdReport
 from quotary.tcb import (
@@ -21,17 +21,24 @@ from quotary.tcb import (
 from quotary.trust import Collateral
 from quotary.x509 import PckIdentity
 
-__all__ = ["appraise_tcb", "require_intel_module"]
+__all__ = [
+    "appraise_tcb",
+    "match_enclave",
+    "match_module",
+    "module_identity",
+    "require_module_attributes",
+    "require_module_signer",
+    "require_not_revoked",
+]
 
 
-def require_intel_module(report: TdReport, tcb_info: TcbInfo) -> None:
+def require_module_signer(report: TdReport, tcb_info: TcbInfo) -> None:
     """
-    Raise `VerificationError` unless signer and attributes of the TDX module are Intel's.
+    Raise `VerificationError` unless Intel's key signed the TDX module.
 
-    The version the TD was launched on names the identity. Attributes must agree inside the mask and
-    be zero outside of it.
+    The version the TD was launched on names the identity.
     """
-    identity = _module_identity(report.tee_tcb_svn, tcb_info)
+    identity = module_identity(report.tee_tcb_svn, tcb_info)
     if report.mr_signer_seam != identity.signer:
         raise VerificationError(
             Reason.TDX_MODULE_SIGNER_MISMATCH,
@@ -39,6 +46,11 @@ def require_intel_module(report: TdReport, tcb_info: TcbInfo) -> None:
             expected=identity.signer.hex(),
             found=report.mr_signer_seam.hex(),
         )
+
+
+def require_module_attributes(report: TdReport, tcb_info: TcbInfo) -> None:
+    """Raise `VerificationError` unless attributes agree in the mask and are zero outside of it."""
+    identity = module_identity(report.tee_tcb_svn, tcb_info)
     found = int.from_bytes(report.seam_attributes)
     mask = int.from_bytes(identity.attributes_mask)
     expected = int.from_bytes(identity.attributes) & mask
@@ -59,9 +71,7 @@ def appraise_tcb(
 
     A TD 1.5 is judged twice, as launched and as it runs after a TD-preserving update of the module.
     """
-    enclave = match_isv_level(
-        qe_svn, collateral.qe_identity.levels, reason=Reason.QE_TCB_NO_MATCH, item="QE ISVSVN"
-    )
+    enclave = match_enclave(qe_svn, collateral.qe_identity)
     if report is None:
         platform = PlatformSvn(identity.components, identity.pce_svn)
         return _accept(match_level(platform, collateral.tcb_info.levels), None, enclave)
@@ -75,21 +85,43 @@ def appraise_tcb(
 def _appraise_td(
     identity: PckIdentity, tee_tcb_svn: bytes, enclave: IsvLevel, tcb_info: TcbInfo
 ) -> Outcome:
-    module = None
-    if tee_tcb_svn[1] > 0:
-        module = match_isv_level(
-            tee_tcb_svn[0],
-            _module_identity(tee_tcb_svn, tcb_info).levels,
-            reason=Reason.TDX_MODULE_TCB_NO_MATCH,
-            item="TDX module ISVSVN",
-        )
+    module = match_module(tee_tcb_svn, tcb_info)
     platform = PlatformSvn(identity.components, identity.pce_svn, tuple(tee_tcb_svn))
     level = match_level(platform, tcb_info.levels, first_tdx_component(tee_tcb_svn))
     return _accept(level, module, enclave)
 
 
+def match_enclave(qe_svn: int, identity: QeIdentity) -> IsvLevel:
+    """Return the level the quoting enclave reaches; raises `VerificationError` when none is."""
+    return match_isv_level(qe_svn, identity.levels, reason=Reason.QE_TCB_NO_MATCH, item="QE ISVSVN")
+
+
+def match_module(tee_tcb_svn: bytes, tcb_info: TcbInfo) -> IsvLevel | None:
+    """
+    Return the level the TDX module reaches, None for modules before versions.
+
+    Raises `VerificationError` when none is reached, or the version is unknown.
+    """
+    if tee_tcb_svn[1] == 0:
+        return None
+    return match_isv_level(
+        tee_tcb_svn[0],
+        module_identity(tee_tcb_svn, tcb_info).levels,
+        reason=Reason.TDX_MODULE_TCB_NO_MATCH,
+        item="TDX module ISVSVN",
+    )
+
+
 def _accept(level: TcbLevel, module: IsvLevel | None, enclave: IsvLevel) -> Outcome:
     outcome = converge(level, module, enclave)
+    require_not_revoked(outcome, level, module, enclave)
+    return outcome
+
+
+def require_not_revoked(
+    outcome: Outcome, level: TcbLevel, module: IsvLevel | None, enclave: IsvLevel
+) -> None:
+    """Raise `VerificationError` when the parts' levels converged to `Revoked`."""
     if outcome.status is TcbStatus.REVOKED:
         raise VerificationError(
             Reason.TCB_REVOKED,
@@ -98,10 +130,10 @@ def _accept(level: TcbLevel, module: IsvLevel | None, enclave: IsvLevel) -> Outc
             found=f"platform {level.status}, quoting enclave {enclave.status}"
             + (f", TDX module {module.status}" if module is not None else ""),
         )
-    return outcome
 
 
-def _module_identity(tee_tcb_svn: bytes, tcb_info: TcbInfo) -> TdxModuleIdentity:
+def module_identity(tee_tcb_svn: bytes, tcb_info: TcbInfo) -> TdxModuleIdentity:
+    """Return the identity of the module's version; raises `VerificationError` when unknown."""
     version = tee_tcb_svn[1]
     try:
         return tcb_info.module_identities[version]
