@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from quotary.collateral._json import Fields, parse_object
 from quotary.errors import ParseError, Reason
@@ -187,7 +187,7 @@ def _platform_level(value: object, version: int, tee_type: TeeType) -> TcbLevel:
     return level
 
 
-def _components(values: list[object]) -> tuple[int, ...]:
+def _components(values: list[Any]) -> tuple[int, ...]:
     item = "tcb_info.tcbLevels.tcb"
     if len(values) != COMPONENT_COUNT:
         raise ParseError(
@@ -197,13 +197,15 @@ def _components(values: list[object]) -> tuple[int, ...]:
             found=str(len(values)),
         )
     # Category and type describe a component to people; Intel's matching rules ignore them.
-    components = []
-    for value in values:
-        svn = value.get("svn") if isinstance(value, dict) else None
-        if type(svn) is not int or not 0 <= svn <= _MAX_COMPONENT:
-            raise ParseError(Reason.SCHEMA_INVALID, f"{item}.svn", expected="an integer up to 255")
-        components.append(svn)
-    return tuple(components)
+    try:
+        components = tuple([value["svn"] for value in values])
+    except (KeyError, TypeError):
+        components = ()
+    if set(map(type, components)) != {int} or not (
+        min(components) >= 0 and max(components) <= _MAX_COMPONENT
+    ):
+        raise ParseError(Reason.SCHEMA_INVALID, f"{item}.svn", expected="an integer up to 255")
+    return components
 
 
 def _module_identities(fields: Fields) -> dict[int, TdxModuleIdentity]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 from quotary.errors import ParseError, Reason
@@ -25,7 +26,6 @@ _WHITE: Final = re.compile(r"[ \t\n\r]*")
 _TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
-_HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*")
 _MAX_TIME: Final = 253_402_300_799
 """The last second of the year 9999, UTC: later ones cannot be written in a journal."""
 
@@ -104,6 +104,16 @@ _DECODER: Final = json.JSONDecoder(
 )
 
 
+@lru_cache(maxsize=1024)
+def _seconds(text: str) -> int | None:
+    """Convert a time, None when it has another form; remembered, as levels share their dates."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return None
+    moment = datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00"))
+    return int(moment.timestamp())
+
+
 class Fields:
     """One JSON object under a schema: each field is read once, what is left over is refused."""
 
@@ -137,21 +147,25 @@ class Fields:
     def octets(self, name: str, length: int) -> bytes:
         """Read `length` bytes in hex of either case."""
         value = self._take(name)
-        if not isinstance(value, str) or len(value) != 2 * length or not _HEX.fullmatch(value):
+        digits = value if isinstance(value, str) else ""
+        try:
+            octets = bytes.fromhex(digits)
+        except ValueError:
+            octets = b""
+        # White space, which `fromhex` passes over, leaves too few bytes for the length of the text.
+        if len(octets) != length or len(digits) != 2 * length:
             raise self._invalid(name, f"{length} bytes in hex")
-        return bytes.fromhex(value)
+        return octets
 
     def time(self, name: str) -> int:
         """Read an RFC 3339 time that journals can state, from 1970 on; returns Unix seconds."""
         value = self._take(name)
-        match = _TIME.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
-            raise self._invalid(name, "a time like 2025-01-31T12:00:00Z")
         try:
-            moment = datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00"))
+            seconds = _seconds(value) if isinstance(value, str) else None
         except ValueError as error:
             raise self._invalid(name, "a time of the calendar") from error
-        seconds = int(moment.timestamp())
+        if seconds is None:
+            raise self._invalid(name, "a time like 2025-01-31T12:00:00Z")
         if not 0 <= seconds <= _MAX_TIME:
             raise self._invalid(name, "a time of the years 1970 to 9999, in UTC")
         return seconds

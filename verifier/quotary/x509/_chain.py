@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode
 from binascii import Error as Base64Error
+from binascii import a2b_base64
 from enum import Enum
 from typing import Final
 
@@ -17,10 +16,11 @@ __all__ = ["MAX_PEM_BYTES", "Role", "require_issued", "require_role", "split_pem
 MAX_PEM_BYTES: Final = 16 * 1024
 """A chain of three genuine certificates has under 4 kB."""
 
-_PEM_BLOCK: Final = re.compile(
-    rb"\s*-----BEGIN CERTIFICATE-----\s([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----"
-)
-_PEM_END: Final = re.compile(rb"[\s\0]*")
+_PEM_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
+_PEM_END: Final = b"-----END CERTIFICATE-----"
+_WHITE: Final = b" \t\n\r\f\v"
+_SPACES: Final = frozenset(bytes([space]) for space in _WHITE)
+_PADDING: Final = _WHITE + b"\0"
 _CA_USAGE: Final = KeyUsage.KEY_CERT_SIGN | KeyUsage.CRL_SIGN
 
 
@@ -68,13 +68,18 @@ def split_pem(pem: bytes, item: str, count: int) -> tuple[bytes, ...]:
         )
     certificates = []
     position = 0
-    while match := _PEM_BLOCK.match(pem, position):
-        position = match.end()
+    while (begin := pem.find(_PEM_BEGIN, position)) >= 0:
+        start = begin + len(_PEM_BEGIN)
+        end = pem.find(_PEM_END, start)
+        if pem[position:begin].strip(_WHITE) or end < 0 or pem[start : start + 1] not in _SPACES:
+            break
         try:
-            certificates.append(b64decode(b"".join(match[1].split()), validate=True))
+            text = pem[start:end].translate(None, _WHITE)
+            certificates.append(a2b_base64(text, strict_mode=True))
         except Base64Error as error:
             raise ParseError(Reason.PEM_INVALID, item, expected="base64") from error
-    if not _PEM_END.fullmatch(pem, position):
+        position = end + len(_PEM_END)
+    if pem[position:].strip(_PADDING):
         raise ParseError(Reason.PEM_INVALID, item, expected=f"only certificates, offset {position}")
     if len(certificates) != count:
         raise ParseError(

@@ -37,6 +37,7 @@ _ECDSA_WITH_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")
 _MAX_SERIAL_BYTES: Final = 20
 _KEY_IDENTIFIER: Final = 0x80
 _INTEGER: Final = b"\x02"
+_SHORTEST_INTEGER: Final = 3
 _TOP_BIT: Final = 0x80
 
 
@@ -79,15 +80,17 @@ def read_serial(reader: DerReader, item: str) -> int:
 
 def split_serial(entry: bytes, item: str) -> tuple[int, bytes]:
     """Read a serial number from the front of `entry`; returns it and the bytes after it."""
-    length = entry[1] if len(entry) > 1 else 0
-    end = 2 + length
+    end = 2 + entry[1] if len(entry) > _SHORTEST_INTEGER else 0
     content = entry[2:end]
     # Positive, minimal and at most twenty bytes, or else `read_serial` says what is wrong.
     if (
         entry[:1] == _INTEGER
-        and 0 < length <= _MAX_SERIAL_BYTES
-        and len(content) == length
-        and 0 < content[0] < _TOP_BIT
+        and 0 < len(content) == end - 2 <= _MAX_SERIAL_BYTES + 1
+        and (
+            0 < content[0] < _TOP_BIT
+            if len(content) <= _MAX_SERIAL_BYTES
+            else content[0] == 0 and content[1] >= _TOP_BIT
+        )
     ):
         return int.from_bytes(content), entry[end:]
     reader = DerReader(entry, item)

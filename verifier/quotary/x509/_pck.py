@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from quotary._der import ENUMERATED, OBJECT_ID, OCTET_STRING, SEQUENCE, DerReader
+from quotary._der import (
+    BOOLEAN,
+    ENUMERATED,
+    INTEGER,
+    OBJECT_ID,
+    OCTET_STRING,
+    SEQUENCE,
+    DerReader,
+)
 from quotary.errors import ParseError, Reason
 from quotary.tcb import COMPONENT_COUNT
 from quotary.x509._certificate import SGX_EXTENSION_ID
@@ -17,6 +25,9 @@ _PPID, _TCB, _PCE_ID, _FMSPC, _SGX_TYPE, _INSTANCE_ID, _CONFIGURATION = range(1,
 _PCE_SVN: Final = 17
 _CPU_SVN: Final = 18
 _ITEM: Final = "SGX extension"
+_SHORTEST: Final = 3
+_ONE_BYTE: Final = bytes([INTEGER, 1])
+_TOP_BIT: Final = 0x80
 
 
 class SgxType(IntEnum):
@@ -63,29 +74,25 @@ class PckIdentity:
 
 
 def _parse(extension: bytes) -> PckIdentity:
-    reader = DerReader(extension, _ITEM)
-    fields = _entries(reader.enter(SEQUENCE), SGX_EXTENSION_ID)
-    reader.finish()
-    if set(fields) not in ({1, 2, 3, 4, 5}, {1, 2, 3, 4, 5, 6, 7}):
+    fields = _entries(extension, SGX_EXTENSION_ID)
+    if fields.keys() not in _FIELD_SETS:
         raise _invalid("fields 1 to 5, or 1 to 7", str(sorted(fields)))
-    ppid = _octets(fields[_PPID], 16, "PPID")
     components, pce_svn, cpu_svn = _tcb(fields[_TCB])
-    sgx_type = fields[_SGX_TYPE].integer(ENUMERATED)
-    fields[_SGX_TYPE].finish()
-    if sgx_type not in _SGX_TYPES:
-        raise _invalid("SGX type 0 to 2", str(sgx_type))
+    sgx_type = _SGX_TYPES.get(fields[_SGX_TYPE])
+    if sgx_type is None:
+        raise _invalid("SGX type 0 to 2", fields[_SGX_TYPE].hex())
     instance_id, flags = None, {}
     if _INSTANCE_ID in fields:
         instance_id = _octets(fields[_INSTANCE_ID], 16, "platform instance id")
         flags = _configuration(fields[_CONFIGURATION])
     return PckIdentity(
-        ppid=ppid,
+        ppid=_octets(fields[_PPID], 16, "PPID"),
         components=components,
         pce_svn=pce_svn,
         cpu_svn=cpu_svn,
         pce_id=_octets(fields[_PCE_ID], 2, "PCE id"),
         fmspc=_octets(fields[_FMSPC], 6, "FMSPC"),
-        sgx_type=_SGX_TYPES[sgx_type],
+        sgx_type=sgx_type,
         platform_instance_id=instance_id,
         dynamic_platform=flags.get(1),
         cached_keys=flags.get(2),
@@ -93,58 +100,62 @@ def _parse(extension: bytes) -> PckIdentity:
     )
 
 
-_SGX_TYPES: Final = {int(kind): kind for kind in SgxType}
+# Values stand in DER, which has one encoding only: comparing encodings compares values.
+_SGX_TYPES: Final = {bytes([ENUMERATED, 1, kind]): kind for kind in SgxType}
+_FLAGS: Final = {bytes([BOOLEAN, 1, 0x00]): False, bytes([BOOLEAN, 1, 0xFF]): True}
+_FIELD_SETS: Final = ({1, 2, 3, 4, 5}, {1, 2, 3, 4, 5, 6, 7})
+_TCB_FIELDS: Final = frozenset(range(1, _CPU_SVN + 1))
+_CONFIGURATION_FIELDS: Final = frozenset({1, 2, 3})
 
 
-def _entries(sequence: DerReader, prefix: bytes) -> dict[int, DerReader]:
-    """Read `SEQUENCE { prefix.n, value }` entries; n is the key, the value is left to be read."""
-    entries: dict[int, DerReader] = {}
-    while not sequence.at_end:
-        entry = sequence.enter(SEQUENCE)
-        object_id = entry.content(OBJECT_ID)
-        suffix = object_id[len(prefix) :]
-        if not object_id.startswith(prefix) or len(suffix) != 1 or suffix[0] in entries:
-            raise _invalid("known fields, each once", object_id.hex())
-        entries[suffix[0]] = entry
+def _entries(sequence: bytes, prefix: bytes) -> dict[int, bytes]:
+    """Read `SEQUENCE { prefix.n, value }` entries; n is the key, the value is left in DER."""
+    reader = DerReader(sequence, _ITEM)
+    content = reader.enter(SEQUENCE)
+    reader.finish()
+    start = bytes([OBJECT_ID, len(prefix) + 1]) + prefix
+    length = len(start) + 1
+    entries: dict[int, bytes] = {}
+    for entry in content.each(SEQUENCE):
+        if len(entry) <= length or not entry.startswith(start) or entry[length - 1] in entries:
+            raise _invalid("known fields, each once", entry[:length].hex())
+        entries[entry[length - 1]] = entry[length:]
     return entries
 
 
-def _tcb(field: DerReader) -> tuple[tuple[int, ...], int, bytes]:
-    levels = _entries(field.enter(SEQUENCE), SGX_EXTENSION_ID + b"\x02")
-    field.finish()
-    if set(levels) != set(range(1, _CPU_SVN + 1)):
+def _tcb(field: bytes) -> tuple[tuple[int, ...], int, bytes]:
+    levels = _entries(field, SGX_EXTENSION_ID + b"\x02")
+    if levels.keys() != _TCB_FIELDS:
         raise _invalid("16 components, PCESVN and CPUSVN", str(sorted(levels)))
-    components = tuple(_number(levels[i], 0xFF) for i in range(1, COMPONENT_COUNT + 1))
+    components = tuple([_number(levels[i], 0xFF) for i in range(1, COMPONENT_COUNT + 1)])
     pce_svn = _number(levels[_PCE_SVN], 0xFFFF)
     return components, pce_svn, _octets(levels[_CPU_SVN], 16, "CPUSVN")
 
 
-def _configuration(field: DerReader) -> dict[int, bool]:
-    entries = _entries(field.enter(SEQUENCE), SGX_EXTENSION_ID + b"\x07")
-    field.finish()
-    if not set(entries) <= {1, 2, 3}:
+def _configuration(field: bytes) -> dict[int, bool]:
+    entries = _entries(field, SGX_EXTENSION_ID + b"\x07")
+    if not entries.keys() <= _CONFIGURATION_FIELDS:
         raise _invalid("configuration flags 1 to 3", str(sorted(entries)))
-    flags = {}
-    for key, entry in entries.items():
-        flags[key] = entry.boolean()
-        entry.finish()
-    return flags
+    if not _FLAGS.keys() >= set(entries.values()):
+        raise _invalid("true or false", str([value.hex() for value in entries.values()]))
+    return {key: _FLAGS[value] for key, value in entries.items()}
 
 
-def _number(entry: DerReader, limit: int) -> int:
-    value = entry.integer()
-    entry.finish()
+def _number(encoding: bytes, limit: int) -> int:
+    if len(encoding) == _SHORTEST and encoding[:2] == _ONE_BYTE and encoding[2] < _TOP_BIT:
+        return encoding[2]
+    reader = DerReader(encoding, _ITEM)
+    value = reader.integer()
+    reader.finish()
     if not 0 <= value <= limit:
         raise _invalid(f"a version of at most {limit}", str(value))
     return value
 
 
-def _octets(entry: DerReader, length: int, name: str) -> bytes:
-    value = entry.content(OCTET_STRING)
-    entry.finish()
-    if len(value) != length:
-        raise _invalid(f"a {name} of {length} bytes", f"{len(value)} bytes")
-    return value
+def _octets(encoding: bytes, length: int, name: str) -> bytes:
+    if encoding[:2] != bytes([OCTET_STRING, length]) or len(encoding) != length + 2:
+        raise _invalid(f"a {name} of {length} bytes", encoding.hex())
+    return encoding[2:]
 
 
 def _invalid(expected: str, found: str) -> ParseError:
