@@ -25,6 +25,7 @@ _MEASURED: Final = slice(16, 320)
 
 # The words between the fields are reserved and zero (Intel SDM, REPORT structure).
 _SGX: Final = Struct("<16s I 12s 16s 16s 32s 32s 32s 32s 64s HHH 42s 16s 64s")
+_SGX_RESERVED: Final = bytes(12 + 32 + 32 + 42)
 _TD_10: Final = Struct("<16s 48s 48s 8s 8s 8s 48s 48s 48s 48s 48s 48s 48s 48s 64s")
 _TD_15: Final = Struct("<16s 48s")
 _TD_15EX: Final = Struct("<B 32s 48s 48s 8s 16s 16s 12s 48s 8s")
@@ -100,7 +101,7 @@ class SgxReport:
             isv_family_id,
             report_data,
         ) = _SGX.unpack(data)
-        if any(reserved1) or any(reserved2) or any(reserved3) or any(reserved4):
+        if reserved1 + reserved2 + reserved3 + reserved4 != _SGX_RESERVED:
             raise ParseError(Reason.RESERVED_NONZERO, item, expected="zero in reserved words")
         return cls(
             data,

@@ -25,20 +25,25 @@ class Reader:
 
     def take(self, length: int, item: str, reason: Reason | None = None) -> bytes:
         """Return the next `length` bytes."""
-        if length > self.remaining:
+        start = self._position
+        end = start + length
+        if end > len(self._data):
             raise ParseError(
                 reason or self._reason,
                 item,
                 expected=f"{length} bytes",
                 found=f"{self.remaining} bytes",
             )
-        start = self._position
-        self._position = start + length
-        return self._data[start : start + length]
+        self._position = end
+        return self._data[start:end]
 
     def number(self, size: int, item: str) -> int:
         """Return the next `size` bytes as an unsigned little-endian integer."""
         return int.from_bytes(self.take(size, item), "little")
+
+    def taken(self) -> bytes:
+        """Return all bytes taken so far."""
+        return self._data[: self._position]
 
     def rest(self) -> bytes:
         """Return all bytes left."""

@@ -1,0 +1,234 @@
+"""What every form of a quote has: header, body, and the attestation key's signature over both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+from typing import Final, Self
+
+from quotary.errors import ParseError, Reason
+from quotary.quote._body import SGX_REPORT_BYTES, SgxReport, TdReport
+from quotary.quote._reader import Reader
+from quotary.tcb import TeeType
+
+__all__ = [
+    "FLAT_VERSION",
+    "MAX_QUOTE_BYTES",
+    "SIGNATURE_BYTES",
+    "BodyType",
+    "CompactQuote",
+    "QuoteHeader",
+    "SignedReport",
+    "bounded",
+    "parse_signed",
+]
+
+MAX_QUOTE_BYTES: Final = 32 * 1024
+"""Genuine quotes have about 5 kB, and up to 8 kB with the padding of fixed buffers."""
+
+SIGNATURE_BYTES: Final = 64
+_ECDSA_P256: Final = 2
+FLAT_VERSION: Final = 3
+"""SGX only; the signature data is not nested and the header carries two SVNs."""
+
+_DESCRIBED_VERSION: Final = 5
+"""The body is preceded by its type and size."""
+
+_HEADER: Final = Struct("<H H I 4s 16s 20s")
+_VERSIONS: Final = frozenset({FLAT_VERSION, 4, _DESCRIBED_VERSION})
+_NO_SVNS: Final = bytes(4)
+_WIRE_TEE_TYPES: Final = {0x00: TeeType.SGX, 0x81: TeeType.TDX}
+
+
+class BodyType(IntEnum):
+    """The report bodies a quote can carry, as version 5 numbers them."""
+
+    SGX = 1
+    TD_10 = 2
+    TD_15 = 3
+    TD_15EX = 4
+
+
+_BODIES: Final = {
+    BodyType.SGX: (SGX_REPORT_BYTES, TeeType.SGX),
+    BodyType.TD_10: (584, TeeType.TDX),
+    BodyType.TD_15: (648, TeeType.TDX),
+    BodyType.TD_15EX: (885, TeeType.TDX),
+}
+
+
+_BODY_TYPES: Final = {int(kind): kind for kind in BodyType}
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteHeader:
+    """
+    The first 48 bytes. Only `tee_type` and the format fields matter to verification.
+
+    `qe_svn` and `pce_svn` are version 3's, None later; `user_data` starts with the QE id the PCS
+    knows the platform by. None of them is a trustworthy statement about the platform.
+    """
+
+    version: int
+    attestation_key_type: int
+    tee_type: TeeType
+    qe_svn: int | None
+    pce_svn: int | None
+    qe_vendor_id: bytes
+    user_data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignedReport:
+    """
+    What the attestation key signed, and its signature, r ‖ s.
+
+    `signed_bytes` are the bytes from the header up to the end of the body.
+    """
+
+    header: QuoteHeader
+    body_type: BodyType
+    body: SgxReport | TdReport
+    signed_bytes: bytes
+    signature: bytes
+
+    @property
+    def version(self) -> int:
+        """3, 4 or 5."""
+        return self.header.version
+
+    @property
+    def tee_type(self) -> TeeType:
+        """The kind of TEE that made the quote."""
+        return self.header.tee_type
+
+    @property
+    def report_data(self) -> bytes:
+        """The 64 bytes the workload chose."""
+        return self.body.report_data
+
+    @property
+    def measurement(self) -> bytes:
+        """The part of the report that says which code runs and how it is configured."""
+        return self.body.measurement
+
+
+@dataclass(frozen=True, slots=True)
+class CompactQuote(SignedReport):
+    """
+    A quote without its certification data: the signed bytes, then the signature.
+
+    It means nothing without the proven attestation key it is judged under: see
+    `quotary.verify_compact`.
+    """
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Parse a compact quote that is all of `data`. Raises `ParseError`, and nothing else."""
+        reader = Reader(bounded(data), Reason.QUOTE_TRUNCATED)
+        header, body_type, body, signed = parse_signed(reader)
+        signature = reader.take(SIGNATURE_BYTES, "quote signature")
+        if reader.remaining:
+            raise ParseError(
+                Reason.QUOTE_TRAILING_BYTES,
+                "bytes after the signature",
+                expected="none",
+                found=f"{reader.remaining} bytes",
+            )
+        return cls(header, body_type, body, signed, signature)
+
+
+def bounded(data: bytes) -> bytes:
+    """Return `data` as `bytes`; raises `ParseError` when it is longer than any quote."""
+    if len(data) > MAX_QUOTE_BYTES:
+        raise ParseError(
+            Reason.INPUT_TOO_LARGE,
+            "quote",
+            expected=f"at most {MAX_QUOTE_BYTES} bytes",
+            found=str(len(data)),
+        )
+    return bytes(data)
+
+
+def parse_signed(
+    reader: Reader,
+) -> tuple[QuoteHeader, BodyType, SgxReport | TdReport, bytes]:
+    """Read header and body from the start of a quote; returns the bytes of both last."""
+    header = _parse_header(reader)
+    body_type = _body_type(header, reader)
+    body_bytes = reader.take(_BODIES[body_type][0], "report body")
+    body: SgxReport | TdReport
+    if body_type is BodyType.SGX:
+        body = SgxReport.parse(body_bytes, "enclave report")
+    else:
+        body = TdReport.parse(body_bytes)
+    return header, body_type, body, reader.taken()
+
+
+def _parse_header(reader: Reader) -> QuoteHeader:
+    version, key_type, tee_code, svns, vendor_id, user_data = _HEADER.unpack(
+        reader.take(_HEADER.size, "header")
+    )
+    if version not in _VERSIONS:
+        raise ParseError(
+            Reason.UNSUPPORTED_QUOTE_VERSION, "version", expected="3, 4 or 5", found=str(version)
+        )
+    if key_type != _ECDSA_P256:
+        raise ParseError(
+            Reason.UNSUPPORTED_ATT_KEY_TYPE,
+            "attestation key type",
+            expected="2 (ECDSA P-256)",
+            found=str(key_type),
+        )
+    tee_type = _WIRE_TEE_TYPES.get(tee_code)
+    if version == FLAT_VERSION and tee_code != 0:
+        raise ParseError(
+            Reason.TEE_TYPE_VERSION_MISMATCH,
+            "TEE type",
+            expected="0x00 in version 3",
+            found=f"{tee_code:#04x}",
+        )
+    if tee_type is None:
+        raise ParseError(
+            Reason.UNSUPPORTED_TEE_TYPE,
+            "TEE type",
+            expected="0x00 (SGX) or 0x81 (TDX)",
+            found=f"{tee_code:#04x}",
+        )
+    if version != FLAT_VERSION and svns != _NO_SVNS:
+        raise ParseError(Reason.RESERVED_NONZERO, "header", expected="zero at offset 8")
+    return QuoteHeader(
+        version=version,
+        attestation_key_type=key_type,
+        tee_type=tee_type,
+        qe_svn=int.from_bytes(svns[:2], "little") if version == FLAT_VERSION else None,
+        pce_svn=int.from_bytes(svns[2:], "little") if version == FLAT_VERSION else None,
+        qe_vendor_id=vendor_id,
+        user_data=user_data,
+    )
+
+
+def _body_type(header: QuoteHeader, reader: Reader) -> BodyType:
+    if header.version != _DESCRIBED_VERSION:
+        return BodyType.SGX if header.tee_type is TeeType.SGX else BodyType.TD_10
+    code = reader.number(2, "body type")
+    size = reader.number(4, "body size")
+    body_type = _BODY_TYPES.get(code)
+    if body_type is None:
+        raise ParseError(
+            Reason.BODY_TYPE_UNSUPPORTED, "body type", expected="1 to 4", found=str(code)
+        )
+    expected, tee_type = _BODIES[body_type]
+    if size != expected:
+        raise ParseError(
+            Reason.BODY_SIZE_MISMATCH, "body size", expected=str(expected), found=str(size)
+        )
+    if header.tee_type is not tee_type:
+        raise ParseError(
+            Reason.TEE_TYPE_VERSION_MISMATCH,
+            "body type",
+            expected=f"a body of {header.tee_type.name}",
+            found=body_type.name,
+        )
+    return body_type
