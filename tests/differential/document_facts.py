@@ -105,6 +105,14 @@ class DocumentFacts:
         )
 
     @property
+    def has_floating_point(self) -> bool:
+        """Whether a number in a document is no integer."""
+        found: list[str] = []
+        for name in ("tcb_info", "qe_identity"):
+            json.loads(self._facts.parts[name], parse_float=found.append)
+        return bool(found)
+
+    @property
     def out_of_schema(self) -> bool:
         """Whether a date, id, version number or advisory list is not of Intel's form."""
         return any(self._problems())

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.differential.facts import Facts
-from tests.differential.judges import Accepted, Case, Escaped, Outcome, Refused, ours
+from tests.differential.judges import Accepted, Case, Outcome, Refused, ours
 from tests.differential.known_laxities import LAXITIES
 from tests.differential.normal_form import normal_form
-from tests.differential.peer import ABORTED
 
 __all__ = ["KNOWN", "Known", "explain"]
 
@@ -122,10 +121,6 @@ def _repeated_advisories(_: Facts, our: Outcome, their: Outcome) -> bool:
     )
 
 
-def _aborted(_: Facts, our: Outcome, their: Outcome) -> bool:
-    return not isinstance(our, Escaped) and their == Refused(ABORTED)
-
-
 KNOWN: tuple[Known, ...] = (
     Known(
         "sgx beyond version 3",
@@ -192,12 +187,6 @@ KNOWN: tuple[Known, ...] = (
         "A level that repeats an advisory; Intel keeps a set, the peer a list.",
         "7.6",
         _repeated_advisories,
-    ),
-    Known(
-        "peer aborts",
-        "An assertion in the peer's path building fails and takes the process down.",
-        "none: found by this test",
-        _aborted,
     ),
     *(
         Known(laxity.name, laxity.why, laxity.spec, _stricter(laxity.reason, laxity.fact))

@@ -241,6 +241,13 @@ _DOCUMENTS = (
         _of_documents(lambda facts: facts.surprising),
     ),
     Laxity(
+        "floating point where nobody looks",
+        "JSON_INVALID",
+        "Intel's documents have no floating point; the peer skips it in fields it does not read.",
+        "6.1",
+        _of_documents(lambda facts: facts.has_floating_point),
+    ),
+    Laxity(
         "fields out of schema",
         "SCHEMA_INVALID",
         "Every field has its type, range and spelling; the peer reads some fields only.",
