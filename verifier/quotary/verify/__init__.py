@@ -9,15 +9,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from quotary.collateral import RawCollateral
-from quotary.errors import CollateralError, Reason
 from quotary.journal import Verdict
 from quotary.policy import DEFAULT, Policy
 from quotary.quote import Quote
 from quotary.trust import INTEL_ROOT, Collateral, TrustRoot, unix_seconds
 from quotary.verify._appraisal import Appraisal
-from quotary.verify._steps import STEPS, Step
+from quotary.verify._certification import require_root
+from quotary.verify._steps import STEPS, Part, Step
 
-__all__ = ["STEPS", "Appraisal", "Step", "verify"]
+__all__ = ["STEPS", "Appraisal", "Part", "Step", "verify"]
 
 
 def verify(
@@ -58,13 +58,7 @@ def verify(
         if isinstance(collateral, Collateral)
         else Collateral.verify(collateral, root, at=at)
     )
-    if proven.root.certificate.der != root.certificate.der:
-        raise CollateralError(
-            Reason.ROOT_NOT_PINNED,
-            "collateral",
-            expected=f"root key {root.key_hash.hex()}",
-            found=proven.root.key_hash.hex(),
-        )
+    require_root(proven, root)
     appraisal = Appraisal(parsed, proven, policy, seconds)
     for step in STEPS:
         step.check(appraisal)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from quotary._ecdsa import PublicKey
 from quotary.journal import Verdict
 from quotary.policy import Policy
-from quotary.quote import Quote, TdReport
+from quotary.quote import Quote, SignedReport, TdReport
 from quotary.tcb import Outcome
 from quotary.trust import Collateral, Platform
 
@@ -15,8 +16,9 @@ class Appraisal:
     """
     One verification in progress.
 
-    The first four attributes are given. The others are set by the step named beside them and must
-    not be read before; a step's `needs` says so.
+    `quote`, `collateral`, `policy` and `at` are given. The others are set by the step named beside
+    them and must not be read before; a step's `needs` says so. Of a compact quote there is no
+    `raw` form: what steps 3 to 6 would find in it comes from the proven attestation key.
     """
 
     __slots__ = (
@@ -26,23 +28,32 @@ class Appraisal:
         "outcome",
         "platform",
         "policy",
+        "qe_isv_svn",
         "quote",
+        "raw",
+        "signer",
         "verdict",
     )
 
+    raw: Quote
+    qe_isv_svn: int
     platform: Platform  # step 3
     attestation_key_id: bytes  # step 4
+    signer: PublicKey  # step 7
     outcome: Outcome  # step 10
     verdict: Verdict  # step 11
 
     def __init__(
-        self, quote: Quote, collateral: Collateral, policy: Policy | None, at: int
+        self, quote: SignedReport, collateral: Collateral, policy: Policy | None, at: int
     ) -> None:
         """Begin; nothing is proven yet. `at` is Unix seconds."""
         self.quote = quote
         self.collateral = collateral
         self.policy = policy
         self.at = at
+        if isinstance(quote, Quote):
+            self.raw = quote
+            self.qe_isv_svn = quote.qe_report.isv_svn
 
     @property
     def td_report(self) -> TdReport | None:

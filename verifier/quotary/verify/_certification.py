@@ -1,4 +1,4 @@
-"""Which PCK chain speaks for a quote: its own, or one the collateral brings."""
+"""Which root collateral stands under, and which PCK chain speaks for a quote."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Final
 
 from quotary.errors import CollateralError, Reason
 from quotary.quote import CertificationType, Quote
-from quotary.trust import Collateral
+from quotary.trust import Collateral, TrustRoot
 from quotary.x509 import split_pem
 
-__all__ = ["pck_chain_of"]
+__all__ = ["pck_chain_of", "require_root"]
 
 _ITEM: Final = "pck_certificate_chain"
 _CHAIN_LENGTH: Final = 3
@@ -42,6 +42,17 @@ def pck_chain_of(quote: Quote, collateral: Collateral) -> bytes:
         if own_leaf != _leaf(given):
             raise _conflict()
     return given
+
+
+def require_root(collateral: Collateral, root: TrustRoot) -> None:
+    """Raise `CollateralError` when `collateral` was verified under another root than `root`."""
+    if collateral.root.certificate.der != root.certificate.der:
+        raise CollateralError(
+            Reason.ROOT_NOT_PINNED,
+            "collateral",
+            expected=f"root key {root.key_hash.hex()}",
+            found=collateral.root.key_hash.hex(),
+        )
 
 
 def _leaf(pem: bytes) -> bytes:

@@ -31,7 +31,7 @@ from quotary.verify._enclave import (
 )
 from quotary.verify._levels import appraise_tcb, require_module_attributes, require_module_signer
 
-__all__ = ["STEPS", "Part", "Step", "evidence_of"]
+__all__ = ["COMPACT_CHECKS", "STEPS", "Part", "Step", "evidence_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +95,19 @@ def _current(appraisal: Appraisal) -> None:
 
 
 def _platform(appraisal: Appraisal) -> None:
-    chain = pck_chain_of(appraisal.quote, appraisal.collateral)
-    platform = verify_pck_chain(chain, appraisal.collateral)
-    require_within(platform.windows, appraisal.at, VerificationError)
-    appraisal.platform = platform
+    chain = pck_chain_of(appraisal.raw, appraisal.collateral)
+    appraisal.platform = verify_pck_chain(chain, appraisal.collateral)
+    _platform_in_force(appraisal)
+
+
+def _platform_in_force(appraisal: Appraisal) -> None:
+    platform = appraisal.platform
+    if not platform.valid_from <= appraisal.at <= platform.valid_until:
+        require_within(platform.windows, appraisal.at, VerificationError)
 
 
 def _binding(appraisal: Appraisal) -> None:
-    quote = appraisal.quote
+    quote = appraisal.raw
     key_id = sha256(quote.attestation_key + quote.qe_auth_data).digest()
     expected = key_id + bytes(32)
     if quote.qe_report.report_data != expected:
@@ -117,13 +122,13 @@ def _binding(appraisal: Appraisal) -> None:
 
 def _enclave(rule: Callable[[SgxReport, QeIdentity], None]) -> Callable[[Appraisal], None]:
     def check(appraisal: Appraisal) -> None:
-        rule(appraisal.quote.qe_report, appraisal.collateral.qe_identity)
+        rule(appraisal.raw.qe_report, appraisal.collateral.qe_identity)
 
     return check
 
 
 def _qe_signature(appraisal: Appraisal) -> None:
-    quote = appraisal.quote
+    quote = appraisal.raw
     require_signature(
         appraisal.platform.key,
         signature_to_der(quote.qe_report_signature, "QE report signature"),
@@ -134,9 +139,14 @@ def _qe_signature(appraisal: Appraisal) -> None:
 
 
 def _quote_signature(appraisal: Appraisal) -> None:
+    appraisal.signer = load_key(appraisal.raw.attestation_key, "attestation key")
+    _signed_by_signer(appraisal)
+
+
+def _signed_by_signer(appraisal: Appraisal) -> None:
     quote = appraisal.quote
     require_signature(
-        load_key(quote.attestation_key, "attestation key"),
+        appraisal.signer,
         signature_to_der(quote.signature, "quote signature"),
         quote.signed_bytes,
         reason=Reason.QUOTE_SIGNATURE_INVALID,
@@ -174,7 +184,7 @@ def _tcb(appraisal: Appraisal) -> None:
     appraisal.outcome = appraise_tcb(
         appraisal.platform.identity,
         appraisal.td_report,
-        appraisal.quote.qe_report.isv_svn,
+        appraisal.qe_isv_svn,
         appraisal.collateral,
     )
 
@@ -295,3 +305,17 @@ STEPS: Final = (
         (3, 4, 10),
     ),
 )
+
+COMPACT_CHECKS: Final = (
+    _vendor,
+    _tcb_info_type,
+    _qe_identity_type,
+    _current,
+    _platform_in_force,
+    _signed_by_signer,
+    _module(require_module_signer),
+    _module(require_module_attributes),
+    _tcb,
+    _policy,
+)
+"""Steps 1, 2, 7, 9, 10 and 11, and of step 3 what depends on the time. The others proved the key."""
