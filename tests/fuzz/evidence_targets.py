@@ -154,6 +154,7 @@ def _parse_tcb_info(data: bytes) -> None:
     info = TcbInfo.parse(data)
     assert all(0 <= level.date <= 253_402_300_799 for level in info.levels)
     assert all(len(level.floor.components) == 16 for level in info.levels)
+    assert all(len(level.advisories) <= 128 for level in info.levels)
 
 
 def _tcb_infos() -> Iterator[bytes]:

@@ -34,6 +34,8 @@ _MODULE_NAME: Final = re.compile(r"TDX_([0-9A-F]{2})", re.ASCII | re.IGNORECASE)
 _MAX_COMPONENT: Final = 0xFF
 _MAX_ADVISORY: Final = 32
 """Journals and contracts keep an advisory id in one word."""
+_MAX_ADVISORIES: Final = 128
+"""Genuine levels name up to 28. Those of three levels fit the bound of a journal."""
 
 _PLATFORM_STATUSES: Final = {
     status.value: status
@@ -297,6 +299,13 @@ def _advisories(fields: Fields, item: str) -> tuple[str, ...]:
     if "advisoryIDs" not in fields:
         return ()
     advisories = fields.sequence("advisoryIDs", empty=True)
+    if len(advisories) > _MAX_ADVISORIES:
+        raise ParseError(
+            Reason.SCHEMA_INVALID,
+            f"{item}.advisoryIDs",
+            expected=f"at most {_MAX_ADVISORIES} ids",
+            found=str(len(advisories)),
+        )
     for advisory in advisories:
         if (
             not isinstance(advisory, str)
