@@ -23,16 +23,18 @@ from quotary.errors import (
 )
 from quotary.journal import Verdict
 from quotary.policy import DEFAULT, Policy, strict
-from quotary.quote import Quote
+from quotary.quote import CompactQuote, Quote
 from quotary.tcb import TcbStatus, TeeType
 from quotary.trust import INTEL_ROOT, Collateral, TrustRoot
-from quotary.verify import verify
+from quotary.verify import AttestationKey, verify, verify_compact, verify_many, verify_with_key
 
 __all__ = [
     "DEFAULT",
     "INTEL_ROOT",
+    "AttestationKey",
     "Collateral",
     "CollateralError",
+    "CompactQuote",
     "ParseError",
     "Policy",
     "QuotaryError",
@@ -46,4 +48,7 @@ __all__ = [
     "VerificationError",
     "strict",
     "verify",
+    "verify_compact",
+    "verify_many",
+    "verify_with_key",
 ]

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from quotary.errors import VerificationError
 from quotary.journal import Verdict
-from quotary.quote import Quote
+from quotary.quote import SignedReport
 from quotary.trust import Collateral, Platform
 
 __all__ = ["AllOf", "AnyOf", "Evidence", "Policy"]
@@ -15,9 +15,9 @@ __all__ = ["AllOf", "AnyOf", "Evidence", "Policy"]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that was proven, for a policy to judge."""
+    """Everything that was proven, for a policy to judge. `quote` may be raw or compact."""
 
-    quote: Quote
+    quote: SignedReport
     platform: Platform
     collateral: Collateral
     verdict: Verdict

@@ -6,18 +6,32 @@ Pure: the verdict is a function of the arguments. No clock, file, socket, enviro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from quotary.collateral import RawCollateral
+from quotary.errors import QuotaryError
 from quotary.journal import Verdict
 from quotary.policy import DEFAULT, Policy
 from quotary.quote import Quote
 from quotary.trust import INTEL_ROOT, Collateral, TrustRoot, unix_seconds
 from quotary.verify._appraisal import Appraisal
+from quotary.verify._attestation_key import AttestationKey, verify_compact
 from quotary.verify._certification import require_root
+from quotary.verify._many import judge_all
 from quotary.verify._steps import STEPS, Part, Step
 
-__all__ = ["STEPS", "Appraisal", "Part", "Step", "verify"]
+__all__ = [
+    "STEPS",
+    "Appraisal",
+    "AttestationKey",
+    "Part",
+    "Step",
+    "verify",
+    "verify_compact",
+    "verify_many",
+    "verify_with_key",
+]
 
 
 def verify(
@@ -51,15 +65,68 @@ def verify(
     report data binds your key or your challenge, or that the quote is fresh: give a policy that
     expects them. It speaks of `at`; ask again when collateral changes.
     """
+    return _appraise(quote, collateral, policy, at, root).verdict
+
+
+def verify_with_key(
+    quote: bytes | Quote,
+    collateral: Collateral,
+    *,
+    policy: Policy | None = DEFAULT,
+    at: datetime,
+    root: TrustRoot = INTEL_ROOT,
+) -> tuple[Verdict, AttestationKey]:
+    """
+    Verify as `verify` does, and return the attestation key that was proven on the way as well.
+
+    Under it, and as long as `collateral` is current, `verify_compact` judges further quotes of the
+    same key by one signature.
+    """
+    appraisal = _appraise(quote, collateral, policy, at, root)
+    return appraisal.verdict, AttestationKey.of(appraisal)
+
+
+def verify_many(
+    quotes: Sequence[bytes | Quote],
+    collateral: Collateral | RawCollateral,
+    *,
+    policy: Policy | None = DEFAULT,
+    at: datetime,
+    root: TrustRoot = INTEL_ROOT,
+    threads: int = 2,
+) -> list[Verdict | QuotaryError]:
+    """
+    Verify each of `quotes` as `verify` does; returns its verdict or its refusal, in their order.
+
+    Signatures are checked on `threads` threads beside each other. Raises what is wrong with
+    `collateral` or `root`, as that concerns all quotes, and `ValueError` as `verify` does or for a
+    number of threads that is not 1 to 64.
+    """
+    proven = _proven(collateral, root, at)
+
+    def judge(quote: bytes | Quote) -> Verdict:
+        return _appraise(quote, proven, policy, at, root).verdict
+
+    return judge_all(judge, quotes, threads)
+
+
+def _proven(collateral: Collateral | RawCollateral, root: TrustRoot, at: datetime) -> Collateral:
+    if isinstance(collateral, RawCollateral):
+        collateral = Collateral.verify(collateral, root, at=at)
+    require_root(collateral, root)
+    return collateral
+
+
+def _appraise(
+    quote: bytes | Quote,
+    collateral: Collateral | RawCollateral,
+    policy: Policy | None,
+    at: datetime,
+    root: TrustRoot,
+) -> Appraisal:
     seconds = unix_seconds(at)
     parsed = quote if isinstance(quote, Quote) else Quote.parse(quote)
-    proven = (
-        collateral
-        if isinstance(collateral, Collateral)
-        else Collateral.verify(collateral, root, at=at)
-    )
-    require_root(proven, root)
-    appraisal = Appraisal(parsed, proven, policy, seconds)
+    appraisal = Appraisal(parsed, _proven(collateral, root, at), policy, seconds)
     for step in STEPS:
         step.check(appraisal)
-    return appraisal.verdict
+    return appraisal

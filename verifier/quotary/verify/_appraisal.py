@@ -16,9 +16,10 @@ class Appraisal:
     """
     One verification in progress.
 
-    `quote`, `collateral`, `policy` and `at` are given. The others are set by the step named beside
-    them and must not be read before; a step's `needs` says so. Of a compact quote there is no
-    `raw` form: what steps 3 to 6 would find in it comes from the proven attestation key.
+    The arguments are given; `signed` is what raw and compact quotes have in common, and
+    `quote` is set for raw ones only: what steps 3 to 6 would find in it, a compact quote has from
+    its proven attestation key. The others are set by the step named beside them and must not be
+    read before; a step's `needs` says so.
     """
 
     __slots__ = (
@@ -30,12 +31,12 @@ class Appraisal:
         "policy",
         "qe_isv_svn",
         "quote",
-        "raw",
+        "signed",
         "signer",
         "verdict",
     )
 
-    raw: Quote
+    quote: Quote
     qe_isv_svn: int
     platform: Platform  # step 3
     attestation_key_id: bytes  # step 4
@@ -44,18 +45,19 @@ class Appraisal:
     verdict: Verdict  # step 11
 
     def __init__(
-        self, quote: SignedReport, collateral: Collateral, policy: Policy | None, at: int
+        self, signed: SignedReport, collateral: Collateral, policy: Policy | None, at: int
     ) -> None:
         """Begin; nothing is proven yet. `at` is Unix seconds."""
-        self.quote = quote
+        self.signed = signed
         self.collateral = collateral
         self.policy = policy
         self.at = at
-        if isinstance(quote, Quote):
-            self.raw = quote
-            self.qe_isv_svn = quote.qe_report.isv_svn
+        if isinstance(signed, Quote):
+            self.quote = signed
+            self.qe_isv_svn = signed.qe_report.isv_svn
 
     @property
     def td_report(self) -> TdReport | None:
         """The body of a TDX quote, None for SGX."""
-        return self.quote.body if isinstance(self.quote.body, TdReport) else None
+        body = self.signed.body
+        return body if isinstance(body, TdReport) else None

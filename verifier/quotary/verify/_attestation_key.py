@@ -41,7 +41,7 @@ class AttestationKey:
         """Return the key that a finished appraisal of a raw quote has proven."""
         return cls(
             key_id=appraisal.attestation_key_id,
-            public_key=appraisal.raw.attestation_key,
+            public_key=appraisal.quote.attestation_key,
             key=appraisal.signer,
             qe_isv_svn=appraisal.qe_isv_svn,
             platform=appraisal.platform,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from threading import Thread
+from threading import Lock, Thread
 from typing import Final, TypeVar
 
 from quotary.errors import QuotaryError
@@ -17,9 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def judge_all(
-    judge: Callable[[T], R], items: Sequence[T], threads: int
-) -> list[R | QuotaryError]:
+def judge_all(judge: Callable[[T], R], items: Sequence[T], threads: int) -> list[R | QuotaryError]:
     """
     Return for each of `items`, in order, what `judge` returns or the `QuotaryError` it raises.
 
@@ -30,31 +28,49 @@ def judge_all(
         raise ValueError(f"threads must be 1 to {MAX_THREADS}")
     outcomes: dict[int, R | QuotaryError] = {}
     faults: list[Exception] = []
-    numbered = enumerate(items)
-    arguments = (judge, numbered, outcomes, faults)
-    others = [Thread(target=_work, args=arguments) for _ in range(min(threads, len(items)) - 1)]
+    numbers = _Numbers(len(items))
+
+    def work() -> None:
+        for number in numbers:
+            try:
+                outcomes[number] = judge(items[number])
+            except QuotaryError as refusal:
+                outcomes[number] = refusal
+            except Exception as fault:  # noqa: BLE001 - raised again where the threads come together
+                faults.append(fault)
+                numbers.stop()
+
+    others = [Thread(target=work) for _ in range(min(threads, len(items)) - 1)]
     for thread in others:
         thread.start()
-    _work(*arguments)
-    for thread in others:
-        thread.join()
+    try:
+        work()
+    finally:
+        numbers.stop()
+        for thread in others:
+            thread.join()
     if faults:
         raise faults[0]
     return [outcomes[number] for number in range(len(items))]
 
 
-def _work(
-    judge: Callable[[T], R],
-    numbered: Iterator[tuple[int, T]],
-    outcomes: dict[int, R | QuotaryError],
-    faults: list[Exception],
-) -> None:
-    for number, item in numbered:
-        try:
-            outcomes[number] = judge(item)
-        except QuotaryError as refusal:
-            outcomes[number] = refusal
-        except Exception as fault:  # noqa: BLE001 - raised again where all threads come together
-            faults.append(fault)
-        if faults:
-            return
+class _Numbers:
+    """Gives out each number below a limit to one of the threads that ask."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._next = 0
+        self._lock = Lock()
+
+    def __iter__(self) -> Iterator[int]:
+        while True:
+            with self._lock:
+                number = self._next
+                self._next += 1
+            if number >= self._limit:
+                return
+            yield number
+
+    def stop(self) -> None:
+        """Give out no more."""
+        self._limit = 0

@@ -64,7 +64,7 @@ class Step:
 
 
 def _vendor(appraisal: Appraisal) -> None:
-    vendor = appraisal.quote.header.qe_vendor_id
+    vendor = appraisal.signed.header.qe_vendor_id
     if vendor != INTEL_QE_VENDOR_ID:
         raise VerificationError(
             Reason.QE_VENDOR_MISMATCH,
@@ -75,7 +75,7 @@ def _vendor(appraisal: Appraisal) -> None:
 
 
 def _require_type(appraisal: Appraisal, item: str, found: TeeType) -> None:
-    expected = appraisal.quote.tee_type
+    expected = appraisal.signed.tee_type
     if found is not expected:
         raise CollateralError(
             Reason.COLLATERAL_TYPE_MISMATCH, item, expected=expected.name, found=found.name
@@ -95,7 +95,7 @@ def _current(appraisal: Appraisal) -> None:
 
 
 def _platform(appraisal: Appraisal) -> None:
-    chain = pck_chain_of(appraisal.raw, appraisal.collateral)
+    chain = pck_chain_of(appraisal.quote, appraisal.collateral)
     appraisal.platform = verify_pck_chain(chain, appraisal.collateral)
     _platform_in_force(appraisal)
 
@@ -107,7 +107,7 @@ def _platform_in_force(appraisal: Appraisal) -> None:
 
 
 def _binding(appraisal: Appraisal) -> None:
-    quote = appraisal.raw
+    quote = appraisal.quote
     key_id = sha256(quote.attestation_key + quote.qe_auth_data).digest()
     expected = key_id + bytes(32)
     if quote.qe_report.report_data != expected:
@@ -122,13 +122,13 @@ def _binding(appraisal: Appraisal) -> None:
 
 def _enclave(rule: Callable[[SgxReport, QeIdentity], None]) -> Callable[[Appraisal], None]:
     def check(appraisal: Appraisal) -> None:
-        rule(appraisal.raw.qe_report, appraisal.collateral.qe_identity)
+        rule(appraisal.quote.qe_report, appraisal.collateral.qe_identity)
 
     return check
 
 
 def _qe_signature(appraisal: Appraisal) -> None:
-    quote = appraisal.raw
+    quote = appraisal.quote
     require_signature(
         appraisal.platform.key,
         signature_to_der(quote.qe_report_signature, "QE report signature"),
@@ -139,12 +139,12 @@ def _qe_signature(appraisal: Appraisal) -> None:
 
 
 def _quote_signature(appraisal: Appraisal) -> None:
-    appraisal.signer = load_key(appraisal.raw.attestation_key, "attestation key")
+    appraisal.signer = load_key(appraisal.quote.attestation_key, "attestation key")
     _signed_by_signer(appraisal)
 
 
 def _signed_by_signer(appraisal: Appraisal) -> None:
-    quote = appraisal.quote
+    quote = appraisal.signed
     require_signature(
         appraisal.signer,
         signature_to_der(quote.signature, "quote signature"),
@@ -191,7 +191,7 @@ def _tcb(appraisal: Appraisal) -> None:
 
 def evidence_of(appraisal: Appraisal) -> Evidence:
     """Return what a policy judges, out of what the steps before the policy left."""
-    quote, collateral, platform = appraisal.quote, appraisal.collateral, appraisal.platform
+    quote, collateral, platform = appraisal.signed, appraisal.collateral, appraisal.platform
     verdict = Verdict(
         tee_type=quote.tee_type,
         tcb_status=appraisal.outcome.status,
@@ -318,4 +318,4 @@ COMPACT_CHECKS: Final = (
     _tcb,
     _policy,
 )
-"""Steps 1, 2, 7, 9, 10 and 11, and of step 3 what depends on the time. The others proved the key."""
+"""Steps 1, 2, 7, 9, 10, 11, and what of step 3 depends on the time. The others proved the key."""
