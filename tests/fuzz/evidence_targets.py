@@ -33,6 +33,7 @@ from quotary.tcb import TeeType
 from quotary.x509 import Certificate, PckIdentity, RevocationList, split_pem
 from quotary_enclave.simulator import Evidence, Role, Scenario, Simulator, samples
 
+from tests.fuzz.second_opinion import require_same_certificate, require_same_list
 from tests.fuzz.target import Target
 
 __all__ = ["EVIDENCE_TARGETS"]
@@ -190,6 +191,7 @@ def _parse_certificate(data: bytes) -> None:
     certificate = Certificate.parse(data, "certificate")
     assert certificate.tbs in data
     certificate.key.public_numbers()
+    require_same_certificate(certificate, data)
     if certificate.sgx_extension is not None:
         PckIdentity.parse(certificate.sgx_extension)
 
@@ -203,6 +205,7 @@ def _parse_list(data: bytes) -> None:
     crl = RevocationList.parse(data, "list")
     assert crl.tbs in data
     assert all(serial > 0 for serial in crl.revoked)
+    require_same_list(crl, data)
 
 
 def _lists() -> Iterator[bytes]:
