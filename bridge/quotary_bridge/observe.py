@@ -14,8 +14,11 @@ __all__ = ["configure_logging", "without_secrets"]
 
 # What a field must be called to be withheld, whatever it holds.
 _SECRET_FIELD = re.compile(r"(?i)password|passphrase|private|secret|mnemonic|seed|authorization")
-# User information and everything behind the host of a URL: RPC providers put access keys there.
-_URL_SECRET = re.compile(r"(https?://)(?:[^/@\s]+@)?([^/\s?#]+)[/?#][^\s'\"]*")
+# User information and everything behind the host of a URL: RPC providers put access keys there,
+# and databases passwords.
+_URL_SECRET = re.compile(
+    r"((?:https?|postgres(?:ql)?(?:\+\w+)?)://)(?:[^/@\s]+@)?([^/\s?#]+)[/?#][^\s'\"]*"
+)
 _WITHHELD = "(withheld)"
 
 # web3 logs every request's URL and body at this level.

@@ -1,11 +1,8 @@
-"""The store: what it promises to keep, and what it refuses."""
+"""The store: what it promises to keep, and what it refuses, on both databases."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from quotary_bridge.errors import Reason
@@ -30,6 +27,7 @@ from quotary_bridge.store import (
     Cursor,
     Lease,
     LeaseHeldError,
+    Location,
     Store,
 )
 from sqlalchemy.exc import IntegrityError
@@ -47,27 +45,7 @@ from tests.bridge.store_parts import (
     transaction,
 )
 
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "deep" / "store.sqlite"
-
-
-@pytest.fixture
-def store(path: Path, clock: Clock) -> Iterator[Store]:
-    opened = Store.open(path, clock)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def lease(store: Store) -> Lease:
-    return store.acquire(CHAIN, SIGNER, "one")
+pytest_plugins = ["tests.bridge.store_fixtures"]
 
 
 def test_what_was_written_is_read_back_equal(store: Store, lease: Lease) -> None:
@@ -86,12 +64,12 @@ def test_what_was_written_is_read_back_equal(store: Store, lease: Lease) -> None
 
 
 def test_what_was_committed_is_there_after_reopening(
-    store: Store, lease: Lease, path: Path, clock: Clock
+    store: Store, lease: Lease, database: Location, clock: Clock
 ) -> None:
     """Also by another process: nothing hides in memory."""
     slot_id = queue(store, lease)
     store.close()
-    again = Store.open(path, clock)
+    again = Store.open(database, clock)
     assert again.slot(slot_id).latest.raw == bytes([1])
     again.close()
 
@@ -147,13 +125,12 @@ def test_the_lowest_free_nonce_is_given_out(store: Store, lease: Lease) -> None:
 @pytest.mark.parametrize("table", ["attempt", "result"])
 @pytest.mark.parametrize("change", ["UPDATE {} SET token = 9", "DELETE FROM {}"])
 def test_signed_bytes_and_results_are_only_ever_added(
-    store: Store, lease: Lease, path: Path, table: str, change: str
+    store: Store, lease: Lease, table: str, change: str
 ) -> None:
     """Not even by hand: the fees of a broadcast transaction are never forgotten."""
     queue(store, lease)
-    with sqlite3.connect(path) as raw, pytest.raises(sqlite3.IntegrityError):
-        raw.execute(change.format(table))
-    raw.close()
+    with pytest.raises(IntegrityError), store._engine.begin() as connection:
+        connection.exec_driver_sql(change.format(table))
 
 
 def test_a_replacement_is_another_attempt_of_the_same_nonce(store: Store, lease: Lease) -> None:
@@ -237,11 +214,8 @@ def test_two_accounts_do_not_share_a_lease(store: Store, lease: Lease) -> None:
         assert writer.next_nonce(Nonce(0)) == 0
 
 
-def test_the_slots_of_the_database_cannot_contradict_themselves(
-    store: Store, lease: Lease, path: Path
-) -> None:
+def test_the_slots_of_the_database_cannot_contradict_themselves(store: Store, lease: Lease) -> None:
     """A mined nonce has a transaction that was mined."""
     queue(store, lease)
-    with sqlite3.connect(path) as raw, pytest.raises(sqlite3.IntegrityError):
-        raw.execute("UPDATE slot SET state = 'mined'")
-    raw.close()
+    with pytest.raises(IntegrityError), store._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE slot SET state = 'mined'")

@@ -103,7 +103,7 @@ def test_a_file_of_another_version_is_refused(store: Store, path: Path, clock: C
     """Not guessed at."""
     store.close()
     with sqlite3.connect(path) as raw:
-        raw.execute("PRAGMA user_version = 99")
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
     raw.close()
     with pytest.raises(ConfigurationError) as caught:
         Store.open(path, clock)

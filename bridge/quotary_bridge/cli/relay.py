@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from argparse import ArgumentParser, Namespace, _SubParsersAction
-from pathlib import Path
 
 from quotary.cli.output import ExitCode, visible
 
@@ -21,11 +21,13 @@ from quotary_bridge.cli.options import (
 from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.model import BlockNumber, Timestamp
 from quotary_bridge.relayer import Progress, RelayerConfig, RelayerSettings, run, stop_on_signals
+from quotary_bridge.store import location
 from quotary_bridge.workers import Endpoint
 
 __all__ = ["register"]
 
 _ADDRESS_CHARACTERS = 42
+DEFAULT_DATABASE = "quotary.sqlite"
 
 
 def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -47,7 +49,11 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="a worker, and whose signature counts from it; repeatable",
     )
     parser.add_argument(
-        "--database", default="quotary.sqlite", metavar="FILE", help="the record (%(default)s)"
+        "--database",
+        default=os.environ.get("QUOTARY_DATABASE", DEFAULT_DATABASE),
+        metavar="FILE|URL",
+        help=f"the record: a file ({DEFAULT_DATABASE}) or postgresql://USER@HOST/NAME, whose "
+        "password belongs in PGPASSWORD; default: QUOTARY_DATABASE",
     )
     parser.add_argument(
         "--finality",
@@ -74,7 +80,7 @@ def _run(args: Namespace) -> int:
         oracle=record.address("ResultOracle"),
         signer=context.choice.signer(context.chain.chain_id),
         workers=workers,
-        database=Path(args.database),
+        database=location(args.database),
         now=lambda: Timestamp(int(time.time())),  # noqa: TID251 (the edge: it serves the lease)
         settings=RelayerSettings(
             start_block=BlockNumber(record.contracts["ResultOracle"].block),

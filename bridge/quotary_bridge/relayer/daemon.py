@@ -22,7 +22,7 @@ from quotary_bridge.model import Address, Timestamp
 from quotary_bridge.relayer.progress import Listener, Progress
 from quotary_bridge.relayer.relayer import Relayer, TickReport
 from quotary_bridge.relayer.settings import RelayerSettings
-from quotary_bridge.store import Store
+from quotary_bridge.store import Location, Store
 from quotary_bridge.workers import Endpoint
 
 __all__ = ["RelayerConfig", "run", "stop_on_signals"]
@@ -35,14 +35,15 @@ class RelayerConfig:
     """
     Everything a relayer needs.
 
-    `database` is the SQLite file. `now` gives Unix seconds and serves the lease only.
+    `database` is the SQLite file, or where PostgreSQL is. `now` gives Unix seconds and serves the
+    lease only.
     """
 
     chain: Chain
     oracle: Address
     signer: Signer
     workers: Sequence[Endpoint]
-    database: Path
+    database: Location
     now: Callable[[], Timestamp]
     settings: RelayerSettings = field(default_factory=RelayerSettings)
     holder: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quotary_bridge.store.leases import Lease, LeaseHeldError
+from quotary_bridge.store.location import Location, PostgresUrl, location
 from quotary_bridge.store.store import Store, StoreUnavailableError
 from quotary_bridge.store.writer import Cursor, SignedTransaction, Writer
 
@@ -10,8 +11,11 @@ __all__ = [
     "Cursor",
     "Lease",
     "LeaseHeldError",
+    "Location",
+    "PostgresUrl",
     "SignedTransaction",
     "Store",
     "StoreUnavailableError",
     "Writer",
+    "location",
 ]

@@ -3,7 +3,8 @@ Opening the database so that a commit is a promise.
 
 SQLite in WAL mode with `synchronous=FULL`: a commit that returned survives a crash of the process
 and of the machine. Write transactions begin IMMEDIATE, so that two writers queue at the start
-instead of failing in the middle.
+instead of failing in the middle. PostgreSQL with `synchronous_commit=on`: writers of one signer
+queue at the row of its lease.
 """
 
 from __future__ import annotations
@@ -12,50 +13,80 @@ import sqlite3
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, NoSuchModuleError
 
 from quotary_bridge.errors import ConfigurationError, Reason
-from quotary_bridge.store.tables import SCHEMA_VERSION, metadata
+from quotary_bridge.store.location import Location, PostgresUrl
+from quotary_bridge.store.migrate import bring_up_to_date
 
 __all__ = ["READS", "open_engine"]
 
 BUSY_TIMEOUT_MILLISECONDS = 30_000
 """How long a writer waits for another: longer than any backup or checkpoint of a healthy disk."""
 
+CONNECT_TIMEOUT_SECONDS = 10
+"""How long a database server may take to accept us."""
+
 READS = {"quotary_reads": True}
 """Execution option of connections that only read: they need not wait for the writer."""
 
 
-def open_engine(path: Path) -> Engine:
+def open_engine(where: Location) -> Engine:
     """
-    Open, or create, the database file at `path`, readable by its owner only.
+    Open, or create, the database at `where`, and bring its tables up to date.
 
-    Raises `ConfigurationError` where the file is damaged, cannot be opened, or was written by
-    another version of the bridge.
+    A file is readable by its owner only. Raises `ConfigurationError` where the database is
+    damaged, cannot be opened, or was written by a newer version of the bridge.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600, exist_ok=True)
-    except OSError as error:
-        raise _unusable(path, error) from error
-    engine = create_engine(f"sqlite+pysqlite:///{path}")
-    event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
+    engine = _postgres(where) if isinstance(where, PostgresUrl) else _sqlite(where)
+    name = str(where) if isinstance(where, PostgresUrl) else where.name
     try:
         with engine.begin() as connection:
-            _check(connection, path)
-            _prepare(connection, path)
+            if isinstance(where, Path):
+                _check(connection, name)
+            bring_up_to_date(connection, name)
     except (DatabaseError, sqlite3.Error) as error:
         engine.dispose()
-        raise _unusable(path, error) from error
+        raise _unusable(name, getattr(error, "orig", error)) from error
     except ConfigurationError:
         engine.dispose()
         raise
     return engine
 
 
-def _configure(raw: sqlite3.Connection, _record: object) -> None:
-    # The driver must not begin transactions on its own: `_begin` does, and says which kind.
+def _sqlite(path: Path) -> Engine:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise _unusable(path.name, error) from error
+    engine = create_engine(f"sqlite+pysqlite:///{path}")
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgres(where: PostgresUrl) -> Engine:
+    try:
+        engine = create_engine(
+            where.url,
+            # A connection that a restarted server closed is replaced before it is used.
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
+        )
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise ConfigurationError(
+            Reason.TOOL_MISSING,
+            "PostgreSQL needs a driver that is not installed",
+            "pip install 'quotary[postgres]'",
+        ) from error
+    event.listen(engine, "begin", _begin_postgres)
+    return engine
+
+
+def _configure_sqlite(raw: sqlite3.Connection, _record: object) -> None:
+    # The driver must not begin transactions on its own: `_begin_sqlite` does, and says which kind.
     raw.isolation_level = None
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MILLISECONDS}",
@@ -66,38 +97,34 @@ def _configure(raw: sqlite3.Connection, _record: object) -> None:
         raw.execute(f"PRAGMA {pragma}")
 
 
-def _begin(connection: Connection) -> None:
+def _begin_sqlite(connection: Connection) -> None:
     reads = connection.get_execution_options().get("quotary_reads", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _check(connection: Connection, path: Path) -> None:
+def _begin_postgres(connection: Connection) -> None:
+    # Set in every transaction: a pooler between us and the server may change the session. One that
+    # a stopped machine left open must not hold its locks for ever.
+    connection.exec_driver_sql(
+        "SELECT set_config('synchronous_commit', 'on', true), "
+        f"set_config('lock_timeout', '{BUSY_TIMEOUT_MILLISECONDS}', true), "
+        f"set_config('idle_in_transaction_session_timeout', '{BUSY_TIMEOUT_MILLISECONDS}', true)"
+    )
+
+
+def _check(connection: Connection, name: str) -> None:
     found = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
     if found != "ok":
         raise ConfigurationError(
             Reason.FILE_UNREADABLE,
-            f"the store {path.name} is damaged: {found}",
+            f"the store {name} is damaged: {found}",
             "restore a copy, or start with an empty store: the chain says what is already done",
         )
 
 
-def _prepare(connection: Connection, path: Path) -> None:
-    version = connection.execute(text("PRAGMA user_version")).scalar_one()
-    tables = connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one()
-    if tables == 0:
-        metadata.create_all(connection)
-        connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION}"))
-    elif version != SCHEMA_VERSION:
-        raise ConfigurationError(
-            Reason.CONFIGURATION_INVALID,
-            f"the store {path.name} has version {version}, this bridge needs {SCHEMA_VERSION}",
-            "use the version of the bridge that wrote it, or another file",
-        )
-
-
-def _unusable(path: Path, error: Exception) -> ConfigurationError:
+def _unusable(name: str, error: object) -> ConfigurationError:
     return ConfigurationError(
         Reason.FILE_UNREADABLE,
-        f"the store {path.name} cannot be used: {error}",
-        "check the path, its permissions and the free space of its disk",
+        f"the store {name} cannot be used: {error}",
+        "check where it is, who may open it, and the free space of its disk",
     )

@@ -3,7 +3,8 @@ One writer per signer: a lease whose token only ever grows.
 
 A relayer that was stopped, partitioned or merely slow finds its token outdated at its next write,
 inside the same transaction, and so writes nothing. That is why the token is checked in every
-write and the expiry only when somebody else wants to take over.
+write and the expiry only when somebody else wants to take over. On PostgreSQL the proof also locks
+the lease's row until the end of the transaction, so that nobody takes over in between.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from quotary_bridge.errors import Fatal, Reason
 from quotary_bridge.model import Address, ChainId, Timestamp
 from quotary_bridge.store.tables import lease
+from quotary_bridge.store.upsert import upsert
 
 __all__ = ["Lease", "LeaseHeldError", "acquire", "release", "renew"]
 
@@ -59,18 +61,14 @@ def acquire(
     whose predecessor `is_gone`, takes over at once.
     """
     mine = (lease.c.chain_id == chain_id) & (lease.c.signer == signer)
-    row = connection.execute(select(lease).where(mine)).mappings().one_or_none()
-    if row is None:
-        connection.execute(
-            insert(lease).values(
-                chain_id=chain_id,
-                signer=signer,
-                holder=holder,
-                token=1,
-                expires_at=now + seconds,
-            )
-        )
-        return Lease(chain_id, signer, holder, 1)
+    unheld = {"holder": "", "token": 0, "expires_at": 0}
+    # Whoever comes first makes the row; whoever comes second waits for it, and then reads it.
+    connection.execute(
+        upsert(connection, lease)
+        .values(chain_id=chain_id, signer=signer, **unheld)
+        .on_conflict_do_nothing()
+    )
+    row = connection.execute(select(lease).where(mine).with_for_update()).mappings().one()
     taken = row["holder"] != holder and row["expires_at"] > now
     if taken and not is_gone(row["holder"]):
         raise LeaseHeldError(signer, row["holder"])

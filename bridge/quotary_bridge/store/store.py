@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Self
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from quotary_bridge.errors import Reason, Transient
 from quotary_bridge.lifecycle import Job, JobState
@@ -27,6 +27,7 @@ from quotary_bridge.model import (
 from quotary_bridge.store import leases
 from quotary_bridge.store.engine import READS, open_engine
 from quotary_bridge.store.leases import Lease
+from quotary_bridge.store.location import Location
 from quotary_bridge.store.rows import job_from, result_from, slot_from
 from quotary_bridge.store.tables import attempt, cursor, job, result, slot
 from quotary_bridge.store.writer import Cursor, Writer
@@ -57,9 +58,9 @@ class Store:
         self._now = now
 
     @classmethod
-    def open(cls, path: Path, now: Callable[[], Timestamp]) -> Store:
-        """Open or create the SQLite file at `path`; raises `ConfigurationError`."""
-        return cls(open_engine(path), now)
+    def open(cls, where: Location, now: Callable[[], Timestamp]) -> Self:
+        """Open or create the store at `where`; raises `ConfigurationError`."""
+        return cls(open_engine(where), now)
 
     def close(self) -> None:
         """Close every connection."""
@@ -175,11 +176,14 @@ class Store:
 def _available() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except DBAPIError as error:
+        if not (isinstance(error, OperationalError) or error.connection_invalidated):
+            raise
         raise StoreUnavailableError(
             Reason.FILE_UNREADABLE,
             f"the store cannot be read or written now: {error.orig}",
-            "look for another program that locks the file, and for free space on its disk",
+            "look for another program that locks it, for free space on its disk, and whether its "
+            "server runs",
         ) from error
 
 

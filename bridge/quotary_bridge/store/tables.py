@@ -1,15 +1,14 @@
 """
 The tables: what the bridge must not forget.
 
-Attempts and results are only ever added; triggers in the database hold that, not good manners.
-Amounts are kept as decimal text, because a 256-bit number fits no SQL integer. Nothing here has
-room for a key or a password.
+`migrations` makes them, and a test holds both equal. Attempts and results are only ever added:
+triggers in the database hold that. Amounts are kept as decimal text, because a 256-bit number fits
+no SQL integer. Nothing here has room for a key or a password.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -24,14 +23,13 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     UniqueConstraint,
-    event,
     text,
 )
 
-__all__ = ["SCHEMA_VERSION", "attempt", "cursor", "job", "lease", "metadata", "result", "slot"]
+__all__ = ["attempt", "cursor", "job", "lease", "metadata", "result", "slot"]
 
-SCHEMA_VERSION = 1
-"""Raised with every change of a table; a store of another version is refused, not guessed at."""
+_UNRESOLVED = text("state in ('open', 'mined')")
+_UNFINISHED = text("not terminal")
 
 
 class _Amount(TypeDecorator[int]):
@@ -77,6 +75,15 @@ job = Table(
     Column("terminal", Boolean, nullable=False),
     Column("token", BigInteger, nullable=False),
     Index("job_open", "chain_id", "oracle", "terminal", "state"),
+    Index(
+        "job_unfinished",
+        "chain_id",
+        "oracle",
+        "block_number",
+        "request_id",
+        sqlite_where=_UNFINISHED,
+        postgresql_where=_UNFINISHED,
+    ),
 )
 
 result = Table(
@@ -112,8 +119,16 @@ slot = Table(
         "slot_one_per_job",
         "job_key",
         unique=True,
-        sqlite_where=text("state in ('open', 'mined')"),
-        postgresql_where=text("state in ('open', 'mined')"),
+        sqlite_where=_UNRESOLVED,
+        postgresql_where=_UNRESOLVED,
+    ),
+    Index(
+        "slot_unresolved",
+        "chain_id",
+        "signer",
+        "nonce",
+        sqlite_where=_UNRESOLVED,
+        postgresql_where=_UNRESOLVED,
     ),
 )
 
@@ -135,7 +150,7 @@ attempt = Table(
 cursor = Table(
     "cursor",
     metadata,
-    Column("chain_id", BigInteger, primary_key=True),
+    Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
     Column("oracle", String(42), primary_key=True),
     Column("head_number", BigInteger, nullable=False),
     Column("head_hash", LargeBinary(32), nullable=False),
@@ -147,20 +162,9 @@ cursor = Table(
 lease = Table(
     "lease",
     metadata,
-    Column("chain_id", BigInteger, primary_key=True),
+    Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
     Column("signer", String(42), primary_key=True),
     Column("holder", String(200), nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
 )
-
-for _table in (attempt, result):
-    for _verb in ("UPDATE", "DELETE"):
-        event.listen(
-            _table,
-            "after_create",
-            DDL(  # type: ignore[no-untyped-call]
-                f"CREATE TRIGGER {_table.name}_no_{_verb.lower()} BEFORE {_verb} ON {_table.name} "
-                f"BEGIN SELECT RAISE(ABORT, '{_table.name} rows are only ever added'); END"
-            ).execute_if(dialect="sqlite"),
-        )

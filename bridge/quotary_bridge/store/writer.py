@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from quotary_bridge.lifecycle import Event, Job, ResultStored, advance
 from quotary_bridge.model import (
@@ -26,6 +25,7 @@ from quotary_bridge.model import (
 from quotary_bridge.store.leases import Lease
 from quotary_bridge.store.rows import job_from, job_row, result_row
 from quotary_bridge.store.tables import attempt, cursor, job, result, slot
+from quotary_bridge.store.upsert import upsert
 
 __all__ = ["Cursor", "SignedTransaction", "Writer"]
 
@@ -71,8 +71,9 @@ class Writer:
 
     def job(self, key: JobKey) -> Job:
         """Return the job as this transaction sees it."""
-        row = self._connection.execute(select(job).where(job.c.key == key)).mappings().one()
-        return job_from(row)
+        # Locked until the commit: what is decided from it must still be so when it is written.
+        query = select(job).where(job.c.key == key).with_for_update()
+        return job_from(self._connection.execute(query).mappings().one())
 
     def advance(self, key: JobKey, event: Event) -> Job:
         """
@@ -172,9 +173,10 @@ class Writer:
             "final_hash": to.final.hash,
             "token": self._lease.token,
         }
-        statement = upsert(cursor).values(chain_id=chain_id, oracle=oracle, **values)
         self._connection.execute(
-            statement.on_conflict_do_update(index_elements=["chain_id", "oracle"], set_=values)
+            upsert(self._connection, cursor)
+            .values(chain_id=chain_id, oracle=oracle, **values)
+            .on_conflict_do_update(index_elements=["chain_id", "oracle"], set_=values)
         )
 
     def _update_slot(self, slot_id: int, **values: object) -> None:
