@@ -37,6 +37,7 @@ abstract contract JournalVerifier is IQuoteVerifier, ERC165 {
     {
         verdict = JournalLib.decode(evidence);
         JournalLib.requireCurrent(verdict, block.timestamp, MAX_AGE, CLOCK_TOLERANCE);
+        _requireSupport(verdict);
         _requireProof(VerdictLib.digest(evidence), proof);
     }
 
@@ -51,6 +52,9 @@ abstract contract JournalVerifier is IQuoteVerifier, ERC165 {
         return interfaceId == type(IQuoteVerifier).interfaceId
             || super.supportsInterface(interfaceId);
     }
+
+    /// @dev Reverts where the chain knows better than what `verdict` rests on. Nothing, by default.
+    function _requireSupport(Verdict memory verdict) internal view virtual {}
 
     /// @dev Reverts unless `proof` vouches for the journal with this digest.
     function _requireProof(bytes32 journalDigest, bytes calldata proof) internal view virtual;

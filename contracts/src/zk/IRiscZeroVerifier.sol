@@ -15,6 +15,10 @@ interface IRiscZeroVerifier {
     /// @custom:remedy Prove again: the seal, image id or journal is not what was proven.
     error VerificationFailed();
 
+    /// @notice The seal was made for another verifier, by its first four bytes.
+    /// @custom:remedy Prove with the release of the prover that this verifier is for, or ask its router.
+    error SelectorMismatch(bytes4 received, bytes4 expected);
+
     /// @notice Verifies that the guest `imageId` ended well and committed to `journalDigest`.
     /// @param seal the proof, led by its verifier's 4-byte selector.
     /// @param journalDigest sha256 of the journal.
@@ -22,4 +26,10 @@ interface IRiscZeroVerifier {
 
     /// @notice Verifies that the receipt's seal proves its claim, whatever the claim says.
     function verifyIntegrity(Receipt calldata receipt) external view;
+}
+
+/// @notice A verifier that says which seals are its own.
+interface IRiscZeroSelectable {
+    /// @notice The first four bytes of every seal it verifies.
+    function SELECTOR() external view returns (bytes4);
 }
