@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import Final, NoReturn
 
-from quotary.cli import aci, chat, collateral, quote, workload
+from quotary.cli import aci, chat, collateral, completion, policy, quote, workload
 from quotary.cli.output import CommandError, ExitCode, exit_code_of, print_failure
 from quotary.errors import QuotaryError
 
@@ -20,7 +20,7 @@ COMMANDS_GROUP: Final = "quotary.commands"
 
 _INTERRUPTED: Final = 130
 _EXTRAS: Final = {"quotary_bridge": "bridge", "quotary_enclave": "enclave", "quotary": "fetch"}
-_BUILT_IN: Final = frozenset({"aci", "chat", "collateral", "quote", "workload"})
+_BUILT_IN: Final = frozenset({"aci", "chat", "collateral", "policy", "quote", "workload"})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,8 +71,9 @@ def _parser(arguments: Sequence[str]) -> ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"quotary {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (quote, collateral, workload, chat, aci):
+    for command in (quote, policy, collateral, workload, chat, aci):
         command.register(commands)
+    completion.register(commands, lambda: parser)
     wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
     if wanted not in _BUILT_IN:
         _register_others(commands, wanted)

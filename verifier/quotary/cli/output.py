@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Final
 
 from quotary.errors import CollateralError, QuotaryError, Reason
+from quotary.verify.explain_text import printable
 
 __all__ = [
     "CommandError",
@@ -104,7 +105,4 @@ def print_table(title: str, rows: Mapping[str, object]) -> None:
 
 def visible(text: str) -> str:
     """Return `text` with everything a terminal could act upon escaped."""
-    return "".join(
-        character if character.isascii() and character.isprintable() else ascii(character)[1:-1]
-        for character in text
-    )
+    return printable(text)

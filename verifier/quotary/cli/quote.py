@@ -6,21 +6,22 @@ from argparse import Action, ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import fields
 from typing import Final
 
+from quotary.cli._collateral_options import read_root
+from quotary.cli._explanation import show_explanation
+from quotary.cli._policy_file import read_policy
 from quotary.cli.inputs import read_input, read_time
 from quotary.cli.output import CommandError, ExitCode, print_json, print_table
 from quotary.collateral import MAX_COLLATERAL_BYTES, RawCollateral
-from quotary.errors import QuotaryError
 from quotary.journal import Verdict
 from quotary.policy import Policy, strict
 from quotary.quote import Quote, SgxReport, TdMigration, TdReport
 from quotary.quote.encoding import MAX_ENCODED_BYTES, decode_quote
 from quotary.tcb import TcbStatus
-from quotary.trust import INTEL_ROOT, TrustRoot
 from quotary.verify import verify
+from quotary.verify.explain import explain
 
 __all__ = ["register"]
 
-_MAX_ROOT_BYTES: Final = 16 * 1024
 _STATUSES: Final = [status.value for status in TcbStatus if status is not TcbStatus.REVOKED]
 
 
@@ -60,7 +61,14 @@ def _add_verify(commands: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument(
         "--root", metavar="FILE", help="trust this root certificate instead of Intel's (tests only)"
     )
+    parser.add_argument(
+        "--explain", action="store_true", help="show every check, and what would mend a failure"
+    )
+    parser.add_argument(
+        "--html", metavar="FILE", help="with --explain: write a self-contained page to this file"
+    )
     choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--policy", metavar="FILE", help="judge by this policy file, TOML or JSON")
     choice.add_argument(
         "--no-policy", action="store_true", help="judge the evidence alone, report any status"
     )
@@ -111,14 +119,22 @@ def _verify(args: Namespace) -> int:
             "standard input",
             remedy="Only one of quote and collateral can come from standard input.",
         )
+    if args.html and not args.explain:
+        raise CommandError(
+            ExitCode.USAGE, "USAGE", "--html", remedy="A page is written of an explanation only."
+        )
     at = read_time(args.at)
     quote_bytes = read_input(args.file, MAX_ENCODED_BYTES)
     collateral_bytes = read_input(args.collateral, MAX_COLLATERAL_BYTES)
-    root = _root(args.root)
+    root, policy = read_root(args.root), _policy(args)
+    if args.explain:
+        quote_data = decode_quote(quote_bytes)
+        explanation = explain(quote_data, collateral_bytes, policy=policy, at=at, root=root)
+        return show_explanation(explanation, as_json=args.json, page=args.html)
     verdict = verify(
         Quote.parse(decode_quote(quote_bytes)),
         RawCollateral.from_json(collateral_bytes),
-        policy=_policy(args),
+        policy=policy,
         at=at,
         root=root,
     )
@@ -132,24 +148,10 @@ def _verify(args: Namespace) -> int:
 def _policy(args: Namespace) -> Policy | None:
     if args.no_policy:
         return None
+    if args.policy is not None:
+        return read_policy(args.policy)
     allowed = {TcbStatus.UP_TO_DATE, *map(TcbStatus, args.allow_status or ())}
     return strict(allowed_statuses=frozenset(allowed))
-
-
-def _root(name: str | None) -> TrustRoot:
-    if name is None:
-        return INTEL_ROOT
-    data = read_input(name, _MAX_ROOT_BYTES)
-    try:
-        return TrustRoot.from_certificate(data)
-    except QuotaryError as error:
-        raise CommandError(
-            ExitCode.CONFIGURATION,
-            "ROOT_INVALID",
-            name,
-            found=str(error),
-            remedy="Give one self-signed root certificate, PEM or DER.",
-        ) from error
 
 
 def _print_verdict(verdict: Verdict) -> None:

@@ -73,6 +73,7 @@ class Reason(StrEnum):
     COLLATERAL_EXPIRED = "COLLATERAL_EXPIRED"
     COLLATERAL_NOT_YET_VALID = "COLLATERAL_NOT_YET_VALID"
     COLLATERAL_ROLLBACK = "COLLATERAL_ROLLBACK"
+    COLLATERAL_TOO_OLD = "COLLATERAL_TOO_OLD"
     COLLATERAL_INCONSISTENT = "COLLATERAL_INCONSISTENT"
     COLLATERAL_VERSION_UNSUPPORTED = "COLLATERAL_VERSION_UNSUPPORTED"
     JSON_INVALID = "JSON_INVALID"
@@ -260,6 +261,9 @@ REMEDIES: Final = MappingProxyType(
         Reason.COLLATERAL_EXPIRED: "Fetch newer collateral.",
         Reason.COLLATERAL_NOT_YET_VALID: ("Check the verification time; the collateral is newer."),
         Reason.COLLATERAL_ROLLBACK: ("Fetch collateral with a newer TCB evaluation data number."),
+        Reason.COLLATERAL_TOO_OLD: (
+            "The policy wants younger collateral than its own expiry does: fetch it again."
+        ),
         Reason.COLLATERAL_INCONSISTENT: ("Fetch TCB info and QE identity of one TCB evaluation."),
         Reason.COLLATERAL_VERSION_UNSUPPORTED: (
             "This release does not know this version of the document."

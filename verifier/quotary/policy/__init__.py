@@ -14,17 +14,23 @@ from quotary.policy._expectations import (
     ExpectedReportData,
     ExpectedSgx,
     ExpectedTd,
+    FieldIn,
+    ProductRules,
+    TeeTypes,
 )
 from quotary.policy._platform import (
     AdvisoriesWithin,
     AllowedStatuses,
     DeniedAdvisories,
     FmspcRules,
+    InstanceRules,
     MinimumEvaluation,
     PlatformRules,
     SameEvaluation,
+    SgxTypes,
 )
 from quotary.policy._strict import DEFAULT, strict
+from quotary.policy._temporal import GracedStatuses, MaximumCollateralAge, deadlines
 
 __all__ = [
     "DEFAULT",
@@ -38,13 +44,21 @@ __all__ = [
     "ExpectedReportData",
     "ExpectedSgx",
     "ExpectedTd",
+    "FieldIn",
     "FmspcRules",
+    "GracedStatuses",
+    "InstanceRules",
+    "MaximumCollateralAge",
     "MinimumEvaluation",
     "PlatformRules",
     "Policy",
+    "ProductRules",
     "SameEvaluation",
     "SgxAttributes",
+    "SgxTypes",
     "TdAttributeRules",
+    "TeeTypes",
     "XfamWithin",
+    "deadlines",
     "strict",
 ]

@@ -9,7 +9,15 @@ from quotary.policy._base import Evidence
 from quotary.quote import SgxReport, TdReport
 from quotary.tcb import TeeType
 
-__all__ = ["ExpectedMeasurement", "ExpectedReportData", "ExpectedSgx", "ExpectedTd"]
+__all__ = [
+    "ExpectedMeasurement",
+    "ExpectedReportData",
+    "ExpectedSgx",
+    "ExpectedTd",
+    "FieldIn",
+    "ProductRules",
+    "TeeTypes",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,61 @@ class ExpectedTd:
         if not isinstance(report, TdReport):
             raise _wrong_tee(TeeType.TDX, evidence)
         _compare(report, {field.name: getattr(self, field.name) for field in fields(self)})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldIn:
+    """Expects a field of a TEE's report to have one of `values`. Ignores other kinds of TEE."""
+
+    tee_type: TeeType
+    name: str
+    values: frozenset[bytes]
+
+    def check(self, evidence: Evidence) -> None:
+        """Raise with `MEASUREMENT_MISMATCH`."""
+        if evidence.quote.tee_type is not self.tee_type:
+            return
+        found = getattr(evidence.quote.body, self.name)
+        if found not in self.values:
+            raise VerificationError(
+                Reason.MEASUREMENT_MISMATCH,
+                self.name,
+                expected=" or ".join(sorted(value.hex() for value in self.values)),
+                found=found.hex(),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRules:
+    """Expects an SGX product id, of a minimum version; None means any. Ignores TDX."""
+
+    isv_prod_id: int | None = None
+    minimum_isv_svn: int = 0
+
+    def check(self, evidence: Evidence) -> None:
+        """Raise with `MEASUREMENT_MISMATCH` or `SVN_TOO_LOW`."""
+        if isinstance(evidence.quote.body, SgxReport):
+            ExpectedSgx(isv_prod_id=self.isv_prod_id, minimum_isv_svn=self.minimum_isv_svn).check(
+                evidence
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class TeeTypes:
+    """Accepts these kinds of TEE."""
+
+    types: frozenset[TeeType]
+
+    def check(self, evidence: Evidence) -> None:
+        """Raise with `TEE_TYPE_NOT_ALLOWED`."""
+        found = evidence.quote.tee_type
+        if found not in self.types:
+            raise VerificationError(
+                Reason.TEE_TYPE_NOT_ALLOWED,
+                "TEE type",
+                expected=" or ".join(sorted(kind.name for kind in self.types)),
+                found=found.name,
+            )
 
 
 def _compare(report: SgxReport | TdReport, expected: dict[str, bytes | int | None]) -> None:

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from quotary.errors import Reason, VerificationError
 from quotary.policy._base import Evidence
 from quotary.tcb import TcbStatus
+from quotary.x509 import SgxType
 
 __all__ = [
     "AdvisoriesWithin",
     "AllowedStatuses",
     "DeniedAdvisories",
     "FmspcRules",
+    "InstanceRules",
     "MinimumEvaluation",
     "PlatformRules",
     "SameEvaluation",
+    "SgxTypes",
 ]
 
 
@@ -163,6 +166,47 @@ class PlatformRules:
                     expected="certified as off",
                     found="on" if flag else "unknown",
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRules:
+    """
+    Refuses platforms by the instance id of multi-package platforms.
+
+    Where `allowed` is given, a platform without an instance id is refused.
+    """
+
+    allowed: frozenset[bytes] | None = None
+    denied: frozenset[bytes] = frozenset()
+
+    def check(self, evidence: Evidence) -> None:
+        """Raise with `PLATFORM_NOT_ALLOWED`."""
+        instance = evidence.platform.identity.platform_instance_id
+        if instance in self.denied or (self.allowed is not None and instance not in self.allowed):
+            raise VerificationError(
+                Reason.PLATFORM_NOT_ALLOWED,
+                "platform instance",
+                expected="an accepted platform instance",
+                found="none" if instance is None else instance.hex(),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SgxTypes:
+    """Accepts these kinds of memory protection, as certified for the platform."""
+
+    types: frozenset[SgxType]
+
+    def check(self, evidence: Evidence) -> None:
+        """Raise with `PLATFORM_CONFIGURATION`."""
+        found = evidence.platform.identity.sgx_type
+        if found not in self.types:
+            raise VerificationError(
+                Reason.PLATFORM_CONFIGURATION,
+                "SGX type",
+                expected=" or ".join(sorted(kind.name for kind in self.types)),
+                found=found.name,
+            )
 
 
 def _refuse_advisories(refused: list[str], expected: str) -> None:

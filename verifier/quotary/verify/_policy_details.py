@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from quotary.policy import AllOf, AnyOf, Policy
+from quotary.policy import AllOf, AnyOf, FieldIn, Policy
 from quotary.verify._facts import Detail, Facts, Shortfall
 from quotary.verify._level_details import LEVEL_DETAILS
 from quotary.verify._steps import evidence_of
@@ -21,6 +21,12 @@ _TITLES: Final = {
     "ExpectedReportData": "report data is as expected",
     "ExpectedSgx": "the enclave is as expected",
     "ExpectedTd": "the TD is as expected",
+    "GracedStatuses": "the TCB status is allowed, or in its grace",
+    "InstanceRules": "the platform instance is accepted",
+    "MaximumCollateralAge": "the collateral is young enough",
+    "ProductRules": "product and version of the enclave are as expected",
+    "SgxTypes": "the platform's memory protection is accepted",
+    "TeeTypes": "the kind of TEE is accepted",
     "FmspcRules": "the platform family is accepted",
     "MinimumEvaluation": "the TCB evaluation is not rolled back",
     "PlatformRules": "the platform is accepted",
@@ -65,6 +71,8 @@ def _title(rule: Policy) -> str:
         return " or ".join(_title(part) for part in rule.policies)
     if isinstance(rule, AllOf):
         return " and ".join(_title(part) for part in rule.policies)
+    if isinstance(rule, FieldIn):
+        return f"{rule.name} has a value expected"
     name = type(rule).__name__
     return _TITLES.get(name, f"the rule {name} holds")
 
