@@ -13,6 +13,8 @@ help: ## Show this list
 
 setup: ## Set up .venv and node_modules (pinned, checked by hash)
 	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) is missing: install Python 3.11 or newer" >&2; exit 6; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "setup: Python 3.11 or newer is needed, this is $$($(PYTHON) --version 2>&1): make PYTHON=python3.12 …" >&2; exit 6; }
 	@$(PYTHON) scripts/setup.py
 
 demo: setup ## From a genuine quote to a dApp's callback, in a minute

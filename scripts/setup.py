@@ -1,14 +1,16 @@
 """
 Set up everything the project needs: a virtual environment, pinned packages, the Solidity toolchain.
 
-Runs on the standard library of any Python 3.11 or newer. What is already in place is left alone,
-so a second run takes a moment. Every failure is one clear line: what is missing, what to do.
+Runs on the standard library of any Python 3.11 or newer (the Makefile checks that). What is
+already in place is left alone, so a second run takes a moment. Every failure is one clear line:
+what is missing, what to do.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,8 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 NODE_MODULES = ROOT / "node_modules"
-OLDEST_PYTHON = (3, 11)
 OLDEST_NODE = 18
+SHOWN_LINES = 8
+# Frames of a stack trace, Node's and Python's: they help nobody who only wants to set up.
+FRAME = re.compile(r"(npm error )?\s*at \S.*|Traceback .*|  .*")
+# npm waits 10 to 60 seconds between attempts; a registry that is out of reach should say so soon.
+NPM_PATIENCE = ("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
 
 
 class SetupError(Exception):
@@ -31,7 +37,7 @@ def say(text: str) -> None:
     sys.stderr.write(f"setup: {text}\n")
 
 
-def run(step: str, advice: str, *command: str | Path) -> None:
+def run(step: str, advice: str, *command: str | Path, **environment: str) -> None:
     """Run `command` in the project's root; raise `SetupError` with its last words and `advice`."""
     try:
         done = subprocess.run(
@@ -41,13 +47,20 @@ def run(step: str, advice: str, *command: str | Path) -> None:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            env={**os.environ, **environment},
         )
     except OSError as error:
         raise SetupError(f"{step} could not start: {error}. {advice}") from error
     if done.returncode != 0:
-        words = [line for line in done.stdout.splitlines() if line.strip()]
-        last = "\n  ".join(words[-12:]) or "it said nothing"
-        raise SetupError(f"{step} failed. {advice}\n  {last}")
+        raise SetupError(f"{step} failed. {advice}\n  {last_words(done.stdout)}")
+
+
+def last_words(output: str) -> str:
+    """The last lines of what a failed program said, without its stack traces."""
+    lines = [line.rstrip() for line in output.splitlines()]
+    words = [line for line in lines if line.removeprefix("npm error").strip()]
+    told = [line for line in words if not FRAME.fullmatch(line)] or words
+    return "\n  ".join(told[-SHOWN_LINES:]) or "it said nothing"
 
 
 def fingerprint(*files: Path) -> str:
@@ -63,13 +76,10 @@ def is_current(stamp: Path, wanted: str) -> bool:
     return stamp.is_file() and stamp.read_text() == wanted
 
 
-def require_python() -> None:
-    """Raise `SetupError` where the interpreter is older than the project supports."""
-    if sys.version_info < OLDEST_PYTHON:
-        found = ".".join(map(str, sys.version_info[:3]))
-        raise SetupError(
-            f"Python 3.11 or newer is needed, this is {found}: make PYTHON=python3.12 …"
-        )
+def require_writable_root() -> None:
+    """Raise `SetupError` where nothing can be installed into the project's folder."""
+    if not os.access(ROOT, os.W_OK):
+        raise SetupError(f"{ROOT} cannot be written: work in a copy of your own (git clone).")
 
 
 def set_up_python() -> None:
@@ -140,6 +150,9 @@ def set_up_node_packages() -> None:
         "npm install",
         "The npm registry must be reachable (npm's usual settings apply).",
         *(*npm, "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"),
+        *NPM_PATIENCE,
+        # A Node of our own knows no certificate authority that the machine's owner added.
+        NODE_USE_SYSTEM_CA="1",
     )
     if not any(NODE_MODULES.glob("@foundry-rs/anvil-*/bin/anvil*")):
         raise SetupError(
@@ -152,11 +165,14 @@ def set_up_node_packages() -> None:
 def main() -> int:
     """Set up; return 0, or 6 (configuration) when something is missing."""
     try:
-        require_python()
+        require_writable_root()
         set_up_python()
         set_up_node_packages()
     except SetupError as error:
         say(str(error))
+        return 6
+    except OSError as error:
+        say(f"{error}: look at the file named, its permissions and the space left.")
         return 6
     except KeyboardInterrupt:
         say("interrupted; run it again to go on")
