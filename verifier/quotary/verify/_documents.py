@@ -72,6 +72,7 @@ def gather_collateral(facts: Facts) -> None:
 def _quote(facts: Facts) -> str:
     given = facts.given_quote
     facts.quote = given if isinstance(given, Quote) else Quote.parse(given)
+    facts.signed, facts.qe_isv_svn = facts.quote, facts.quote.qe_report.isv_svn
     return f"{facts.quote.tee_type.name} quote, version {facts.quote.version}"
 
 

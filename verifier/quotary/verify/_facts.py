@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 _WORDS: Final = {
     "quote": "a quote that parses",
+    "signed": "a quote that parses",
+    "qe_isv_svn": "a quote that parses",
+    "signer": "an attestation key on the curve",
     "raw": "collateral that can be read",
     "collateral": "all parts of the collateral",
     "tcb_info": "TCB info that parses",
