@@ -65,6 +65,7 @@ def write_report(path: Path, seed: str, tally: Tally, seconds: float) -> None:
             name: {"count": count, "why": why.get(name.split(", behind")[0], "see normal_form.py")}
             for name, count in tally.known.most_common()
         },
+        "consistent_with_ourselves": tally.consistent,
         "our_reasons": dict(tally.reasons.most_common()),
         "findings": [asdict(finding) for finding in tally.findings],
     }
@@ -75,7 +76,8 @@ def write_report(path: Path, seed: str, tally: Tally, seconds: float) -> None:
 def summarise(tally: Tally, path: Path) -> int:
     """Say what came of it; returns the exit status."""
     agreed, known, found = tally.agreed.total(), tally.known.total(), len(tally.findings)
-    print(f"{tally.mutants} mutants: {agreed} agreed, {known} known differences, {found} findings")
+    print(f"{tally.mutants} mutants: {agreed} agree, {known} known differences, {found} findings")
+    print(f"{tally.consistent} of them were put to all our entry points, which agree")
     for finding in tally.findings[:20]:
         changes = ", ".join(finding.changes)
         print(f"  #{finding.number} ({changes}): we {finding.ours}, the peer {finding.theirs}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from tests.differential.bytes_of_evidence import Good, mutate_evidence
+from tests.differential.consistency import contradiction
 from tests.differential.judges import Accepted, Case, Escaped, Outcome, Refused, ours, theirs
 from tests.differential.known import explain
 from tests.differential.peer import ABORTED, Peer
@@ -17,6 +18,9 @@ __all__ = ["Finding", "Tally", "mutant", "run"]
 
 _SIGNED_SHARE = 0.6
 _GENUINE_SHARE = 0.5
+_SELF_EVERY = 4
+"""Every fourth mutant is put to all our entry points as well."""
+_OURSELVES = "another entry point of ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Tally:
     agreed: Counter[str] = field(default_factory=Counter)
     known: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    consistent: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
@@ -44,12 +49,14 @@ class Tally:
         self.agreed += other.agreed
         self.known += other.known
         self.reasons += other.reasons
+        self.consistent += other.consistent
         self.findings += other.findings
 
     @property
     def mutants(self) -> int:
         """How many mutants were judged."""
-        return self.agreed.total() + self.known.total() + len(self.findings)
+        unexplained = sum(finding.theirs != _OURSELVES for finding in self.findings)
+        return self.agreed.total() + self.known.total() + unexplained
 
 
 def mutant(seed: str, number: int, genuine: tuple[Good, ...]) -> Case:
@@ -68,7 +75,16 @@ def run(seed: str, numbers: Iterable[int], genuine: tuple[Good, ...]) -> Tally:
         for number in numbers:
             case = mutant(seed, number, genuine)
             _count(tally, number, case, ours(case), theirs(case, peer))
+            if number % _SELF_EVERY == 0:
+                _count_consistency(tally, number, case)
     return tally
+
+
+def _count_consistency(tally: Tally, number: int, case: Case) -> None:
+    if how := contradiction(case):
+        tally.findings.append(Finding(number, case.category, case.changes, how, _OURSELVES))
+    else:
+        tally.consistent += 1
 
 
 def _count(tally: Tally, number: int, case: Case, our: Outcome, their: Outcome) -> None:

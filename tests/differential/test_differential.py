@@ -14,6 +14,7 @@ from quotary_enclave.simulator import Scenario, Simulator, samples
 
 from tests.conftest import shared_folder
 from tests.differential.campaign import Tally, mutant, run
+from tests.differential.consistency import contradiction
 from tests.differential.genuine import genuine_evidence
 from tests.differential.judges import Accepted, Case, Escaped, Refused, ours, theirs
 from tests.differential.known import KNOWN, explain
@@ -54,6 +55,19 @@ def test_every_difference_is_explained(part: int) -> None:
     assert tally.mutants == SAMPLE // PARTS
     assert any("both accept" in name for name in tally.agreed)
     assert any("both refuse" in name for name in tally.agreed)
+
+
+@pytest.mark.parametrize("base", [good.name for good in simulated()])
+def test_all_entry_points_agree_on_good_evidence(base: str) -> None:
+    """Explained, among many, and in its compact form."""
+    assert contradiction(minted(samples(Simulator(AT, seed=b"teeth"))[base])) is None
+
+
+def test_entry_points_agree_on_mutants() -> None:
+    """A sample of what every fourth mutant of a campaign is put to."""
+    tally = run("entry points", range(0, 400, 4), ())
+    assert tally.findings == []
+    assert tally.consistent == 100
 
 
 def test_both_accept_every_kind_of_good_evidence() -> None:
