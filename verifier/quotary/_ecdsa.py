@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -10,16 +11,23 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePublicKey,
 )
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from quotary.errors import QuotaryError, Reason, VerificationError
 
-__all__ = ["PublicKey", "load_key", "require_signature", "signature_to_der"]
+__all__ = [
+    "PublicKey",
+    "load_key",
+    "require_digest_signature",
+    "require_signature",
+    "signature_to_der",
+]
 
 PublicKey = EllipticCurvePublicKey
 
 _CURVE: Final = SECP256R1()
-_ALGORITHM: Final = ECDSA(SHA256())
+_ALGORITHM: Final = ECDSA(Prehashed(SHA256()))
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
@@ -58,8 +66,22 @@ def require_signature(
     error: type[QuotaryError] = VerificationError,
 ) -> None:
     """Raise `error` for `reason` unless `key` made `der_signature` over `message`."""
+    digest = sha256(message).digest()
+    require_digest_signature(key, der_signature, digest, reason=reason, item=item, error=error)
+
+
+def require_digest_signature(
+    key: PublicKey,
+    der_signature: bytes,
+    digest: bytes,
+    *,
+    reason: Reason,
+    item: str,
+    error: type[QuotaryError] = VerificationError,
+) -> None:
+    """Raise `error` for `reason` unless `key` signed the message with this SHA-256 `digest`."""
     try:
-        key.verify(der_signature, message, _ALGORITHM)
+        key.verify(der_signature, digest, _ALGORITHM)
     except InvalidSignature:
         raise error(reason, item, expected="a signature by the key above it") from None
 

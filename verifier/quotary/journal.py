@@ -20,6 +20,7 @@ __all__ = [
     "MAX_JOURNAL_BYTES",
     "MAX_TIME",
     "MEASUREMENT_BYTES",
+    "Unhashed",
     "Verdict",
     "measurement_id",
 ]
@@ -49,6 +50,32 @@ def measurement_id(tee_type: TeeType, measurement: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Unhashed:
+    """Bytes whose Keccak-256 is meant, computed when somebody asks for it."""
+
+    preimage: bytes
+
+
+class _KeccakField:
+    """A field that is given as a digest or as `Unhashed`, and read as a digest."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> bytes:
+        if instance is None:
+            raise AttributeError(self._name)  # tells `dataclass` that there is no default
+        fields = vars(instance)
+        value: bytes | Unhashed = fields[self._name]
+        if isinstance(value, Unhashed):
+            value = fields[self._name] = keccak256(value.preimage)
+        return value
+
+    def __set__(self, instance: object, value: bytes | Unhashed) -> None:
+        vars(instance)[self._name] = value
+
+
+@dataclass(frozen=True)
 class Verdict:
     """
     What evidence proves. It exists only for evidence that passed every check.
@@ -66,13 +93,13 @@ class Verdict:
     tcb_evaluation_data_number: int
     fmspc: bytes
     quote_hash: bytes
-    platform_id: bytes
     attestation_key_id: bytes
     root_key_hash: bytes
     collateral_hashes: tuple[bytes, ...]
     advisories: tuple[str, ...]
     measurement: bytes
     report_data: bytes
+    platform_id: _KeccakField = _KeccakField()
 
     @property
     def measurement_id(self) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import Final
 
@@ -186,7 +187,12 @@ class Collateral:
             remembers=remembers,
         )
 
-    @property
+    @cached_property
+    def root_key_hash(self) -> bytes:
+        """SHA-256 of the root key's x ‖ y."""
+        return self.root.key_hash
+
+    @cached_property
     def evaluation_number(self) -> int:
         """The smaller TCB evaluation data number of TCB info and QE identity."""
         return min(self.tcb_info.evaluation_number, self.qe_identity.evaluation_number)

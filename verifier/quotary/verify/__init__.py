@@ -19,7 +19,7 @@ from quotary.verify._appraisal import Appraisal
 from quotary.verify._attestation_key import AttestationKey, verify_compact
 from quotary.verify._certification import require_root
 from quotary.verify._many import judge_all
-from quotary.verify._steps import STEPS, Part, Step
+from quotary.verify._steps import CHECKS, STEPS, Part, Step
 
 __all__ = [
     "STEPS",
@@ -127,6 +127,6 @@ def _appraise(
     seconds = unix_seconds(at)
     parsed = quote if isinstance(quote, Quote) else Quote.parse(quote)
     appraisal = Appraisal(parsed, _proven(collateral, root, at), policy, seconds)
-    for step in STEPS:
-        step.check(appraisal)
+    for check in CHECKS:
+        check(appraisal)
     return appraisal

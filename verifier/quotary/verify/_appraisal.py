@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from quotary._ecdsa import PublicKey
 from quotary.journal import Verdict
 from quotary.policy import Policy
@@ -31,6 +33,7 @@ class Appraisal:
         "policy",
         "qe_isv_svn",
         "quote",
+        "quote_hash",
         "signed",
         "signer",
         "verdict",
@@ -49,6 +52,7 @@ class Appraisal:
     ) -> None:
         """Begin; nothing is proven yet. `at` is Unix seconds."""
         self.signed = signed
+        self.quote_hash = sha256(signed.signed_bytes).digest()
         self.collateral = collateral
         self.policy = policy
         self.at = at

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from quotary._ecdsa import load_key, require_signature, signature_to_der
+from quotary._ecdsa import load_key, require_digest_signature, require_signature, signature_to_der
 from quotary.collateral import QeIdentity, TcbInfo
 from quotary.errors import CollateralError, Reason, VerificationError
-from quotary.journal import Verdict
+from quotary.journal import Unhashed, Verdict
 from quotary.policy import Evidence
 from quotary.quote import INTEL_QE_VENDOR_ID, SgxReport, TdReport
 from quotary.tcb import TeeType
@@ -31,7 +31,7 @@ from quotary.verify._enclave import (
 )
 from quotary.verify._levels import appraise_tcb, require_module_attributes, require_module_signer
 
-__all__ = ["COMPACT_CHECKS", "STEPS", "Part", "Step", "evidence_of"]
+__all__ = ["CHECKS", "COMPACT_CHECKS", "STEPS", "Part", "Step", "evidence_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +144,10 @@ def _quote_signature(appraisal: Appraisal) -> None:
 
 
 def _signed_by_signer(appraisal: Appraisal) -> None:
-    quote = appraisal.signed
-    require_signature(
+    require_digest_signature(
         appraisal.signer,
-        signature_to_der(quote.signature, "quote signature"),
-        quote.signed_bytes,
+        signature_to_der(appraisal.signed.signature, "quote signature"),
+        appraisal.quote_hash,
         reason=Reason.QUOTE_SIGNATURE_INVALID,
         item="quote",
     )
@@ -181,12 +180,19 @@ def _module(rule: Callable[[TdReport, TcbInfo], None]) -> Callable[[Appraisal], 
 
 
 def _tcb(appraisal: Appraisal) -> None:
-    appraisal.outcome = appraise_tcb(
-        appraisal.platform.identity,
-        appraisal.td_report,
+    identity, report = appraisal.platform.identity, appraisal.td_report
+    outcomes = appraisal.collateral.outcomes
+    versions = (
+        identity.components,
+        identity.pce_svn,
         appraisal.qe_isv_svn,
-        appraisal.collateral,
+        *((report.tee_tcb_svn, report.tee_tcb_svn2) if report is not None else ()),
     )
+    outcome = outcomes.recall(versions)
+    if outcome is None:
+        outcome = appraise_tcb(identity, report, appraisal.qe_isv_svn, appraisal.collateral)
+        outcomes.remember(versions, outcome)
+    appraisal.outcome = outcome
 
 
 def evidence_of(appraisal: Appraisal) -> Evidence:
@@ -201,10 +207,10 @@ def evidence_of(appraisal: Appraisal) -> Evidence:
         tcb_date=appraisal.outcome.date,
         tcb_evaluation_data_number=collateral.evaluation_number,
         fmspc=platform.identity.fmspc,
-        quote_hash=sha256(quote.signed_bytes).digest(),
-        platform_id=platform.platform_id,
+        quote_hash=appraisal.quote_hash,
+        platform_id=Unhashed(platform.identity.ppid),
         attestation_key_id=appraisal.attestation_key_id,
-        root_key_hash=collateral.root.key_hash,
+        root_key_hash=collateral.root_key_hash,
         collateral_hashes=collateral.hashes,
         advisories=appraisal.outcome.advisories,
         measurement=quote.measurement,
@@ -305,6 +311,9 @@ STEPS: Final = (
         (3, 4, 10),
     ),
 )
+
+CHECKS: Final = tuple(part.check for step in STEPS for part in step.parts)
+"""All checks of the steps, in their order."""
 
 COMPACT_CHECKS: Final = (
     _vendor,

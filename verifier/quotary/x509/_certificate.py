@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntFlag
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -185,6 +185,10 @@ def _read_extensions(body: DerReader, item: str) -> dict[bytes, bytes]:
     return extensions
 
 
+# Nearly all certificates have the very same names, usages and constraints: each form is read once.
+
+
+@lru_cache(maxsize=256)
 def _common_name(name: bytes, item: str) -> str:
     attributes = DerReader(name, item).enter(SEQUENCE)
     common_names = []
@@ -213,6 +217,7 @@ def _subject_key_id(value: bytes, item: str) -> bytes:
     return key_id
 
 
+@lru_cache(maxsize=256)
 def _key_usage(value: bytes, item: str) -> KeyUsage:
     reader = DerReader(value, item)
     content = reader.content(BIT_STRING)
@@ -226,6 +231,7 @@ def _key_usage(value: bytes, item: str) -> KeyUsage:
     return KeyUsage(content[1])
 
 
+@lru_cache(maxsize=256)
 def _basic_constraints(value: bytes, item: str) -> tuple[bool, int | None]:
     reader = DerReader(value, item)
     sequence = reader.enter(SEQUENCE)

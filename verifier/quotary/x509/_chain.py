@@ -21,7 +21,8 @@ _PEM_END: Final = b"-----END CERTIFICATE-----"
 _WHITE: Final = b" \t\n\r\f\v"
 _SPACES: Final = frozenset(bytes([space]) for space in _WHITE)
 _PADDING: Final = _WHITE + b"\0"
-_CA_USAGE: Final = KeyUsage.KEY_CERT_SIGN | KeyUsage.CRL_SIGN
+_CA_USAGE: Final = int(KeyUsage.KEY_CERT_SIGN | KeyUsage.CRL_SIGN)
+_DIGITAL_SIGNATURE: Final = int(KeyUsage.DIGITAL_SIGNATURE)
 
 
 class Role(Enum):
@@ -114,7 +115,8 @@ def require_role(
             found=f"CA {certificate.is_ca}, path length {certificate.path_length}",
         )
     usage = certificate.key_usage
-    suits = usage == _CA_USAGE if is_authority else _suits_end_entity(usage)
+    bits = usage.value
+    suits = bits == _CA_USAGE if is_authority else _suits_end_entity(bits)
     if not suits:
         raise error(Reason.KEY_USAGE, item, expected=f"the usage of {role.name}", found=repr(usage))
 
@@ -147,5 +149,5 @@ def require_issued(
     )
 
 
-def _suits_end_entity(usage: KeyUsage) -> bool:
-    return bool(usage & KeyUsage.DIGITAL_SIGNATURE) and not usage & _CA_USAGE
+def _suits_end_entity(bits: int) -> bool:
+    return bool(bits & _DIGITAL_SIGNATURE) and not bits & _CA_USAGE

@@ -38,6 +38,10 @@ _MAX_SERIAL_BYTES: Final = 20
 _KEY_IDENTIFIER: Final = 0x80
 _INTEGER: Final = b"\x02"
 _SHORTEST_INTEGER: Final = 3
+_SHORTEST_EXTENSION: Final = 5
+_THREE_BYTE_ID: Final = bytes([OBJECT_ID, 3])
+_CRITICAL: Final = bytes([BOOLEAN, 1, 0xFF])
+_OCTETS: Final = bytes([OCTET_STRING])
 _TOP_BIT: Final = 0x80
 
 
@@ -130,24 +134,47 @@ def _seconds(tag: int, content: bytes) -> int:
 def read_extensions(reader: DerReader, item: str, invalid: Reason) -> Iterator[Extension]:
     """Read a list of extensions, each at most once, at least one."""
     seen: set[bytes] = set()
-    while not reader.at_end:
-        entry = reader.enter(SEQUENCE)
-        object_id = entry.content(OBJECT_ID)
-        critical = False
-        if entry.next_tag() == BOOLEAN:
-            critical = entry.boolean()
-            if not critical:
-                raise ParseError(
-                    Reason.DER_NONCANONICAL, item, expected="no encoding of a default value"
-                )
-        value = entry.content(OCTET_STRING)
-        entry.finish()
+    for entry in reader.each(SEQUENCE):
+        extension = _split_extension(entry) or _read_extension(entry, item)
+        object_id = extension.object_id
         if object_id in seen or len(seen) == MAX_EXTENSIONS:
             raise ParseError(invalid, item, expected="each extension once", found=object_id.hex())
         seen.add(object_id)
-        yield Extension(object_id, critical, value)
+        yield extension
 
 
+def _split_extension(entry: bytes) -> Extension | None:
+    """Take an extension in its usual form apart: lengths of one byte. None for any other form."""
+    if len(entry) <= _SHORTEST_EXTENSION or entry[:2] != _THREE_BYTE_ID:
+        return None
+    start = _SHORTEST_EXTENSION
+    critical = entry[start : start + 3] == _CRITICAL
+    if critical:
+        start += 3
+    value = entry[start + 2 :]
+    if entry[start : start + 1] != _OCTETS or not entry[start + 1 :]:
+        return None
+    if not entry[start + 1] == len(value) < _TOP_BIT:
+        return None
+    return Extension(entry[2:_SHORTEST_EXTENSION], critical, value)
+
+
+def _read_extension(encoding: bytes, item: str) -> Extension:
+    entry = DerReader(encoding, item)
+    object_id = entry.content(OBJECT_ID)
+    critical = False
+    if entry.next_tag() == BOOLEAN:
+        critical = entry.boolean()
+        if not critical:
+            raise ParseError(
+                Reason.DER_NONCANONICAL, item, expected="no encoding of a default value"
+            )
+    value = entry.content(OCTET_STRING)
+    entry.finish()
+    return Extension(object_id, critical, value)
+
+
+@lru_cache(maxsize=256)
 def read_authority_key_id(value: bytes, item: str) -> bytes:
     """Return the key identifier of an authority key identifier extension."""
     outer = DerReader(value, item)

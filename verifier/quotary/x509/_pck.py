@@ -24,6 +24,7 @@ __all__ = ["PckIdentity", "SgxType"]
 _PPID, _TCB, _PCE_ID, _FMSPC, _SGX_TYPE, _INSTANCE_ID, _CONFIGURATION = range(1, 8)
 _PCE_SVN: Final = 17
 _CPU_SVN: Final = 18
+_CPU_SVN_BYTES: Final = 16
 _ITEM: Final = "SGX extension"
 _SHORTEST: Final = 3
 _ONE_BYTE: Final = bytes([INTEGER, 1])
@@ -124,12 +125,42 @@ def _entries(sequence: bytes, prefix: bytes) -> dict[int, bytes]:
 
 
 def _tcb(field: bytes) -> tuple[tuple[int, ...], int, bytes]:
+    if len(field) == len(_USUAL_TCB):
+        # Nearly all platforms: versions below 128, in order, so that only their bytes differ.
+        usual, cpu_svn = bytearray(field), field[-_CPU_SVN_BYTES:]
+        versions = field[_VERSIONS]
+        usual[_VERSIONS] = bytes(_PCE_SVN)
+        usual[-_CPU_SVN_BYTES:] = bytes(_CPU_SVN_BYTES)
+        if usual == _USUAL_TCB and max(versions) < _TOP_BIT:
+            return tuple(versions[:-1]), versions[-1], cpu_svn
     levels = _entries(field, SGX_EXTENSION_ID + b"\x02")
     if levels.keys() != _TCB_FIELDS:
         raise _invalid("16 components, PCESVN and CPUSVN", str(sorted(levels)))
     components = tuple([_number(levels[i], 0xFF) for i in range(1, COMPONENT_COUNT + 1)])
     pce_svn = _number(levels[_PCE_SVN], 0xFFFF)
-    return components, pce_svn, _octets(levels[_CPU_SVN], 16, "CPUSVN")
+    return components, pce_svn, _octets(levels[_CPU_SVN], _CPU_SVN_BYTES, "CPUSVN")
+
+
+def _usual_tcb() -> bytes:
+    """The TCB field with all versions zero, and each of them in one byte."""
+    name = SGX_EXTENSION_ID + b"\x02"
+    body = b"".join(
+        _der(SEQUENCE, _der(OBJECT_ID, name + bytes([i])) + _der(INTEGER, b"\0"))
+        for i in range(1, _CPU_SVN)
+    ) + _der(
+        SEQUENCE,
+        _der(OBJECT_ID, name + bytes([_CPU_SVN])) + _der(OCTET_STRING, bytes(_CPU_SVN_BYTES)),
+    )
+    return bytes([SEQUENCE, 0x82]) + len(body).to_bytes(2) + body
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    return bytes([tag, len(content)]) + content
+
+
+_USUAL_TCB: Final = _usual_tcb()
+_ENTRY_BYTES: Final = 18
+_VERSIONS: Final = slice(4 + _ENTRY_BYTES - 1, 4 + _PCE_SVN * _ENTRY_BYTES, _ENTRY_BYTES)
 
 
 def _configuration(field: bytes) -> dict[int, bool]:
