@@ -23,7 +23,7 @@ def pin(output: str, *arguments: str) -> None:
 def main() -> None:
     """Write all lock files; the weights and Node stand alone: their own requirements stay out."""
     pin("dev.txt", "--extra", "demo", "--group", "dev", "pyproject.toml")
-    for name in ("model", "node"):
+    for name in ("fuzz", "model", "node"):
         pin(f"{name}.txt", "--no-deps", f"requirements/{name}.in")
 
 
