@@ -6,7 +6,8 @@ PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-python test-contracts check format lock export clean
+.PHONY: help setup demo test test-python test-contracts check format lock export clean \
+	fuzz differential bench-verify bench-garbage
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
@@ -44,6 +45,19 @@ format: setup ## Format Python and Solidity
 
 export: setup ## Recompile the contracts and write what the bridge package ships
 	@$(PY) scripts/export_abi.py
+
+fuzz: setup ## Fuzz every parser by coverage (SECONDS=3600)
+	@$(PY) -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r requirements/fuzz.txt
+	@$(PY) scripts/fuzz.py --seconds $(or $(SECONDS),3600)
+
+differential: setup ## Compare with dcap-qvl on many mutants (MUTANTS=100000)
+	@$(PY) scripts/differential.py --mutants $(or $(MUTANTS),100000)
+
+bench-verify: setup ## Compare the verifier's speed with dcap-qvl's: build/bench/verify.json
+	@$(PY) scripts/bench_verify.py
+
+bench-garbage: setup ## Measure what refusing garbage costs: build/bench/garbage.json
+	@$(PY) scripts/fuzz.py --measure
 
 lock: ## Pin the newest Python packages anew
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
