@@ -33,7 +33,6 @@ class Appraisal:
         "policy",
         "qe_isv_svn",
         "quote",
-        "quote_hash",
         "signed",
         "signer",
         "verdict",
@@ -52,13 +51,17 @@ class Appraisal:
     ) -> None:
         """Begin; nothing is proven yet. `at` is Unix seconds."""
         self.signed = signed
-        self.quote_hash = sha256(signed.signed_bytes).digest()
         self.collateral = collateral
         self.policy = policy
         self.at = at
         if isinstance(signed, Quote):
             self.quote = signed
             self.qe_isv_svn = signed.qe_report.isv_svn
+
+    @property
+    def quote_hash(self) -> bytes:
+        """SHA-256 of the signed bytes: what is signed, and what journals know the quote by."""
+        return sha256(self.signed.signed_bytes).digest()
 
     @property
     def td_report(self) -> TdReport | None:
