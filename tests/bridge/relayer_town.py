@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -15,6 +15,7 @@ from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain import Chain, Log
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.sender import Sender
+from quotary_bridge.errors import BridgeError
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, Bytes32, ChainId, JobKey, Result, Slot, Timestamp, job_key
 from quotary_bridge.relayer import Progress, ProgressKind, Relayer, RelayerSettings
@@ -230,6 +231,21 @@ def require_all_final(town: Town, store: Store, requests: int = 1) -> None:
         assert job is not None
         assert job.state is JobState.FINAL
     assert store.unresolved_slots(ChainId(town.chain.chain_id), address(town)) == ()
+
+
+class OneByOne(Chain):
+    """A node for tests that say, by `send_raw`, what becomes of every single transaction."""
+
+    def send_many(self, raws: Sequence[bytes]) -> list[BridgeError | None]:
+        """Broadcast one after the other."""
+        return [self._outcome(raw) for raw in raws]
+
+    def _outcome(self, raw: bytes) -> BridgeError | None:
+        try:
+            self.send_raw(raw)
+        except BridgeError as error:
+            return error
+        return None
 
 
 def through(town: Town, kind: type[Chain]) -> Town:

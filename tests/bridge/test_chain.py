@@ -388,7 +388,7 @@ def test_logs_come_in_as_many_questions_as_the_node_wants(scripted: Any, limit: 
         else:
             asked.extend(range(first, last + 1))
             said = {"result": []}
-        return 200, json.dumps({"jsonrpc": "2.0", "id": 1, **said}).encode()
+        return 200, json.dumps({"jsonrpc": "2.0", "id": scripted.asked_as, **said}).encode()
 
     scripted.raw = answer
     assert Chain.at(scripted.url, 31337).all_logs([NOBODY], 5, 70) == ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from quotary_bridge.chain import Chain
 from quotary_bridge.chain.port import TransactionRequest
 from quotary_bridge.errors import (
     FeeTooLow,
@@ -22,6 +21,7 @@ from quotary_bridge.store import Store
 from tests.bridge.relayer_town import (
     OPEN_GATE,
     RELAYER,
+    OneByOne,
     Town,
     Worker,
     address,
@@ -93,7 +93,7 @@ def test_at_the_fee_cap_the_same_bytes_stay_in_the_pool(town: Town, store: Store
     require_all_final(town, store)
 
 
-class StrictPool(Chain):
+class StrictPool(OneByOne):
     """A node that first finds everything underpriced, as a pool does that knows an older twin."""
 
     refusals = 1
@@ -107,7 +107,7 @@ class StrictPool(Chain):
         return super().send_raw(raw)
 
 
-class Recorder(Chain):
+class Recorder(OneByOne):
     """A node that looks into the store whenever something is sent to it."""
 
     store: Store
@@ -122,7 +122,7 @@ class Recorder(Chain):
         return super().send_raw(raw)
 
 
-class Unreliable(Chain):
+class Unreliable(OneByOne):
     """A node that takes a transaction, and whose answer is lost on the way back."""
 
     losses = 1
@@ -136,7 +136,7 @@ class Unreliable(Chain):
         return answer
 
 
-class Picky(Chain):
+class Picky(OneByOne):
     """A node that takes transfers, and never a delivery."""
 
     def send_raw(self, raw: bytes) -> bytes:

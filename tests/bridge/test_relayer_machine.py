@@ -22,6 +22,7 @@ from quotary_bridge.workers import Endpoint
 
 from tests.bridge.relayer_town import (
     RELAYER,
+    OneByOne,
     Town,
     Worker,
     address,
@@ -36,7 +37,7 @@ from tests.bridge.relayer_town import (
 pytest_plugins = ["tests.bridge.relayer_fixtures"]
 
 
-class DiesBeforeSending(Chain):
+class DiesBeforeSending(OneByOne):
     """The machine loses power after the commit and before the broadcast."""
 
     def send_raw(self, raw: bytes) -> bytes:
@@ -45,7 +46,7 @@ class DiesBeforeSending(Chain):
         return raw
 
 
-class DiesAfterSending(Chain):
+class DiesAfterSending(OneByOne):
     """The machine loses power after the broadcast and before anything is noted."""
 
     def send_raw(self, raw: bytes) -> bytes:

@@ -8,16 +8,19 @@ every answer is parsed once, and every failure is one of `quotary_bridge.errors`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-import requests
-from eth_typing import URI
-from web3 import HTTPProvider, Web3
-from web3.types import RPCEndpoint
+from web3 import Web3
 
 from quotary_bridge.chain.faults import ALREADY_KNOWN, classify
+from quotary_bridge.chain.questions import (
+    TransactionRequest,
+    call_of,
+    hexadecimal,
+    tag,
+    topic_filter,
+)
 from quotary_bridge.chain.records import (
     Block,
     BlockTag,
@@ -28,10 +31,13 @@ from quotary_bridge.chain.records import (
     quantity,
     receipt_from,
 )
-from quotary_bridge.chain.reverts import decode_revert, revert_data
+from quotary_bridge.chain.transport import JsonRpcProvider
+from quotary_bridge.chain.wire import Call, Json, Wire, error_of, outcome
 from quotary_bridge.errors import (
     BlockNotFound,
+    BridgeError,
     ConfigurationError,
+    ContractError,
     Reason,
     RequestRefused,
     RpcUnavailable,
@@ -42,25 +48,10 @@ from quotary_bridge.model import Address, Fees, Wei
 __all__ = ["Chain", "TransactionRequest"]
 
 DEFAULT_TIMEOUT_SECONDS = 15.0
-Json = Any
-"""What JSON-RPC answers: its shape is known only after it was parsed."""
-
-# A stuck proxy must not hold a cycle: connecting is quick or it is hopeless.
-CONNECT_TIMEOUT_SECONDS = 5.0
 # Room for the base fee to rise 12.5 % a block for six blocks before the transaction stalls.
 BASE_FEE_HEADROOM = 2
 # Where a node cannot suggest a tip: one gwei has been enough on every public chain for years.
 FALLBACK_PRIORITY_FEE = 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class TransactionRequest:
-    """A call or transaction not yet signed; `to` is None for a contract creation."""
-
-    sender: Address
-    to: Address | None
-    data: bytes = b""
-    value: int = 0
 
 
 class Chain:
@@ -74,6 +65,7 @@ class Chain:
     def __init__(self, web3: Web3, expected_chain_id: int | None = None) -> None:
         """Use a Web3 object of the caller's; timeouts are then the caller's too."""
         self._web3 = web3
+        self._wire = Wire(web3)
         self._expected = expected_chain_id
         self._checked = False
 
@@ -108,18 +100,7 @@ class Chain:
                 "the RPC URL is not an http:// or https:// URL",
                 "give one with --rpc-url or ETH_RPC_URL",
             )
-        connect_seconds = min(CONNECT_TIMEOUT_SECONDS, timeout_seconds)
-        provider = HTTPProvider(
-            URI(url),
-            request_kwargs={
-                "timeout": (connect_seconds, timeout_seconds),
-                # A signed transaction goes to the address given, and nowhere else.
-                "allow_redirects": False,
-                **_proxies(url),
-            },
-            # Retrying is the caller's decision: it knows which step is safe to repeat.
-            exception_retry_configuration=None,
-        )
+        provider = JsonRpcProvider(url, timeout_seconds)
         return cls(Web3(provider), expected_chain_id)
 
     def __repr__(self) -> str:
@@ -134,12 +115,7 @@ class Chain:
     @property
     def endpoint(self) -> str:
         """Scheme, host and port of the node: paths and credentials of RPC URLs are secrets."""
-        parts = urlsplit(str(getattr(self._web3.provider, "endpoint_uri", "")))
-        return (
-            f"{parts.scheme}://{parts.hostname}:{parts.port}"
-            if parts.port
-            else (f"{parts.scheme}://{parts.hostname}")
-        )
+        return self._wire.endpoint
 
     @property
     def chain_id(self) -> int:
@@ -163,10 +139,20 @@ class Chain:
 
     def block(self, at: BlockTag = "latest") -> Block:
         """Return a block by number or tag; raises `BlockNotFound` where the node has none."""
-        answer = self.rpc("eth_getBlockByNumber", [_tag(at), False])
+        answer = self.rpc("eth_getBlockByNumber", [tag(at), False])
         if answer is None:
             raise BlockNotFound(Reason.BLOCK_NOT_FOUND, f"the node has no block {at}")
         return block_from(answer)
+
+    def block_hashes(self, numbers: Sequence[int]) -> list[bytes | None]:
+        """Return the hashes of many blocks, None where the node has no such block."""
+        calls = [("eth_getBlockByNumber", [tag(number), False]) for number in numbers]
+        return [
+            None
+            if answer is None or isinstance(answer, BlockNotFound)
+            else block_from(_or_raise(answer)).hash
+            for answer in self.ask_many(calls)
+        ]
 
     def head(self) -> Block:
         """Return the newest block the node knows."""
@@ -174,15 +160,15 @@ class Chain:
 
     def nonce(self, address: Address, at: BlockTag = "latest") -> int:
         """Return how many transactions of `address` are mined (or also pooled: "pending")."""
-        return self._quantity("eth_getTransactionCount", [address, _tag(at)])
+        return self._quantity("eth_getTransactionCount", [address, tag(at)])
 
     def balance(self, address: Address, at: BlockTag = "latest") -> int:
         """Return the balance of `address` in wei."""
-        return self._quantity("eth_getBalance", [address, _tag(at)])
+        return self._quantity("eth_getBalance", [address, tag(at)])
 
     def code(self, address: Address, at: BlockTag = "latest") -> bytes:
         """Return the run-time code at `address`, empty where there is none."""
-        return self._bytes("eth_getCode", [address, _tag(at)])
+        return self._bytes("eth_getCode", [address, tag(at)])
 
     def logs(
         self,
@@ -198,9 +184,9 @@ class Chain:
         """
         query = {
             "address": list(addresses),
-            "fromBlock": _tag(from_block),
-            "toBlock": _tag(to_block),
-            "topics": [_topic(topic) for topic in topics],
+            "fromBlock": tag(from_block),
+            "toBlock": tag(to_block),
+            "topics": [topic_filter(topic) for topic in topics],
         }
         answer = self.rpc("eth_getLogs", [query])
         if not isinstance(answer, list):
@@ -228,12 +214,26 @@ class Chain:
 
     def receipt(self, transaction_hash: bytes) -> Receipt | None:
         """Return the receipt, or None while (or once again) the transaction is not mined."""
-        answer = self.rpc("eth_getTransactionReceipt", [_hex(transaction_hash)])
-        return None if answer is None else receipt_from(answer)
+        return self.receipts([transaction_hash])[0]
+
+    def receipts(self, transaction_hashes: Sequence[bytes]) -> list[Receipt | None]:
+        """Return the receipts of many transactions, in their order."""
+        calls = [
+            ("eth_getTransactionReceipt", [hexadecimal(digest)]) for digest in transaction_hashes
+        ]
+        answers = [_or_raise(answer) for answer in self.ask_many(calls)]
+        return [None if answer is None else receipt_from(answer) for answer in answers]
+
+    def known(self, transaction_hashes: Sequence[bytes]) -> list[bool]:
+        """Whether the node has each of the transactions, mined or in its pool."""
+        calls = [
+            ("eth_getTransactionByHash", [hexadecimal(digest)]) for digest in transaction_hashes
+        ]
+        return [_or_raise(answer) is not None for answer in self.ask_many(calls)]
 
     def knows(self, transaction_hash: bytes) -> bool:
         """Whether the node has the transaction, mined or in its pool."""
-        return self.rpc("eth_getTransactionByHash", [_hex(transaction_hash)]) is not None
+        return self.known([transaction_hash])[0]
 
     def send_raw(self, raw: bytes) -> bytes:
         """
@@ -243,18 +243,27 @@ class Chain:
         `NonceAhead`, `InsufficientFunds` or `RpcUnavailable` (send the same bytes again later),
         `NonceUsed` (look for a receipt of every attempt), `TransactionRefused`.
         """
-        expected = bytes(Web3.keccak(raw))
         self.check()
-        answer = self._exchange("eth_sendRawTransaction", [_hex(raw)])
-        if "error" in answer:
-            code, message, _ = _error_of(answer)
-            if not any(phrase in message.lower() for phrase in ALREADY_KNOWN):
-                raise classify("eth_sendRawTransaction", code, message)
-        elif answer.get("result") != _hex(expected):
-            raise RpcUnavailable(
-                Reason.RPC_BROKEN_ANSWER, "the node confirmed another transaction than the one sent"
-            )
-        return expected
+        return _sent(raw, self._wire.answer("eth_sendRawTransaction", [hexadecimal(raw)]))
+
+    def send_many(self, raws: Sequence[bytes]) -> list[BridgeError | None]:
+        """
+        Broadcast signed bytes in order, in as few exchanges as it takes.
+
+        Returns, for each, None where the pool has it now, or else (never raised) what `send_raw`
+        would have raised. Raises `RpcUnavailable` where it is unknown which were taken.
+        """
+        self.check()
+        calls = [("eth_sendRawTransaction", [hexadecimal(raw)]) for raw in raws]
+        outcomes: list[BridgeError | None] = []
+        for raw, answer in zip(raws, self._wire.answers(calls), strict=True):
+            try:
+                _sent(raw, answer)
+            except BridgeError as error:
+                outcomes.append(error)
+            else:
+                outcomes.append(None)
+        return outcomes
 
     def call(self, request: TransactionRequest, at: BlockTag = "latest") -> bytes:
         """
@@ -262,11 +271,35 @@ class Chain:
 
         Raises `ContractError`, with the custom error decoded, where it reverts.
         """
-        return self._bytes("eth_call", [_call_of(request), _tag(at)])
+        return self._bytes("eth_call", [call_of(request), tag(at)])
 
     def estimate_gas(self, request: TransactionRequest, at: BlockTag = "latest") -> int:
         """Return the gas that `request` needs; raises `ContractError` where it reverts."""
-        return self._quantity("eth_estimateGas", [_call_of(request), _tag(at)])
+        return self._quantity("eth_estimateGas", [call_of(request), tag(at)])
+
+    def calls(
+        self, requests: Sequence[TransactionRequest], at: BlockTag
+    ) -> list[bytes | ContractError]:
+        """Like `call` for many; where one reverts, its `ContractError` stands in its place."""
+        calls = [("eth_call", [call_of(request), tag(at)]) for request in requests]
+        answers = [_or_reverted(answer) for answer in self.ask_many(calls)]
+        return [
+            answer if isinstance(answer, ContractError) else self._bytes_of("eth_call", answer)
+            for answer in answers
+        ]
+
+    def estimates(
+        self, requests: Sequence[TransactionRequest], at: BlockTag
+    ) -> list[int | ContractError]:
+        """Like `estimate_gas` for many; where one reverts, its `ContractError` stands there."""
+        calls = [("eth_estimateGas", [call_of(request), tag(at)]) for request in requests]
+        answers = [_or_reverted(answer) for answer in self.ask_many(calls)]
+        return [
+            answer
+            if isinstance(answer, ContractError)
+            else self._quantity_of("eth_estimateGas", answer)
+            for answer in answers
+        ]
 
     def simulate(self, request: TransactionRequest) -> int:
         """
@@ -296,65 +329,43 @@ class Chain:
             self.check()
         return self._request(method, parameters)
 
+    def ask_many(self, calls: Sequence[Call]) -> list[Json | BridgeError]:
+        """
+        Ask many questions in as few exchanges as it takes; the answers come in their order.
+
+        What a single question would have raised stands, unraised, in its place. Raises
+        `RpcUnavailable` where a whole exchange failed.
+        """
+        if not self._checked:
+            self.check()
+        found: list[Json | BridgeError] = []
+        for (method, _), answer in zip(calls, self._wire.answers(calls), strict=True):
+            try:
+                found.append(outcome(method, answer))
+            except BridgeError as error:
+                found.append(error)
+        return found
+
     def _request(self, method: str, parameters: Sequence[Any] = ()) -> Json:
-        answer = self._exchange(method, parameters)
-        if "error" not in answer:
-            return answer["result"]
-        code, message, data = _error_of(answer)
-        reverted = revert_data(code, message, data)
-        if reverted is not None and method in ("eth_call", "eth_estimateGas"):
-            raise decode_revert(reverted)
-        raise classify(method, code, message)
-
-    def _exchange(self, method: str, parameters: Sequence[Any]) -> Mapping[str, Any]:
-        try:
-            answer: Any = self._web3.provider.make_request(RPCEndpoint(method), list(parameters))
-        except requests.Timeout:
-            raise RpcUnavailable(
-                Reason.RPC_TIMEOUT, f"{self.endpoint} did not answer {method} in time"
-            ) from None
-        except requests.HTTPError as error:
-            raise self._http_error(method, error) from None
-        except requests.ConnectionError:
-            # The cause names the whole URL, which may hold an access key: it is not kept.
-            raise RpcUnavailable(
-                Reason.RPC_UNREACHABLE,
-                f"nobody answers at {self.endpoint}",
-                "start the node, or correct --rpc-url or ETH_RPC_URL",
-            ) from None
-        except (requests.RequestException, ValueError, TypeError, RecursionError):
-            raise self._broken(method) from None
-        if not isinstance(answer, Mapping) or ("result" in answer) == ("error" in answer):
-            raise self._broken(method)
-        return answer
-
-    def _http_error(self, method: str, error: requests.HTTPError) -> RpcUnavailable:
-        status = error.response.status_code if error.response is not None else 0
-        limited = status == requests.codes.too_many_requests
-        return RpcUnavailable(
-            Reason.RPC_RATE_LIMITED if limited else Reason.RPC_INTERNAL,
-            f"{self.endpoint} answered {method} with HTTP status {status}",
-            "" if limited else "check the access key and path of the RPC URL",
-        )
-
-    def _broken(self, method: str) -> RpcUnavailable:
-        return RpcUnavailable(
-            Reason.RPC_BROKEN_ANSWER, f"{self.endpoint} answered {method} with no JSON-RPC"
-        )
+        return outcome(method, self._wire.answer(method, parameters))
 
     def _quantity(self, method: str, parameters: Sequence[Any]) -> int:
-        answer = self.rpc(method, parameters)
+        return self._quantity_of(method, self.rpc(method, parameters))
+
+    def _quantity_of(self, method: str, answer: Json) -> int:
         try:
             return quantity(answer)
         except (ValueError, TypeError):
-            raise self._broken(method) from None
+            raise self._wire.broken(method) from None
 
     def _bytes(self, method: str, parameters: Sequence[Any]) -> bytes:
-        answer = self.rpc(method, parameters)
+        return self._bytes_of(method, self.rpc(method, parameters))
+
+    def _bytes_of(self, method: str, answer: Json) -> bytes:
         try:
             return bytes.fromhex(answer.removeprefix("0x"))
         except (ValueError, AttributeError, TypeError):
-            raise self._broken(method) from None
+            raise self._wire.broken(method) from None
 
 
 def _is_http(url: str) -> bool:
@@ -366,35 +377,24 @@ def _is_http(url: str) -> bool:
         return False
 
 
-def _proxies(url: str) -> dict[str, Any]:
-    """A proxy that the environment names cannot reach our own loopback, so it is not asked to."""
-    if urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost"):
-        return {"proxies": {"http": None, "https": None, "all": None}}
-    return {}
+def _or_raise(answer: Json | BridgeError) -> Json:
+    if isinstance(answer, BridgeError):
+        raise answer
+    return answer
 
 
-def _error_of(answer: Mapping[str, Any]) -> tuple[int, str, object]:
-    error = answer["error"]
-    if not isinstance(error, Mapping):
-        return 0, str(error), None
-    code = error.get("code")
-    return (code if isinstance(code, int) else 0), str(error.get("message", "")), error.get("data")
+def _or_reverted(answer: Json | BridgeError) -> Json | ContractError:
+    return answer if isinstance(answer, ContractError) else _or_raise(answer)
 
 
-def _call_of(request: TransactionRequest) -> dict[str, str]:
-    call = {"from": request.sender, "data": _hex(request.data), "value": hex(request.value)}
-    return call if request.to is None else {**call, "to": request.to}
-
-
-def _tag(at: BlockTag) -> str:
-    return hex(at) if isinstance(at, int) else at
-
-
-def _topic(topic: bytes | Sequence[bytes] | None) -> str | list[str] | None:
-    if topic is None:
-        return None
-    return _hex(topic) if isinstance(topic, bytes) else [_hex(choice) for choice in topic]
-
-
-def _hex(raw: bytes) -> str:
-    return f"0x{raw.hex()}"
+def _sent(raw: bytes, answer: Mapping[str, Any]) -> bytes:
+    expected = bytes(Web3.keccak(raw))
+    if "error" in answer:
+        code, message, _ = error_of(answer)
+        if not any(phrase in message.lower() for phrase in ALREADY_KNOWN):
+            raise classify("eth_sendRawTransaction", code, message)
+    elif answer.get("result") != hexadecimal(expected):
+        raise RpcUnavailable(
+            Reason.RPC_BROKEN_ANSWER, "the node confirmed another transaction than the one sent"
+        )
+    return expected

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from quotary_bridge.chain import Block, Chain
 from quotary_bridge.chain.accounts import Signer
-from quotary_bridge.errors import BlockNotFound
+from quotary_bridge.chain.contracts import Activity
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import (
+    Address,
     BlockHash,
     BlockNumber,
     BlockRef,
+    Bytes32,
     ChainId,
     Fees,
     JobKey,
@@ -60,6 +63,7 @@ class Cycle:
     head: Block
     events: list[Progress] = field(default_factory=list)
     _hashes: dict[BlockNumber, BlockHash | None] = field(default_factory=dict)
+    _activities: dict[tuple[Address, Bytes32], Activity] = field(default_factory=dict)
     _used: Nonce | None = None
     _fees: Fees | None = None
 
@@ -82,9 +86,21 @@ class Cycle:
         """Whether `block` is part of the chain, as far as the pinned block."""
         if block.number > self.number:
             return False
-        if block.number not in self._hashes:
-            self._hashes[block.number] = self._hash(block.number)
+        self.look_up([block.number])
         return self._hashes[block.number] == block.hash
+
+    def look_up(self, numbers: Iterable[BlockNumber]) -> None:
+        """Learn the hashes of blocks as far as the pinned one, all at once."""
+        wanted = sorted({n for n in numbers if n <= self.number and n not in self._hashes})
+        found = self.ports.chain.block_hashes(wanted)
+        self._hashes.update(zip(wanted, map(_hash_or_none, found), strict=True))
+
+    def active(self, worker: Address, app_id: Bytes32) -> Activity:
+        """Whether `worker` may answer for `app_id` at the pinned block, asked once a cycle."""
+        if (worker, app_id) not in self._activities:
+            found = self.ports.oracle.activity(worker, app_id, self.number)
+            self._activities[worker, app_id] = found
+        return self._activities[worker, app_id]
 
     def final(self, block: BlockRef) -> bool:
         """Whether `block`, known to be canonical, has the finality depth on top of it."""
@@ -112,8 +128,6 @@ class Cycle:
         self.events.append(progress)
         self.ports.listener(progress)
 
-    def _hash(self, number: BlockNumber) -> BlockHash | None:
-        try:
-            return BlockHash(self.ports.chain.block(number).hash)
-        except BlockNotFound:
-            return None
+
+def _hash_or_none(found: bytes | None) -> BlockHash | None:
+    return None if found is None else BlockHash(found)

@@ -7,7 +7,8 @@ So a job that was asked for when the relayer died is simply asked for again.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from quotary_bridge.errors import ContractError
@@ -65,9 +66,11 @@ class Dispatcher:
             cycle.tell(ProgressKind.WORKER_ASKED, job.key)
         width = cycle.ports.settings.concurrent_workers
         with ThreadPoolExecutor(width, thread_name_prefix="dispatch") as threads:
-            outcomes = threads.map(lambda job: _ask(cycle, job.request), due)
-            for job, outcome in zip(due, outcomes, strict=True):
-                self._note(cycle, job, outcome)
+            asked = {threads.submit(_ask, cycle, job.request): job for job in due}
+            waiting = set(asked)
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                self._note(cycle, [(asked[future], future.result()) for future in done])
 
     def _give_up(self, cycle: Cycle) -> None:
         for job in cycle.ports.open_jobs(JobState.SEEN):
@@ -83,32 +86,41 @@ class Dispatcher:
             return False
         return self._rests_until.get(job.key, 0) <= self._cycles
 
-    def _note(self, cycle: Cycle, job: Job, outcome: _Outcome) -> None:
-        for endpoint, reason, detail, rejected in outcome.faults:
-            kind = ProgressKind.RESULT_REJECTED if rejected else ProgressKind.WORKER_FAILED
-            cycle.ports.pool.failed(endpoint, reason, cycle.number)
-            cycle.tell(kind, job.key, worker=endpoint.name, reason=reason, detail=detail)
-        if outcome.endpoint is not None and outcome.signed is not None:
-            self._keep(cycle, job, outcome.endpoint, outcome.signed)
-            return
+    def _note(self, cycle: Cycle, outcomes: Sequence[tuple[Job, _Outcome]]) -> None:
+        """Keep the answers that came, in one commit, and tell of everything else."""
+        kept = []
+        for job, outcome in outcomes:
+            for endpoint, reason, detail, rejected in outcome.faults:
+                kind = ProgressKind.RESULT_REJECTED if rejected else ProgressKind.WORKER_FAILED
+                cycle.ports.pool.failed(endpoint, reason, cycle.number)
+                cycle.tell(kind, job.key, worker=endpoint.name, reason=reason, detail=detail)
+            if outcome.endpoint is not None and outcome.signed is not None:
+                kept.append((job, outcome.endpoint, outcome.signed))
+            else:
+                self._rest(job)
+        if kept:
+            self._keep(cycle, kept)
+
+    def _rest(self, job: Job) -> None:
         rounds = self._rounds.get(job.key, 0)
         self._rounds[job.key] = rounds + 1
-        rest = min(_REST_CYCLES_LIMIT, 1 << min(rounds, 5))
-        self._rests_until[job.key] = self._cycles + rest
+        self._rests_until[job.key] = self._cycles + min(_REST_CYCLES_LIMIT, 1 << min(rounds, 5))
 
-    def _keep(self, cycle: Cycle, job: Job, endpoint: Endpoint, signed: SignedResult) -> None:
+    def _keep(self, cycle: Cycle, kept: Sequence[tuple[Job, Endpoint, SignedResult]]) -> None:
         with cycle.ports.store.write(cycle.lease) as writer:
-            writer.add_result(job.key, signed)
-        cycle.ports.pool.succeeded(endpoint)
-        self._rounds.pop(job.key, None)
-        self._rests_until.pop(job.key, None)
-        cycle.tell(
-            ProgressKind.RESULT_STORED,
-            job.key,
-            worker=signed.result.worker,
-            endpoint=endpoint.name,
-            output_bytes=len(signed.output),
-        )
+            for job, _, signed in kept:
+                writer.add_result(job.key, signed)
+        for job, endpoint, signed in kept:
+            cycle.ports.pool.succeeded(endpoint)
+            self._rounds.pop(job.key, None)
+            self._rests_until.pop(job.key, None)
+            cycle.tell(
+                ProgressKind.RESULT_STORED,
+                job.key,
+                worker=signed.result.worker,
+                endpoint=endpoint.name,
+                output_bytes=len(signed.output),
+            )
 
 
 def retry(cycle: Cycle, job: Job, reason: str) -> None:
@@ -138,7 +150,7 @@ def _ask(cycle: Cycle, request: Request) -> _Outcome:
 
 def _require_active(cycle: Cycle, worker: Address, request: Request) -> None:
     try:
-        activity = cycle.ports.oracle.activity(worker, request.app_id, cycle.number)
+        activity = cycle.active(worker, request.app_id)
     except ContractError as error:
         raise ResultRejectedError(error.name, error.message) from error
     if not activity.active:

@@ -8,6 +8,10 @@ forward only: where a block is gone, its nonce is open again.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from quotary_bridge.chain import Receipt
 from quotary_bridge.lifecycle import Finalised, Included, JobState, Released, Reorged, Retried
 from quotary_bridge.model import (
     AttemptKind,
@@ -19,6 +23,7 @@ from quotary_bridge.model import (
     Nonce,
     Slot,
     SlotState,
+    TransactionHash,
 )
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.progress import ProgressKind
@@ -40,14 +45,36 @@ def follow(cycle: Cycle) -> None:
     if not slots:
         return
     used = _nonce_at_finality(cycle)
-    for slot in slots:
-        inclusion = _inclusion(cycle, slot)
-        if inclusion is not None:
-            _included(cycle, slot, inclusion)
-        elif slot.state is SlotState.MINED:
-            _reorged(cycle, slot)
-        elif slot.nonce < used:
-            _lost(cycle, slot)
+    receipts = _receipts(cycle, slots)
+    found = [(slot, _inclusion(cycle, slot, receipts)) for slot in slots]
+    news = [step for step in (_step(cycle, *item, used) for item in found) if step is not None]
+    if not news:
+        return
+    # One commit for all: whatever it loses is found again in the same place.
+    with cycle.ports.store.write(cycle.lease) as writer:
+        for write, _ in news:
+            write(writer)
+    for _, tell in news:
+        tell()
+
+
+def _step(
+    cycle: Cycle, slot: Slot, inclusion: Inclusion | None, used: Nonce
+) -> tuple[Callable[[Writer], None], Callable[[], None]] | None:
+    """Return what is to be written and told of `slot`, or None where nothing has changed."""
+    if inclusion is not None:
+        if slot.inclusion == inclusion and not cycle.final(inclusion.block):
+            return None
+        return partial(_included, cycle, slot, inclusion), partial(
+            _tell_included, cycle, slot, inclusion
+        )
+    if slot.state is SlotState.MINED:
+        told = partial(cycle.tell, ProgressKind.REORGED, slot.job, nonce=slot.nonce)
+        return partial(_reorged, slot), told
+    if slot.nonce < used:
+        told = partial(cycle.tell, ProgressKind.NONCE_LOST, slot.job, nonce=slot.nonce)
+        return partial(_lost, slot), told
+    return None
 
 
 def _nonce_at_finality(cycle: Cycle) -> Nonce:
@@ -58,9 +85,20 @@ def _nonce_at_finality(cycle: Cycle) -> Nonce:
     return Nonce(cycle.ports.chain.nonce(cycle.ports.signer.address, depth))
 
 
-def _inclusion(cycle: Cycle, slot: Slot) -> Inclusion | None:
+def _receipts(cycle: Cycle, slots: Sequence[Slot]) -> dict[TransactionHash, Receipt]:
+    """Return what receipts there are, of every attempt of every slot, by transaction."""
+    hashes = [attempt.hash for slot in slots for attempt in slot.attempts]
+    found = zip(hashes, cycle.ports.chain.receipts(hashes), strict=True)
+    receipts = {digest: receipt for digest, receipt in found if receipt is not None}
+    cycle.look_up({BlockNumber(receipt.block_number) for receipt in receipts.values()})
+    return receipts
+
+
+def _inclusion(
+    cycle: Cycle, slot: Slot, receipts: Mapping[TransactionHash, Receipt]
+) -> Inclusion | None:
     for attempt in reversed(slot.attempts):
-        receipt = cycle.ports.chain.receipt(attempt.hash)
+        receipt = receipts.get(attempt.hash)
         if receipt is None or receipt.transaction_hash != attempt.hash:
             continue
         block = BlockRef(BlockNumber(receipt.block_number), BlockHash(receipt.block_hash))
@@ -69,23 +107,18 @@ def _inclusion(cycle: Cycle, slot: Slot) -> Inclusion | None:
     return None
 
 
-def _included(cycle: Cycle, slot: Slot, inclusion: Inclusion) -> None:
+def _included(cycle: Cycle, slot: Slot, inclusion: Inclusion, writer: Writer) -> None:
     delivers = _delivers(slot, inclusion)
-    final = cycle.final(inclusion.block)
-    if slot.inclusion == inclusion and not final:
-        return
-    with cycle.ports.store.write(cycle.lease) as writer:
-        if slot.inclusion != inclusion:
-            writer.resolve_slot(slot, SlotState.MINED, inclusion)
-            if slot.job is not None and delivers:
-                writer.advance(slot.job, Included(inclusion.succeeded))
-        if final:
-            writer.resolve_slot(slot, SlotState.FINAL, inclusion)
-            if slot.job is not None:
-                delivered = delivers and inclusion.succeeded
-                reason = REVERTED if delivers else REFUSED
-                _finalise(writer, slot.job, delivered=delivered, reason=reason)
-    _tell_included(cycle, slot, inclusion, delivers=delivers, final=final)
+    if slot.inclusion != inclusion:
+        writer.resolve_slot(slot, SlotState.MINED, inclusion)
+        if slot.job is not None and delivers:
+            writer.advance(slot.job, Included(inclusion.succeeded))
+    if cycle.final(inclusion.block):
+        writer.resolve_slot(slot, SlotState.FINAL, inclusion)
+        if slot.job is not None:
+            delivered = delivers and inclusion.succeeded
+            reason = REVERTED if delivers else REFUSED
+            _finalise(writer, slot.job, delivered=delivered, reason=reason)
 
 
 def _finalise(writer: Writer, key: JobKey, *, delivered: bool, reason: str) -> None:
@@ -105,9 +138,7 @@ def _delivers(slot: Slot, inclusion: Inclusion) -> bool:
     return kinds[inclusion.transaction] is AttemptKind.DELIVER
 
 
-def _tell_included(
-    cycle: Cycle, slot: Slot, inclusion: Inclusion, *, delivers: bool, final: bool
-) -> None:
+def _tell_included(cycle: Cycle, slot: Slot, inclusion: Inclusion) -> None:
     shown: dict[str, str | int] = {
         "transaction": f"0x{inclusion.transaction.hex()}",
         "included_at": inclusion.block.number,
@@ -116,23 +147,20 @@ def _tell_included(
     if slot.inclusion != inclusion:
         kind = ProgressKind.MINED if inclusion.succeeded else ProgressKind.REVERTED
         cycle.tell(kind, slot.job, **shown)
-    if final and delivers and inclusion.succeeded:
+    delivered = inclusion.succeeded and _delivers(slot, inclusion)
+    if delivered and cycle.final(inclusion.block):
         cycle.tell(ProgressKind.FINAL, slot.job, **shown)
 
 
-def _reorged(cycle: Cycle, slot: Slot) -> None:
-    with cycle.ports.store.write(cycle.lease) as writer:
-        writer.resolve_slot(slot, SlotState.OPEN, None)
-        if slot.job is not None:
-            writer.advance(slot.job, Reorged())
-    cycle.tell(ProgressKind.REORGED, slot.job, nonce=slot.nonce)
+def _reorged(slot: Slot, writer: Writer) -> None:
+    writer.resolve_slot(slot, SlotState.OPEN, None)
+    if slot.job is not None:
+        writer.advance(slot.job, Reorged())
 
 
-def _lost(cycle: Cycle, slot: Slot) -> None:
+def _lost(slot: Slot, writer: Writer) -> None:
     # Decided at finality depth only: a node that lags, or lies for a while, must not make us give
     # a job a second nonce.
-    with cycle.ports.store.write(cycle.lease) as writer:
-        writer.resolve_slot(slot, SlotState.LOST, None)
-        if slot.job is not None:
-            writer.advance(slot.job, Released())
-    cycle.tell(ProgressKind.NONCE_LOST, slot.job, nonce=slot.nonce)
+    writer.resolve_slot(slot, SlotState.LOST, None)
+    if slot.job is not None:
+        writer.advance(slot.job, Released())

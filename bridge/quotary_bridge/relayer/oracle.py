@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from quotary_bridge.chain import Chain, Log, TransactionRequest
 from quotary_bridge.chain.contracts import (
     Activity,
@@ -53,9 +55,9 @@ class Oracle:
         logs = self._chain.logs([self.address], first, last, topics_of("RequestCreated"))
         return tuple(self._request(log) for log in logs if not log.removed)
 
-    def status(self, request_id: Bytes32, at: BlockNumber) -> RequestStatus:
-        """Return how far the request is at block `at`."""
-        return self._oracle.request_of(request_id, at).status
+    def statuses(self, request_ids: Sequence[Bytes32], at: BlockNumber) -> list[RequestStatus]:
+        """Return how far each request is at block `at`."""
+        return [found.status for found in self._oracle.requests_of(request_ids, at)]
 
     def activity(self, worker: Address, app_id: Bytes32, at: BlockNumber) -> Activity:
         """Return whether `worker` may answer for `app_id` at block `at`."""

@@ -54,6 +54,10 @@ _SENDABLE = frozenset({JobState.QUEUED, JobState.BROADCAST})
 _WAITING = frozenset({"UnknownRequest"})
 
 
+_Ready = tuple[Job, TransactionRequest, int]
+"""A job whose delivery passed its simulation, the delivery, and the gas to offer."""
+
+
 class Outbox:
     """The signer's transactions; `first` cycles re-send everything that is not final."""
 
@@ -67,13 +71,9 @@ class Outbox:
         """Simulate, sign and store a delivery for every job that has a result and no nonce."""
         jobs = [job for job in cycle.ports.open_jobs(JobState.SIGNED) if job.slot is None]
         room = cycle.ports.settings.in_flight - len(_open(cycle))
-        ready = []
-        for job in jobs[: max(0, room)]:
-            gas = self._simulate(cycle, job)
-            if gas is not None:
-                ready.append((job, gas))
+        ready = self._simulated(cycle, jobs[: max(0, room)])
         if dry_run:
-            for job, gas in ready:
+            for job, _, gas in ready:
                 cycle.tell(ProgressKind.WOULD_DELIVER, job.key, gas=gas)
         elif ready:
             self._store(cycle, ready)
@@ -107,38 +107,47 @@ class Outbox:
         """
         slots = _unresolved(cycle)
         if self._resent:
-            due = [
-                (slot, slot.latest)
-                for slot in slots
-                if slot.state is SlotState.OPEN and self._is_due(cycle, slot)
-            ]
+            due = self._due(cycle, [slot for slot in slots if slot.state is SlotState.OPEN])
         else:
             due = [(slot, attempt) for slot in slots for attempt in slot.attempts]
-        sent = [(slot, attempt) for slot, attempt in due if self._send(cycle, slot, attempt)]
+        outcomes = cycle.ports.chain.send_many([attempt.raw for _, attempt in due]) if due else []
+        sent = [
+            item
+            for item, outcome in zip(due, outcomes, strict=True)
+            if self._taken(cycle, *item, outcome)
+        ]
         self._resent = True
         if sent:
             self._note_sent(cycle, sent)
 
-    def _is_due(self, cycle: Cycle, slot: Slot) -> bool:
-        if slot.id in self._refused:
-            return False
-        return slot.broadcasts == 0 or not cycle.ports.chain.knows(slot.latest.hash)
+    def _due(self, cycle: Cycle, slots: Sequence[Slot]) -> list[tuple[Slot, Attempt]]:
+        waiting = [slot for slot in slots if slot.id not in self._refused]
+        known = cycle.ports.chain.known([slot.latest.hash for slot in waiting])
+        return [
+            (slot, slot.latest)
+            for slot, pooled in zip(waiting, known, strict=True)
+            if slot.broadcasts == 0 or not pooled
+        ]
 
-    def _simulate(self, cycle: Cycle, job: Job) -> int | None:
-        """Return the gas to offer, or None where the delivery would revert; then the job moved."""
-        ports = cycle.ports
-        call = _delivery(cycle, job)
-        try:
-            ports.chain.call(call, cycle.number)
-            needed = ports.chain.estimate_gas(call, cycle.number)
-        except ContractError as error:
-            self._would_revert(cycle, job, error)
-            return None
-        offered = needed * (100 + GAS_MARGIN_PERCENT) // 100
-        if needed > GAS_LIMIT:
-            retry(cycle, job, "GasLimitExceeded")
-            return None
-        return min(GAS_LIMIT, offered)
+    def _simulated(self, cycle: Cycle, jobs: Sequence[Job]) -> list[_Ready]:
+        """Return what can be delivered now, with the gas to offer; what would revert moves on."""
+        chain = cycle.ports.chain
+        deliveries = [_delivery(cycle, job) for job in jobs]
+        # The call goes first: nodes lose revert data of estimates more often than that of calls.
+        calls = chain.calls(deliveries, cycle.number)
+        estimates = chain.estimates(deliveries, cycle.number)
+        ready = []
+        for job, call, outcome, needed in zip(jobs, deliveries, calls, estimates, strict=True):
+            if isinstance(outcome, ContractError):
+                self._would_revert(cycle, job, outcome)
+            elif isinstance(needed, ContractError):
+                self._would_revert(cycle, job, needed)
+            elif needed > GAS_LIMIT:
+                retry(cycle, job, "GasLimitExceeded")
+            else:
+                offered = needed * (100 + GAS_MARGIN_PERCENT) // 100
+                ready.append((job, call, min(GAS_LIMIT, offered)))
+        return ready
 
     def _would_revert(self, cycle: Cycle, job: Job, error: ContractError) -> None:
         cycle.tell(ProgressKind.DELIVERY_REFUSED, job.key, reason=error.name, detail=error.message)
@@ -147,15 +156,14 @@ class Outbox:
         elif error.name not in _WAITING:
             retry(cycle, job, error.name)
 
-    def _store(self, cycle: Cycle, ready: Sequence[tuple[Job, int]]) -> None:
+    def _store(self, cycle: Cycle, ready: Sequence[_Ready]) -> None:
         """Give out nonces and keep the signed bytes, all in one commit."""
         fees = capped(cycle.suggested_fees, cycle.ports.settings.max_fee)
         stored = []
         with cycle.ports.store.write(cycle.lease) as writer:
-            for job, gas in ready:
+            for job, call, gas in ready:
                 nonce = writer.next_nonce(cycle.used_nonces)
                 slot_id = writer.open_slot(nonce, job.key)
-                call = _delivery(cycle, job)
                 signed = _signed(cycle, AttemptKind.DELIVER, call, nonce, fees=fees, gas=gas)
                 writer.add_attempt(slot_id, signed, cycle.number)
                 writer.advance(job.key, Enqueued(slot_id))
@@ -198,21 +206,21 @@ class Outbox:
         call = _delivery(cycle, job)
         return _signed(cycle, AttemptKind.DELIVER, call, slot.nonce, fees=fees, gas=slot.latest.gas)
 
-    def _send(self, cycle: Cycle, slot: Slot, attempt: Attempt) -> bool:
+    def _taken(
+        self, cycle: Cycle, slot: Slot, attempt: Attempt, outcome: BridgeError | None
+    ) -> bool:
         """Return whether a node has the bytes now; says why where it does not."""
-        try:
-            cycle.ports.chain.send_raw(attempt.raw)
-        except NonceUsed:
-            # Most likely by this very transaction: the next look for receipts will tell.
-            return False
-        except (Transient, TransactionRefused) as error:
-            if attempt is slot.latest and isinstance(error, FeeTooLow):
-                self._underpriced.add(slot.id)
-            if attempt is slot.latest and isinstance(error, TransactionRefused):
-                self._refused.add(slot.id)
-            self._held(cycle, slot, error)
-            return False
-        return True
+        # Where a nonce is used, most likely by this very transaction, the receipts will tell.
+        if outcome is None or isinstance(outcome, NonceUsed):
+            return outcome is None
+        if not isinstance(outcome, Transient | TransactionRefused):
+            raise outcome
+        if attempt is slot.latest and isinstance(outcome, FeeTooLow):
+            self._underpriced.add(slot.id)
+        if attempt is slot.latest and isinstance(outcome, TransactionRefused):
+            self._refused.add(slot.id)
+        self._held(cycle, slot, outcome)
+        return False
 
     def _note_sent(self, cycle: Cycle, sent: Sequence[tuple[Slot, Attempt]]) -> None:
         # One commit for all: where it is lost, the same bytes are sent once more, to no harm.

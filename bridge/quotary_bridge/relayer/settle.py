@@ -32,10 +32,14 @@ _UNDECIDED = (
 
 def settle(cycle: Cycle) -> None:
     """Compare every open job with the chain at the pinned block. Runs after `follow`."""
-    for job in cycle.ports.open_jobs(JobState.FAILED, JobState.SUPERSEDED):
+    settled = cycle.ports.open_jobs(JobState.FAILED, JobState.SUPERSEDED)
+    cycle.look_up({job.settled.number for job in settled if job.settled is not None})
+    for job in settled:
         _review(cycle, job)
-    for job in cycle.ports.open_jobs(*_UNDECIDED):
-        status = cycle.ports.oracle.status(job.request.request_id, cycle.number)
+    undecided = cycle.ports.open_jobs(*_UNDECIDED)
+    asked = [job.request.request_id for job in undecided]
+    statuses = cycle.ports.oracle.statuses(asked, cycle.number)
+    for job, status in zip(undecided, statuses, strict=True):
         if status in _ENDED:
             conclude(cycle, job, Superseded(_ENDED[status], cycle.ref))
         elif job.request.deadline < cycle.time:

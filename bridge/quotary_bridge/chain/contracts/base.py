@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from eth_utils.address import to_checksum_address
 from quotary_bridge.chain.interface import AbiValue, interface
 from quotary_bridge.chain.port import Chain, TransactionRequest
 from quotary_bridge.chain.records import BlockTag
+from quotary_bridge.errors import ContractError
 from quotary_bridge.model import Address
 
 __all__ = [
@@ -76,8 +78,23 @@ class Contract:
 
     def read(self, function: str, *arguments: AbiValue, at: BlockTag = "latest") -> Any:  # noqa: ANN401 (only the ABI knows the type)
         """Return a view's result: the value itself where there is one, a tuple where more."""
-        request = TransactionRequest(ZERO_ADDRESS, self._address, self.encode(function, *arguments))
-        values = interface(self.abi_name).decode_result(function, self._chain.call(request, at))
+        return self._decoded(function, self._chain.call(self._view(function, arguments), at))
+
+    def read_many(self, function: str, each: Sequence[AbiValue], at: BlockTag) -> list[Any]:
+        """Return what `read` returns for each single argument, in as few exchanges as it takes."""
+        answers = self._chain.calls([self._view(function, (argument,)) for argument in each], at)
+        found = []
+        for answer in answers:
+            if isinstance(answer, ContractError):
+                raise answer
+            found.append(self._decoded(function, answer))
+        return found
+
+    def _view(self, function: str, arguments: Sequence[AbiValue]) -> TransactionRequest:
+        return TransactionRequest(ZERO_ADDRESS, self._address, self.encode(function, *arguments))
+
+    def _decoded(self, function: str, data: bytes) -> Any:  # noqa: ANN401 (as `read`)
+        values = interface(self.abi_name).decode_result(function, data)
         return values[0] if len(values) == 1 else values
 
 

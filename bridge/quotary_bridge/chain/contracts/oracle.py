@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from enum import IntEnum
 from typing import ClassVar
 
 from quotary_bridge.chain.contracts.base import Contract, ProofKind, address_of
+from quotary_bridge.chain.interface import AbiValue
 from quotary_bridge.chain.records import BlockTag
 from quotary_bridge.model import Address, Bytes32, Result
 
@@ -94,18 +96,11 @@ class ResultOracle(Contract):
 
     def request_of(self, request_id: Bytes32, at: BlockTag = "latest") -> OracleRequest:
         """Return a request; its status is `UNKNOWN` where there is none."""
-        record = self.read("getRequest", request_id, at=at)
-        return OracleRequest(
-            app_id=record["appId"],
-            model_id=record["modelId"],
-            input_commitment=record["inputCommitment"],
-            requester=address_of(record["requester"]),
-            deadline=record["deadline"],
-            callback_gas_limit=record["callbackGasLimit"],
-            refund_to=address_of(record["refundTo"]),
-            fee=record["fee"],
-            status=RequestStatus(record["status"]),
-        )
+        return _request(self.read("getRequest", request_id, at=at))
+
+    def requests_of(self, request_ids: Sequence[Bytes32], at: BlockTag) -> list[OracleRequest]:
+        """Return many requests, in their order."""
+        return [_request(record) for record in self.read_many("getRequest", request_ids, at)]
 
     def result_of(self, request_id: Bytes32, at: BlockTag = "latest") -> FulfilledResult:
         """Return a fulfilled request's result; raises `ContractError` where there is none."""
@@ -121,3 +116,17 @@ class ResultOracle(Contract):
     def result_digest(self, result: Result) -> bytes:
         """Return the EIP-712 digest that the worker signs."""
         return bytes(self.read("resultDigest", astuple(result)))
+
+
+def _request(record: AbiValue) -> OracleRequest:
+    return OracleRequest(
+        app_id=record["appId"],
+        model_id=record["modelId"],
+        input_commitment=record["inputCommitment"],
+        requester=address_of(record["requester"]),
+        deadline=record["deadline"],
+        callback_gas_limit=record["callbackGasLimit"],
+        refund_to=address_of(record["refundTo"]),
+        fee=record["fee"],
+        status=RequestStatus(record["status"]),
+    )
