@@ -1,0 +1,215 @@
+"""
+Compare our verifier with dcap-qvl 0.7.0: one process, calls interleaved, medians.
+
+    python scripts/bench_verify.py [--rounds 200] [--memory 1000000]
+
+Prints a table and writes build/bench/verify.json. docs/performance.md says what each row means.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import dcap_qvl
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), *(str(ROOT / folder) for folder in ("verifier", "enclave"))]
+
+from quotary import (  # noqa: E402 - run from a checkout
+    INTEL_ROOT,
+    Collateral,
+    Quote,
+    RawCollateral,
+    TcbStatus,
+    TrustRoot,
+    strict,
+    verify,
+    verify_compact,
+    verify_many,
+    verify_with_key,
+)
+from quotary_enclave.simulator import Simulator, TdReport, samples  # noqa: E402
+
+from scripts.bench_memory import bytes_per_platform  # noqa: E402
+from tests.conftest import shared_folder  # noqa: E402
+
+PEER = "dcap-qvl 0.7.0"
+PATHS = ("cold", "new_platform", "warm", "hot")
+POLICY = strict(allowed_statuses=frozenset(TcbStatus) - {TcbStatus.REVOKED})
+GENUINE = {
+    "sgx_v3": "sgx/automata-network-automata-dcap-attestation/268c06813379-sample_quotes.hex.bin",
+    "tdx_v4": "tdx/flashbots-flashtestations/1eb735d8e7d3-run-1750948242.json.bin",
+    "tdx_v5": "tdx/google-go-tdx-guest/cf77a6e91e48-quote_v5_sample.dat.bin",
+}
+MINTED = {"sgx_v3": "sgx-v3-platform", "tdx_v4": "td10-v4-platform", "tdx_v5": "td15-v5-platform"}
+
+
+@dataclass(frozen=True)
+class Series:
+    """Quotes to verify under one collateral: of one platform, and each of a platform of its own."""
+
+    quotes: list[bytes]
+    strangers: list[bytes]
+    collateral: str
+    root: TrustRoot
+    at: datetime
+
+
+def genuine(name: str) -> Series:
+    """A genuine quote, again and again: nobody has two of one key."""
+    vectors = shared_folder() / "vectors"
+    manifest = json.loads((vectors / "manifest.json").read_text(encoding="utf-8"))
+    item = next(item for item in manifest["items"] if item["file"] == GENUINE[name])
+    expected = item["expected"][0]
+    quote = (vectors / item["file"]).read_bytes()
+    return Series(
+        quotes=[quote],
+        strangers=[quote],
+        collateral=(vectors / expected["collateral"]).read_text(encoding="utf-8"),
+        root=INTEL_ROOT,
+        at=datetime.fromtimestamp(expected["at"], UTC),
+    )
+
+
+def minted(name: str, count: int) -> Series:
+    """Distinct quotes under a test root: of one attestation key, and of as many platforms."""
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    sim = Simulator(at, seed=b"bench")
+    sample = samples(sim)[MINTED[name]]
+    body, version = sample.quote.body, sample.quote.version
+    chosen = [replace(body, report_data=i.to_bytes(64)) for i in range(count)]
+    platform = sim.platform("bench")
+    tee = "tdx" if isinstance(body, TdReport) else "sgx"
+    return Series(
+        quotes=[platform.quote(each, version=version) for each in chosen],
+        strangers=[
+            sim.platform(f"bench {i}").quote(each, version=version) for i, each in enumerate(chosen)
+        ],
+        collateral=json.dumps(sim.collateral(platform, tee)),
+        root=TrustRoot.from_certificate(sim.root_der),
+        at=at,
+    )
+
+
+def interleaved(calls: Mapping[str, Callable[[int], object]], rounds: int) -> dict[str, float]:
+    """Median microseconds of each of `calls`, which take turns."""
+    times: dict[str, list[int]] = {name: [] for name in calls}
+    for number in range(rounds):
+        for name, call in calls.items():
+            start = time.perf_counter_ns()
+            call(number)
+            times[name].append(time.perf_counter_ns() - start)
+    return {name: median(taken) / 1000 for name, taken in times.items()}
+
+
+def measure(series: Series, rounds: int) -> dict[str, float]:
+    """Median microseconds of the peer and of our four paths over the same quotes."""
+    raw = RawCollateral.from_json(series.collateral)
+    peer_collateral = dcap_qvl.QuoteCollateralV3.from_json(series.collateral)
+    root, at, seconds = series.root, series.at, int(series.at.timestamp())
+    root_der = root.certificate.der
+    proven = Collateral.verify(raw, root, at=at)
+    forgetful = Collateral.verify(raw, root, at=at, remembers=0)
+    _, key = verify_with_key(series.quotes[0], proven, policy=POLICY, at=at, root=root)
+    compact = [Quote.parse(quote).compact for quote in series.quotes]
+    count = len(series.quotes)
+
+    def quote(number: int) -> bytes:
+        return series.quotes[number % count]
+
+    def new_platform(number: int) -> None:
+        stranger = series.strangers[number % count]
+        verify(stranger, forgetful, policy=POLICY, at=at, root=root)
+
+    return interleaved(
+        {
+            "peer": lambda n: dcap_qvl.verify_with_root_ca(
+                quote(n), peer_collateral, root_der, seconds
+            ),
+            "cold": lambda n: verify(quote(n), raw, policy=POLICY, at=at, root=root),
+            "new_platform": new_platform,
+            "warm": lambda n: verify(quote(n), proven, policy=POLICY, at=at, root=root),
+            "hot": lambda n: verify_compact(
+                compact[n % count], key, policy=POLICY, at=at, root=root
+            ),
+            "peer parse": lambda n: dcap_qvl.parse_quote(quote(n)),
+            "parse": lambda n: Quote.parse(quote(n)),
+        },
+        rounds,
+    )
+
+
+def two_threads(series: Series, rounds: int) -> float:
+    """How much faster two threads verify quotes of known platforms than one; the median."""
+    raw = RawCollateral.from_json(series.collateral)
+    proven = Collateral.verify(raw, series.root, at=series.at)
+    quotes = series.quotes * 4
+
+    def run(threads: int) -> Callable[[int], object]:
+        return lambda _: verify_many(
+            quotes, proven, policy=POLICY, at=series.at, root=series.root, threads=threads
+        )
+
+    taken = interleaved({"one": run(1), "two": run(2)}, max(5, rounds // 10))
+    return taken["one"] / taken["two"]
+
+
+def main() -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=200, help="calls per number")
+    parser.add_argument("--memory", type=int, metavar="N", help="also remember N platforms")
+    options = parser.parse_args()
+    medians: dict[str, dict[str, dict[str, float]]] = {"genuine": {}, "minted": {}}
+    ratio = {}
+    for name in GENUINE:
+        series = minted(name, 40)
+        medians["genuine"][name] = measure(genuine(name), options.rounds)
+        medians["minted"][name] = measure(series, options.rounds)
+        of_both = [medians[kind][name] for kind in medians]
+        ratio[name] = {
+            path: round(min(taken["peer"] / taken[path] for taken in of_both), 2) for path in PATHS
+        }
+        for kind in medians:
+            show(name, kind, medians[kind][name])
+    result: dict[str, object] = {
+        "peer": PEER,
+        "ratio": ratio,
+        "threads2": round(two_threads(series, options.rounds), 2),
+        "parse": round(
+            min(t["peer parse"] / t["parse"] for kind in medians.values() for t in kind.values()),
+            2,
+        ),
+        "medians_us": medians,
+        "rounds": options.rounds,
+        "ratio_is": "the lower of genuine and minted",
+        "cold_remembers": "certificates Intel's root issued itself, by exact DER; dates; names",
+    }
+    if options.memory:
+        result["bytes_per_platform"] = bytes_per_platform(
+            genuine("tdx_v4").quotes[0], options.memory
+        )
+        result["platforms_remembered"] = options.memory
+    print(json.dumps({k: v for k, v in result.items() if k != "medians_us"}, indent=1))
+    target = ROOT / "build" / "bench" / "verify.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def show(name: str, kind: str, taken: Mapping[str, float]) -> None:
+    """Print one line of medians and ratios."""
+    cells = [f"{path} {taken[path]:6.0f} µs ({taken['peer'] / taken[path]:.2f})" for path in PATHS]
+    print(f"{name} {kind:8} peer {taken['peer']:5.0f} µs  " + "  ".join(cells))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
