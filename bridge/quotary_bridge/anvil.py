@@ -236,7 +236,7 @@ def find_anvil() -> Path:
     raise ConfigurationError(
         Reason.TOOL_MISSING,
         "no Anvil on this machine",
-        "run `npm ci` in the project's root, or put Foundry's anvil on PATH",
+        "run `make setup` in the project's root, or put Foundry's anvil on PATH",
     )
 
 
