@@ -106,10 +106,12 @@ def keep(name: str) -> None:
     """Replace the corpus of one target by the small inputs that cover most."""
     found = WORK / name / "corpus"
     with tempfile.TemporaryDirectory() as folder:
-        guided.minimise(name, [found], Path(folder))
+        guided.minimise(name, found, Path(folder))
         paths = sorted(Path(folder).iterdir(), key=lambda path: path.stat().st_size)
         short = [path for path in paths if path.stat().st_size <= KEPT_BYTES]
         step = max(1, len(short) // KEPT_PER_TARGET)
+        if not short:
+            return
         shutil.rmtree(CORPUS / name, ignore_errors=True)
         for path in short[::step][:KEPT_PER_TARGET]:
             _write(CORPUS / name, path.read_bytes())

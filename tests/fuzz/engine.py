@@ -80,9 +80,13 @@ def _feed(target: Target, data: bytes, outcome: Outcome, seen: set[object]) -> b
 def _place(refusal: QuotaryError | None) -> object:
     if refusal is None:
         return "accepted"
-    trace = refusal.__traceback__
+    return (refusal.reason, *_lines(refusal), *_lines(refusal.__cause__))
+
+
+def _lines(error: BaseException | None) -> list[tuple[str, int]]:
+    trace = error.__traceback__ if error is not None else None
     lines = []
     while trace is not None:
         lines.append((trace.tb_frame.f_code.co_name, trace.tb_lineno))
         trace = trace.tb_next
-    return (refusal.reason, *lines[-3:])
+    return lines[-3:]

@@ -9,13 +9,18 @@ from datetime import UTC, datetime
 from functools import cache
 
 from quotary import (
+    AttestationKey,
     Collateral,
+    ParseError,
     QuotaryError,
     Quote,
     RawCollateral,
+    Reason,
     TrustRoot,
     Verdict,
     verify,
+    verify_compact,
+    verify_with_key,
 )
 from quotary.collateral import QeIdentity, TcbInfo, unwrap_signed
 from quotary.fetch._documents import (
@@ -28,10 +33,12 @@ from quotary.fetch._documents import (
 from quotary.fetch._exchange import Response
 from quotary.fetch.settings import CollateralService
 from quotary.fetch.targets import target_of
+from quotary.policy.file import PolicyFileError, parse_policy
 from quotary.quote.encoding import decode_quote
 from quotary.tcb import TeeType
+from quotary.verify.explain import explain
 from quotary.x509 import Certificate, PckIdentity, RevocationList, split_pem
-from quotary_enclave.simulator import Evidence, Role, Scenario, Simulator, samples
+from quotary_enclave.simulator import Evidence, Role, Scenario, Simulator, compact, samples
 
 from tests.fuzz.second_opinion import require_same_certificate, require_same_list
 from tests.fuzz.target import Target
@@ -106,6 +113,47 @@ def _verify_quote(data: bytes) -> None:
     verdict = verify(data, collateral, policy=None, at=AT, root=collateral.root)
     assert Verdict.from_journal(verdict.journal()) == verdict
     json.dumps(verdict.to_json())
+
+
+@cache
+def _key() -> AttestationKey:
+    collateral = _proven(1)
+    quote = _few()[1].quote
+    return verify_with_key(quote, collateral, policy=None, at=AT, root=collateral.root)[1]
+
+
+def _verify_compact(data: bytes) -> None:
+    key = _key()
+    verdict = verify_compact(data, key, policy=None, at=AT, root=key.collateral.root)
+    assert Verdict.from_journal(verdict.journal()) == verdict
+
+
+def _compacts() -> Iterator[bytes]:
+    return (compact(evidence.quote) for evidence in _few())
+
+
+def _explain(data: bytes) -> None:
+    """Never raises for evidence; refused where it says so."""
+    evidence = _few()[1]
+    text = json.dumps(evidence.collateral)
+    explanation = explain(data, text, policy=None, at=AT, root=_proven(1).root)
+    json.dumps(explanation.to_json())
+    assert explanation.accepted == (not explanation.failures)
+    if explanation.error is not None:
+        raise explanation.error
+
+
+def _read_policy(data: bytes) -> None:
+    try:
+        parse_policy(data)
+    except PolicyFileError as error:
+        raise ParseError(Reason.SCHEMA_INVALID, error.path) from error
+
+
+def _policies() -> Iterator[bytes]:
+    yield b"version = 1\n[tcb]\nstatuses = ['UpToDate']\ngrace_days = { OutOfDate = 30 }\n"
+    yield b"version = 1\n[td]\nmr_td = '" + b"ab" * 48 + b"'\n[platform]\nallow_smt = false\n"
+    yield b'{"version": 1, "sgx": {"mr_enclave": ["' + b"00" * 32 + b'"], "allow_debug": true}}'
 
 
 def _read_journal(data: bytes) -> None:
@@ -273,6 +321,9 @@ EVIDENCE_TARGETS: tuple[Target, ...] = (
     Target("quote", _parse_quote, _quotes),
     Target("quote-encoding", _decode, _encoded, (b"0x", b"=", b"\n", b"A")),
     Target("verify-quote", _verify_quote, _quotes, _PEM_TOKENS),
+    Target("verify-compact", _verify_compact, _compacts),
+    Target("explain", _explain, _quotes, _PEM_TOKENS),
+    Target("policy-file", _read_policy, _policies, (b"[tcb]\n", b"= ", b"1979-05-27", b"[[")),
     Target("journal", _read_journal, _journals, (b"\0" * 31 + b"\x01", b"\xff" * 32)),
     Target("collateral", _read_collateral, _collateral_texts, (*_JSON_TOKENS, *_PEM_TOKENS)),
     Target("verify-collateral", _verify_collateral, _parts, (*_DER_TOKENS, *_JSON_TOKENS)),

@@ -7,9 +7,11 @@ Run as a program it is such a process. atheris is optional: `available` says whe
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +25,7 @@ MAX_LENGTH: Final = 48 * 1024
 """A little above the largest quote, so that the bound is crossed, too."""
 TIMEOUT_SECONDS: Final = 10
 MEMORY_MEBIBYTES: Final = 1024
+_ITSELF: Final = "QUOTARY_FUZZ_PROGRAM"
 _GRACE_SECONDS: Final = 120
 _STRUCTURED_SHARE: Final = 0.4
 _EXECUTED: Final = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
@@ -69,28 +72,33 @@ def fuzz(name: str, inputs: list[bytes], folder: Path, *, seconds: int, seed: in
     )
 
 
-def minimise(name: str, sources: list[Path], into: Path) -> None:
-    """Copy to the folder `into` the smallest inputs of `sources` that cover as much as all do."""
+def minimise(name: str, source: Path, into: Path) -> None:
+    """Copy to the folder `into` the smallest inputs of `source` that cover as much as all do."""
     into.mkdir(parents=True, exist_ok=True)
-    _child(name, "-merge=1", str(into), *map(str, sources), wait=600)
+    with tempfile.TemporaryDirectory() as folder:
+        # libFuzzer merges in a child that it starts by its own name.
+        itself = Path(folder) / "target"
+        itself.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" {name} "$@"\n')
+        itself.chmod(0o700)
+        _child(name, "-merge=1", str(into), str(source), wait=600, itself=str(itself))
 
 
-def _child(name: str, *arguments: str, wait: int) -> str:
+def _child(name: str, *arguments: str, wait: int, itself: str = __file__) -> str:
     limits = (
         f"-max_len={MAX_LENGTH}",
         f"-timeout={TIMEOUT_SECONDS}",
         f"-rss_limit_mb={MEMORY_MEBIBYTES}",
         "-print_final_stats=1",
     )
-    command = [sys.executable, __file__, name, *limits, *arguments]
     process = subprocess.run(
-        command,
+        [sys.executable, __file__, name, *limits, *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
         errors="replace",
         timeout=wait,
         check=False,
+        env={**os.environ, _ITSELF: itself},
     )
     return process.stderr
 
@@ -114,7 +122,9 @@ def main() -> None:
             return mutate(rng, data, seeds, target.tokens)[:max_size]
         return bytes(atheris.Mutate(data, max_size))
 
-    atheris.Setup([sys.argv[0], *arguments], target.check, custom_mutator=mutant)
+    atheris.Setup(
+        [os.environ.get(_ITSELF, __file__), *arguments], target.check, custom_mutator=mutant
+    )
     atheris.Fuzz()
 
 
