@@ -39,7 +39,7 @@ function loadCompiler() {
     return require("solc/wrapper")(require("solc/soljson.js"));
   } catch (error) {
     if (error.code !== "MODULE_NOT_FOUND") throw error;
-    return fail("soljson is not installed; run `npm ci` in the project's root");
+    return fail("soljson is not installed; run `make setup` in the project's root");
   } finally {
     console.log = print;
   }

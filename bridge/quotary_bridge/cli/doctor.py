@@ -93,13 +93,13 @@ def _machine() -> Iterator[Finding]:
     yield _program(
         "node", lambda: shutil.which("node"), "install Node.js; only development needs it"
     )
-    yield _program("anvil", lambda: str(find_anvil()), "run `npm ci` in the project's root")
+    yield _program("anvil", lambda: str(find_anvil()), "run `make setup` in the project's root")
     bundled = Path("node_modules", "@foundry-rs")
     forge = next(iter(sorted(bundled.glob("forge-*/bin/forge"))), None)
     yield _program(
         "forge",
         lambda: str(forge) if forge else shutil.which("forge"),
-        "run `npm ci` in the project's root",
+        "run `make setup` in the project's root",
     )
     yield _program(
         "solc wrapper",

@@ -48,8 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001  # the last resort: a sentence, not a stack trace
-        print_failure(_unforeseen(error), as_json=as_json)
-        return ExitCode.REJECTED
+        failure = _unforeseen(error, _wanted(arguments))
+        print_failure(failure, as_json=as_json)
+        return failure.code
     return code
 
 
@@ -74,7 +75,7 @@ def _parser(arguments: Sequence[str]) -> ArgumentParser:
     for command in (quote, policy, collateral, workload, chat, aci):
         command.register(commands)
     completion.register(commands, lambda: parser)
-    wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
+    wanted = _wanted(arguments)
     if wanted not in _BUILT_IN:
         _register_others(commands, wanted)
     return parser
@@ -99,23 +100,35 @@ def _register_missing(
     commands: _SubParsersAction[ArgumentParser], entry: EntryPoint, module: str
 ) -> None:
     """Add a command that says which extra it needs."""
-    package = entry.module.partition(".")[0]
-    extra = "demo" if entry.name == "demo" else _EXTRAS.get(package, "bridge")
+    extra = _extra_of(entry.name)
 
     def run(_: Namespace) -> int:
-        raise CommandError(
-            ExitCode.CONFIGURATION,
-            "EXTRA_MISSING",
-            f"quotary {entry.name}",
-            found=f"{module} is not installed",
-            remedy=f"Install it with: pip install 'quotary[{extra}]'.",
-        )
+        raise _missing_extra(entry.name, extra, module)
 
     parser = commands.add_parser(
         entry.name, help=f"needs the extra '{extra}'", add_help=False, prefix_chars="\0"
     )
     parser.add_argument("rest", nargs="*")
     parser.set_defaults(run=run)
+
+
+def _extra_of(command: str) -> str:
+    """Return the extra that a command needs: the demonstration needs everything there is."""
+    if command == "demo":
+        return command
+    entries = entry_points(group=COMMANDS_GROUP, name=command)
+    package = next((entry.module.partition(".")[0] for entry in entries), "quotary")
+    return _EXTRAS.get(package, "bridge")
+
+
+def _missing_extra(command: str, extra: str, module: str | None) -> CommandError:
+    return CommandError(
+        ExitCode.CONFIGURATION,
+        "EXTRA_MISSING",
+        f"quotary {command}",
+        found=f"{module or 'a package'} is not installed",
+        remedy=f"Install it with: pip install 'quotary[{extra}]'.",
+    )
 
 
 def _version() -> str:
@@ -125,7 +138,13 @@ def _version() -> str:
         return "(not installed)"
 
 
-def _unforeseen(error: Exception) -> CommandError:
+def _wanted(arguments: Sequence[str]) -> str | None:
+    return next((argument for argument in arguments if not argument.startswith("-")), None)
+
+
+def _unforeseen(error: Exception, command: str | None) -> CommandError:
+    if isinstance(error, ModuleNotFoundError) and command is not None:
+        return _missing_extra(command, _extra_of(command), error.name)
     return CommandError(
         ExitCode.REJECTED,
         "INTERNAL_ERROR",
