@@ -1,0 +1,181 @@
+"""Write docs/reasons.md and docs/checks.md out of the code; with --check, only compare."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), *(str(ROOT / name) for name in ("verifier", "enclave"))]
+
+from quotary import QuotaryError, Quote, RawCollateral, Reason, TrustRoot, verify  # noqa: E402
+from quotary.errors import REMEDIES  # noqa: E402
+from quotary.verify import STEPS  # noqa: E402
+from quotary.verify.explain import Explanation, explain  # noqa: E402
+from quotary.verify.matrix import MATRIX  # noqa: E402
+from quotary_enclave.simulator import Evidence, Scenario, Simulator, samples  # noqa: E402
+from quotary_enclave.simulator.faults import FAULTS  # noqa: E402
+
+from tests.verifier.attacks import ATTACKS  # noqa: E402
+
+AT = datetime(2026, 11, 1, tzinfo=UTC)
+SAMPLES = samples(Simulator(AT, seed=b"documentation"))
+BASES = ("td15-v5-platform", "td10-v4-platform", "sgx-v3-platform")
+LONGEST = 48
+NOTICE = "<!-- Written by scripts/build_docs.py: change the code, then run it. -->\n\n"
+
+
+def main() -> int:
+    """Write the pages, or say which differ; returns the exit code."""
+    pages = {"reasons.md": reasons_page(), "checks.md": checks_page()}
+    stale = []
+    for name, text in pages.items():
+        path = ROOT / "docs" / name
+        if "--check" in sys.argv[1:]:
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                stale.append(name)
+        else:
+            path.write_text(text, encoding="utf-8")
+    for name in stale:
+        print(f"docs/{name} is not what the code says: run scripts/build_docs.py", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def reasons_page() -> str:
+    """Every reason: its items, an example of what was expected and found, a remedy."""
+    examples, items = dict(example_errors()), items_in_code()
+    lines = [
+        "# Reasons\n\n" + NOTICE + "Evidence that is refused is refused for one of these reasons. "
+        "They are stable: the same names stand in errors,\nin `--json`, in metrics and in the "
+        "contracts. Each error names the item, what was expected and what was found;\nthe example "
+        "is one the simulator makes.\n\n"
+        "| reason | item | expected, found (example) | remedy |\n| --- | --- | --- | --- |\n"
+    ]
+    for reason in Reason:
+        error = examples.get(reason)
+        known = sorted({*items.get(reason, set()), *([error.item] if error else [])})
+        shown = ""
+        if error is not None:
+            parts = (("expected", error.expected), ("found", error.found))
+            shown = "; ".join(f"{name} {short(value)}" for name, value in parts if value)
+        lines.append(
+            f"| `{reason}` | {cell(', '.join(known))} | {cell(shown)} | "
+            f"{cell(REMEDIES[reason])} |\n"
+        )
+    return "".join(lines)
+
+
+def example_errors() -> Iterator[tuple[Reason, QuotaryError]]:
+    """One error for every reason the simulator can provoke; the first of the catalogue counts."""
+    seen: set[str] = set()
+    for fault in FAULTS.values():
+        if fault.reason in seen or fault.reason is None:
+            continue
+        base = next((SAMPLES[base] for base in BASES if fault.fits(SAMPLES[base])), None)
+        if base is None:
+            continue
+        error = refusal(fault.deviate(base))
+        seen.add(fault.reason)
+        yield error.reason, error
+
+
+def refusal(scenario: Scenario) -> QuotaryError:
+    """What `verify` says of a scenario that must not pass."""
+    evidence = scenario.mint()
+    try:
+        verify(
+            Quote.parse(evidence.quote),
+            RawCollateral.from_json(json.dumps(evidence.collateral)),
+            at=AT,
+            root=TrustRoot.from_certificate(evidence.root_der),
+        )
+    except QuotaryError as error:
+        return error
+    raise SystemExit("a fault of the catalogue was accepted")
+
+
+def items_in_code() -> dict[Reason, set[str]]:
+    """The items the verifier's code names literally beside each reason."""
+    found: dict[Reason, set[str]] = {}
+    for path in sorted((ROOT / "verifier" / "quotary").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            for first, second in zip(node.args, node.args[1:], strict=False):
+                if (
+                    isinstance(first, ast.Attribute)
+                    and isinstance(first.value, ast.Name)
+                    and first.value.id == "Reason"
+                    and isinstance(second, ast.Constant)
+                    and isinstance(second.value, str)
+                ):
+                    found.setdefault(Reason(first.attr), set()).add(second.value)
+    return found
+
+
+def checks_page() -> str:
+    """The numbered checks, the check matrix, and the attacks with their reasons."""
+    explanation = explained(SAMPLES["td15-v5-platform"].mint())
+    titles = {step.number: step.title for step in STEPS}
+    lines = [
+        "# Checks\n\n" + NOTICE + "`verify` stops at the first check that fails; `explain` and "
+        "`quotary quote verify --explain` run all of them, in this\norder. The number before the "
+        "dot is the step in the docstring of `quotary.verify.verify`. Rows are those of the\n"
+        "matrix below. Step 11 has a check for every rule of the policy given; these are the "
+        "default's.\n\n| check | what must hold | rows |\n| --- | --- | --- |\n"
+    ]
+    step = -1
+    for check in explanation.checks:
+        number = int(check.number.split(".")[0])
+        if number != step:
+            step = number
+            title = titles.get(number, "the quote parses, and the collateral is Intel's")
+            lines.append(f"| **{number}** | **{cell(title)}** | |\n")
+        rows = ", ".join(map(str, check.rows))
+        lines.append(f"| {check.number} | {cell(check.title)} | {rows} |\n")
+    lines.append("\n## The check matrix\n\n| row | rule | checks |\n| --- | --- | --- |\n")
+    for row, rule in MATRIX.items():
+        numbers = ", ".join(check.number for check in explanation.checks if row in check.rows)
+        lines.append(f"| {row} | {cell(rule)} | {numbers or 'a rule of the policy'} |\n")
+    lines.append(
+        "\n## Attacks\n\nCases 1 to 74 of the catalogue of attacks, the name each began with, and "
+        "the reasons of this catalogue.\nWhat is held elsewhere is named by its test.\n\n"
+        "| case | attack | began as | reasons | held elsewhere |\n"
+        "| --- | --- | --- | --- | --- |\n"
+    )
+    for attack in ATTACKS:
+        reasons = ", ".join(sorted(f"`{reason}`" for reason in set(attack.faults.values())))
+        tests = ", ".join(f"`{pointer.rpartition('/')[2]}`" for pointer in attack.elsewhere)
+        lines.append(
+            f"| {attack.number} | {cell(attack.title)} | `{attack.proposed}` | {reasons} | "
+            f"{tests} |\n"
+        )
+    return "".join(lines)
+
+
+def explained(evidence: Evidence) -> Explanation:
+    """An explanation of good evidence: it lists every check."""
+    return explain(
+        evidence.quote,
+        json.dumps(evidence.collateral),
+        at=AT,
+        root=TrustRoot.from_certificate(evidence.root_der),
+    )
+
+
+def short(text: str) -> str:
+    """The beginning of a long value."""
+    return f"`{text if len(text) <= LONGEST else text[:LONGEST] + '…'}`"
+
+
+def cell(text: str) -> str:
+    """Text that stays in its cell."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
