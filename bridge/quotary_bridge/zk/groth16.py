@@ -53,9 +53,9 @@ def require_proof(key: Groth16Key, proof: bytes, inputs: Sequence[int]) -> None:
     """
     Require that `proof` shows that the circuit of `key` takes these public inputs.
 
-    Raises `EvidenceRejected`: `SEAL_LENGTH_WRONG`, `COORDINATE_TOO_LARGE`, `PUBLIC_INPUT_TOO_LARGE`,
-    `POINT_INVALID`, `PROOF_INVALID`. Raises `ValueError` where `key` is for another number of
-    inputs.
+    Raises `EvidenceRejected` (`SEAL_LENGTH_WRONG`, `COORDINATE_TOO_LARGE`, `POINT_INVALID`,
+    `PUBLIC_INPUT_TOO_LARGE`, `PROOF_INVALID`), and `ValueError` where `key` is for another number
+    of inputs.
     """
     if len(inputs) + 1 != len(key.ic):
         raise ValueError(f"the key is for {len(key.ic) - 1} inputs, not {len(inputs)}")
