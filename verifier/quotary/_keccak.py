@@ -30,8 +30,8 @@ def _round_constants() -> tuple[int, ...]:
     return tuple(constants)
 
 
-def _rho_pi() -> tuple[tuple[int, int], ...]:
-    """For each destination lane 5y + x of pi: its source lane and rho's rotation of that lane."""
+def _rho_pi() -> tuple[tuple[int, int, int, int], ...]:
+    """For each lane 5y + x of pi: its source, the source's column, and rho's shifts of it."""
     rotation = {0: 0}
     x, y = 1, 0
     for t in range(24):
@@ -41,7 +41,8 @@ def _rho_pi() -> tuple[tuple[int, int], ...]:
     for y in range(5):
         for x in range(5):
             source = 5 * x + (x + 3 * y) % 5
-            lanes.append((source, rotation[source]))
+            left = rotation[source]
+            lanes.append((source, source % 5, left, 64 - left))
     return tuple(lanes)
 
 
@@ -52,10 +53,22 @@ _RHO_PI: Final = _rho_pi()
 def _permute(a: list[int]) -> list[int]:
     mask = _MASK
     for constant in _ROUND_CONSTANTS:
-        c = [a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20] for x in range(5)]
-        d = [c[x - 1] ^ ((c[x - 4] << 1 | c[x - 4] >> 63) & mask) for x in range(5)]
-        a = [lane ^ d[i % 5] for i, lane in enumerate(a)]
-        b = [(a[s] << r | a[s] >> (64 - r)) & mask for s, r in _RHO_PI]
+        c0 = a[0] ^ a[5] ^ a[10] ^ a[15] ^ a[20]
+        c1 = a[1] ^ a[6] ^ a[11] ^ a[16] ^ a[21]
+        c2 = a[2] ^ a[7] ^ a[12] ^ a[17] ^ a[22]
+        c3 = a[3] ^ a[8] ^ a[13] ^ a[18] ^ a[23]
+        c4 = a[4] ^ a[9] ^ a[14] ^ a[19] ^ a[24]
+        d = (
+            c4 ^ (c1 << 1 & mask | c1 >> 63),
+            c0 ^ (c2 << 1 & mask | c2 >> 63),
+            c1 ^ (c3 << 1 & mask | c3 >> 63),
+            c2 ^ (c4 << 1 & mask | c4 >> 63),
+            c3 ^ (c0 << 1 & mask | c0 >> 63),
+        )
+        b = [
+            (lane := a[source] ^ d[column]) << left & mask | lane >> right
+            for source, column, left, right in _RHO_PI
+        ]
         a = [b[i] ^ (~b[j] & b[k]) for i, j, k in _CHI]
         a[0] ^= constant
     return a
