@@ -68,7 +68,7 @@ def refused(error: QuotaryError) -> None:
     assert_type(error.found, str | None)
     assert_type(error.remedy, str)
     kinds: tuple[type[QuotaryError], ...] = (ParseError, CollateralError, VerificationError)
-    assert_type(kinds, tuple[type[QuotaryError], ...])
+    assert_type(isinstance(error, kinds), bool)
 
 
 def explained(data: bytes, text: str, at: datetime) -> None:

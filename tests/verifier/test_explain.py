@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from quotary import (
     Collateral,
     QuotaryError,
@@ -16,10 +18,12 @@ from quotary import (
     Reason,
     TrustRoot,
     Verdict,
+    VerificationError,
     strict,
     verify,
 )
 from quotary.policy import AnyOf, FmspcRules, MinimumEvaluation
+from quotary.policy import Evidence as PolicyEvidence
 from quotary.verify import STEPS
 from quotary.verify._found import FOUND
 from quotary.verify.explain import Check, CheckStatus, Explanation, explain
@@ -109,8 +113,8 @@ def test_genuine_evidence_is_explained_as_it_is_judged(shared: Path) -> None:
     """Every genuine quote with every collateral, raw and verified."""
     for case in genuine_cases(shared):
         collateral = collateral_of(case.collateral_path, case.at)
-        for given in (case.raw, collateral):
-            explanation = explain(case.quote, given, at=case.at)
+        for shown in (case.raw, collateral):
+            explanation = explain(case.quote, shown, at=case.at)
             require_consistent(explanation)
             try:
                 expected: Verdict | Reason = verify(case.quote, collateral, at=case.at)
@@ -274,6 +278,63 @@ def test_policies_are_told_rule_by_rule() -> None:
     assert (
         by_title(explanation, "the policy accepts").note == f"see {explanation.failures[0].number}"
     )
+
+
+class Moody:
+    """A policy that refuses only what it is asked for the third time."""
+
+    def __init__(self) -> None:
+        """Not asked yet."""
+        self.asked = 0
+
+    def check(self, evidence: PolicyEvidence) -> None:
+        """Refuse the third time."""
+        self.asked += 1
+        if self.asked == 3:
+            raise VerificationError(Reason.PLATFORM_NOT_ALLOWED, evidence.quote.tee_type.name)
+
+
+def test_verify_has_the_last_word() -> None:
+    """Should a check ever accept what `verify` refuses, the explanation is a refusal."""
+    evidence = TD.mint()
+    explanation = explain(
+        evidence.quote,
+        json.dumps(evidence.collateral),
+        policy=Moody(),
+        at=AT,
+        root=TrustRoot.from_certificate(evidence.root_der),
+    )
+    assert not explanation.accepted
+    assert explanation.verdict is None
+    assert [check.reason for check in explanation.failures] == [Reason.PLATFORM_NOT_ALLOWED]
+    assert explanation.failures[0].title == "verification as a whole"
+
+
+GOOD = TD.mint()
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_changed_evidence_is_explained_as_it_is_judged(data: st.DataObject) -> None:
+    """Any byte of the quote, any character of the collateral: same reason, nothing else raised."""
+    quote, collateral = bytearray(GOOD.quote), dict(GOOD.collateral)
+    if data.draw(st.booleans()):
+        quote[data.draw(st.integers(0, len(quote) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    else:
+        name = data.draw(st.sampled_from(sorted(collateral)))
+        place = data.draw(st.integers(0, len(collateral[name]) - 1))
+        text = collateral[name]
+        changed = data.draw(st.characters(min_codepoint=10, max_codepoint=126))
+        collateral[name] = text[:place] + changed + text[place + 1 :]
+    evidence = replace(GOOD, quote=bytes(quote), collateral=collateral)
+    explanation = explained(evidence)
+    require_consistent(explanation)
+    outcome = judged(evidence)
+    if isinstance(outcome, Verdict):
+        assert explanation.verdict == outcome
+        assert explanation.failures == ()
+    else:
+        assert explanation.failures[0].reason is outcome
 
 
 def test_json_is_complete() -> None:
