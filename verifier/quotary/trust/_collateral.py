@@ -8,6 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Final
 
+from quotary._ecdsa import PublicKey
 from quotary.collateral import QeIdentity, RawCollateral, TcbInfo
 from quotary.errors import CollateralError
 from quotary.tcb import Outcome
@@ -38,7 +39,7 @@ REMEMBERED_PLATFORMS: Final = 4096
 """So many platforms are remembered unless the caller says otherwise: under 20 MB."""
 
 _REMEMBERED_OUTCOMES: Final = 1024
-"""Platforms of one family that run the same versions share one."""
+"""Platforms of one family that run the same versions share one; as many attestation keys."""
 
 
 def unix_seconds(at: datetime) -> int:
@@ -56,8 +57,9 @@ class Collateral:
     Immutable. It may be used at any time inside all its windows, which `require_current` checks
     with two comparisons. What it says of platforms is sorted and ready to be matched.
 
-    `platforms` and `outcomes` spare work, and change no verdict: they hold what this very object
-    proved, by the exact bytes or versions it proved it of.
+    `platforms`, `outcomes` and `signers` spare work, and change no verdict: they hold what this
+    very object proved, by the exact bytes or versions it proved it of. `signers` are attestation
+    keys as loaded points, nothing more: who vouches for them is checked for every raw quote.
     """
 
     root: TrustRoot
@@ -74,11 +76,14 @@ class Collateral:
     remembers: int = REMEMBERED_PLATFORMS
     platforms: Memory[bytes, Platform] = field(init=False, repr=False, compare=False)
     outcomes: Memory[tuple[object, ...], Outcome] = field(init=False, repr=False, compare=False)
+    signers: Memory[bytes, PublicKey] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Begin with nothing proven: what other collateral proved is no proof here."""
         object.__setattr__(self, "platforms", Memory(self.remembers))
-        object.__setattr__(self, "outcomes", Memory(min(self.remembers, _REMEMBERED_OUTCOMES)))
+        fewer = min(self.remembers, _REMEMBERED_OUTCOMES)
+        object.__setattr__(self, "outcomes", Memory(fewer))
+        object.__setattr__(self, "signers", Memory(fewer))
 
     @classmethod
     def verify(

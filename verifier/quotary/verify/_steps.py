@@ -143,6 +143,18 @@ def _quote_signature(appraisal: Appraisal) -> None:
     _signed_by_signer(appraisal)
 
 
+def _quote_signature_remembering(appraisal: Appraisal) -> None:
+    """The same check, which loads a point once for each collateral."""
+    point, signers = appraisal.quote.attestation_key, appraisal.collateral.signers
+    known = signers.recall(point)
+    if known is None:
+        _quote_signature(appraisal)
+        signers.remember(point, appraisal.signer)
+    else:
+        appraisal.signer = known
+        _signed_by_signer(appraisal)
+
+
 def _signed_by_signer(appraisal: Appraisal) -> None:
     require_digest_signature(
         appraisal.signer,
@@ -312,8 +324,12 @@ STEPS: Final = (
     ),
 )
 
-CHECKS: Final = tuple(part.check for step in STEPS for part in step.parts)
-"""All checks of the steps, in their order."""
+_REMEMBERING: Final = {_quote_signature: _quote_signature_remembering}
+
+CHECKS: Final = tuple(
+    _REMEMBERING.get(part.check, part.check) for step in STEPS for part in step.parts
+)
+"""All checks of the steps, in their order; explanations, which may lack collateral, run STEPS."""
 
 COMPACT_CHECKS: Final = (
     _vendor,
