@@ -324,7 +324,9 @@ STEPS: Final = (
     ),
 )
 
-_REMEMBERING: Final = {_quote_signature: _quote_signature_remembering}
+_REMEMBERING: Final[dict[Callable[[Appraisal], None], Callable[[Appraisal], None]]] = {
+    _quote_signature: _quote_signature_remembering
+}
 
 CHECKS: Final = tuple(
     _REMEMBERING.get(part.check, part.check) for step in STEPS for part in step.parts
