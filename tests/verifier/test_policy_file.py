@@ -273,6 +273,8 @@ WRONG = [
     ('{"version": 1', "file"),
     ('{"version": 1, "tcb": null}', "tcb"),
     ("{" * 5000, "file"),
+    ('{"a":' * 100_000, "file"),
+    ("a = " + "[" * 100_000, "file"),
     (b"\xff\xfe", "file"),
     (b"#" * (MAX_POLICY_BYTES + 1), "file"),
 ]

@@ -48,6 +48,9 @@ __all__ = ["MAX_POLICY_BYTES", "PolicyFileError", "parse_policy"]
 MAX_POLICY_BYTES: Final = 1024 * 1024
 """A deny list of ten thousand platforms fits."""
 
+_MAX_BRACKETS: Final = 1000
+"""So deep any interpreter parses JSON, whatever its recursion limit was raised to."""
+
 _VERSION: Final = 1
 _DAY: Final = 86400
 _MOST_DAYS: Final = 3650
@@ -125,6 +128,8 @@ def _table(data: bytes | str) -> object:
         raise PolicyFileError("file", "not UTF-8") from None
     try:
         if text.lstrip()[:1] == "{":
+            if text.count("{") + text.count("[") > _MAX_BRACKETS:
+                raise PolicyFileError("file", f"more than {_MAX_BRACKETS} brackets")
             table: object = json.loads(text, object_pairs_hook=_once)
         else:
             table = tomllib.loads(text)
