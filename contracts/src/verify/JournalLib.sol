@@ -27,11 +27,6 @@ library JournalLib {
     function decode(bytes calldata journal) internal pure returns (Verdict memory verdict) {
         _requireShape(journal);
         verdict = abi.decode(journal, (Verdict));
-        // What the shape leaves open (padding) is settled by encoding again.
-        require(
-            keccak256(VerdictLib.encode(verdict)) == keccak256(journal),
-            IQuoteVerifier.JournalMalformed(journal.length)
-        );
         _requireConsistent(verdict);
     }
 
@@ -62,8 +57,9 @@ library JournalLib {
         );
     }
 
-    /// @dev Makes sure that `abi.decode` cannot fail: it would revert without a reason. Offsets and
-    /// lengths are the only ones a canonical encoding can have; numbers are in range.
+    /// @dev Makes sure that `abi.decode` cannot fail: it would revert without a reason; and that there
+    /// is one journal for a verdict. Offsets and lengths are the only ones a canonical encoding can
+    /// have, numbers are in range, padding is zero.
     function _requireShape(bytes calldata journal) private pure {
         bool sound = journal.length >= 32 + HEAD_LENGTH + 96 && _word(journal, 0) == 32;
         if (sound) {
@@ -82,8 +78,8 @@ library JournalLib {
         require(sound, IQuoteVerifier.JournalMalformed(journal.length));
     }
 
-    /// @dev Whether the `bytes` field whose offset is in word `field` starts at `start` and fits;
-    /// and where the next field starts.
+    /// @dev Whether the `bytes` field whose offset is in word `field` starts at `start`, fits, and is
+    /// padded with zeros; and where the next field starts.
     function _bytesAt(bytes calldata tuple, uint256 field, uint256 start)
         private
         pure
@@ -93,7 +89,9 @@ library JournalLib {
         uint256 length = _word(tuple, start);
         if (length > MAX_BYTES_LENGTH) return (false, 0);
         uint256 end = start + 32 + ((length + 31) & ~uint256(31));
-        return (end <= tuple.length, end);
+        if (end > tuple.length) return (false, 0);
+        uint256 used = length % 32;
+        return (used == 0 || _word(tuple, end - 32) << (8 * used) == 0, end);
     }
 
     /// @dev Whether the scalars narrower than a word leave the rest of it zero.
@@ -142,7 +140,10 @@ library JournalLib {
         );
     }
 
-    function _word(bytes calldata data, uint256 offset) private pure returns (uint256) {
-        return uint256(bytes32(data[offset:offset + 32]));
+    /// @dev The word at `offset`, which the caller has found to lie inside `data`.
+    function _word(bytes calldata data, uint256 offset) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := calldataload(add(data.offset, offset)) // reads no memory
+        }
     }
 }

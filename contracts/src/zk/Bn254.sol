@@ -48,9 +48,28 @@ library Bn254 {
         return _point(MULTIPLY, words);
     }
 
-    /// @notice The point that adds up with `point` to infinity. Its `y` must be below `P`.
-    function negate(G1 memory point) internal pure returns (G1 memory) {
-        return G1(point.x, (P - point.y) % P);
+    /// @notice `scalar * (x, y) + (addedX, addedY)`, without allocating.
+    function multiplyAdd(uint256 x, uint256 y, uint256 scalar, uint256 addedX, uint256 addedY)
+        internal
+        view
+        returns (uint256 sumX, uint256 sumY)
+    {
+        bool sound;
+        assembly ("memory-safe") {
+            let free := mload(0x40) // memory that nothing else uses; it is not kept
+            mstore(free, x)
+            mstore(add(free, 0x20), y)
+            mstore(add(free, 0x40), scalar)
+            sound := staticcall(gas(), 7, free, 0x60, free, 0x40) // EIP-196, multiplication
+            sound := and(sound, eq(returndatasize(), 0x40))
+            mstore(add(free, 0x40), addedX)
+            mstore(add(free, 0x60), addedY)
+            let added := staticcall(gas(), 6, free, 0x80, free, 0x40) // EIP-196, addition
+            sound := and(sound, and(added, eq(returndatasize(), 0x40)))
+            sumX := mload(free)
+            sumY := mload(add(free, 0x20))
+        }
+        require(sound, Bn254PointInvalid());
     }
 
     /// @notice Whether the product of four pairings, each a G1 point and a G2 point, is one.

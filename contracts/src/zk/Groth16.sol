@@ -106,14 +106,14 @@ abstract contract Groth16 is IGroth16 {
         require(second < Bn254.R, PublicInputTooLarge(second));
         uint256[24] memory words;
         _readProof(proof, words);
-        G1 memory sum = Bn254.add(G1(BASE_X, BASE_Y), Bn254.multiply(G1(FIRST_X, FIRST_Y), first));
-        sum = Bn254.add(sum, Bn254.multiply(G1(SECOND_X, SECOND_Y), second));
-        // e(-A, B) e(alpha, beta) e(sum, gamma) e(C, delta) = 1
+        (uint256 x, uint256 y) = Bn254.multiplyAdd(FIRST_X, FIRST_Y, first, BASE_X, BASE_Y);
+        (x, y) = Bn254.multiplyAdd(SECOND_X, SECOND_Y, second, x, y);
+        // e(-A, B) e(alpha, beta) e((x, y), gamma) e(C, delta) = 1
         words[1] = (Bn254.P - words[1]) % Bn254.P;
         (words[6], words[7]) = (ALPHA_X, ALPHA_Y);
         (words[8], words[9]) = (BETA_X_IMAGINARY, BETA_X_REAL);
         (words[10], words[11]) = (BETA_Y_IMAGINARY, BETA_Y_REAL);
-        (words[12], words[13]) = (sum.x, sum.y);
+        (words[12], words[13]) = (x, y);
         (words[14], words[15]) = (GAMMA_X_IMAGINARY, GAMMA_X_REAL);
         (words[16], words[17]) = (GAMMA_Y_IMAGINARY, GAMMA_Y_REAL);
         (words[20], words[21]) = (DELTA_X_IMAGINARY, DELTA_X_REAL);
@@ -127,8 +127,12 @@ abstract contract Groth16 is IGroth16 {
     function _readProof(bytes calldata proof, uint256[24] memory words) private pure {
         require(proof.length == PROOF_LENGTH, SealLengthWrong(proof.length, PROOF_LENGTH));
         for (uint256 i = 0; i < 8; ++i) {
-            uint256 value = uint256(bytes32(proof[i * 32:]));
+            uint256 value;
+            assembly ("memory-safe") {
+                value := calldataload(add(proof.offset, shl(5, i))) // inside: the length is right
+            }
             require(value < Bn254.P, CoordinateTooLarge(i, value));
+            // After A and B come twelve words that are not the proof's, then C.
             words[i < 6 ? i : i + 12] = value;
         }
     }
