@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.24;
+
+/// @title ICollateralStore
+/// @notice Intel's collateral, proven down from one root certificate and kept packed.
+/// @dev Anyone may bring a document: it is accepted on Intel's signature alone, and never backward in
+/// issue date or evaluation number. An authority is 1, the PCK Platform CA, or 2, the PCK Processor
+/// CA. TEE types are 1, SGX, and 2, TDX.
+/// @dev Order: root revocation list, certificates, then revocation lists of authorities and documents.
+/// @dev INTEGRATOR RESPONSIBILITIES. Documents were current when they were stored. Whoever reads them
+/// must ask whether they still are: {collateral} carries every window.
+interface ICollateralStore {
+    /// @notice A certificate issued by the root is known. `id` is SHA-256 of its `tbsCertificate`.
+    event CertificateAdded(bytes32 indexed id, bytes32 commonName, uint64 notAfter);
+
+    /// @notice A newer revocation list is in force. `issuer` is 0 for the root, else the authority.
+    event RevocationListStored(
+        uint256 indexed issuer,
+        bytes32 indexed id,
+        uint64 thisUpdate,
+        uint64 nextUpdate,
+        uint256 count
+    );
+
+    /// @notice A newer TCB info is in force.
+    event TcbInfoStored(
+        uint256 indexed teeType,
+        bytes6 indexed fmspc,
+        bytes32 indexed id,
+        uint64 issueDate,
+        uint32 evaluationNumber
+    );
+
+    /// @notice A newer QE identity is in force.
+    event QeIdentityStored(
+        uint256 indexed teeType, bytes32 indexed id, uint64 issueDate, uint32 evaluationNumber
+    );
+
+    /// @notice The collateral of one platform family was put together, and is cheap to read until a
+    /// part of it changes.
+    event CollateralAssembled(
+        uint256 indexed teeType, bytes6 indexed fmspc, uint256 indexed authority, address pointer
+    );
+
+    /// @notice Brings the DER of a certificate the root issued: a PCK CA or a TCB signer.
+    /// @return id SHA-256 of its `tbsCertificate`, which names a signer.
+    function addCertificate(bytes calldata der) external returns (bytes32 id);
+
+    /// @notice Brings the DER of the root's revocation list or of an authority's.
+    function putRevocationList(bytes calldata der) external;
+
+    /// @notice Brings a TCB info: the signed object's very bytes, r and s, and who signed.
+    function putTcbInfo(bytes calldata document, bytes calldata signature, bytes32 signer) external;
+
+    /// @notice Brings a QE identity: the signed object's very bytes, r and s, and who signed.
+    function putQeIdentity(bytes calldata document, bytes calldata signature, bytes32 signer)
+        external;
+
+    /// @notice Keeps what {collateral} returns in one piece. Changes what reading costs, nothing else.
+    function assemble(uint256 teeType, uint256 fmspc, uint256 authority) external;
+
+    /// @notice All that platforms of one family are judged by, packed as `CollateralLib` reads it.
+    /// @dev Reverts for what is missing or revoked; does not judge windows.
+    function collateral(uint256 teeType, uint256 fmspc, uint256 authority)
+        external
+        view
+        returns (bytes memory);
+
+    /// @notice The record of an authority's certificate, packed as `CertificateRecord` reads it.
+    function authorityRecord(uint256 authority) external view returns (bytes memory);
+
+    /// @notice Which authority the certificate with this Keccak-256 is; 0 for none in force.
+    function authorityOf(bytes32 certificate) external view returns (uint256);
+
+    /// @notice The packed TCB info in force; empty where there is none.
+    function tcbInfo(uint256 teeType, uint256 fmspc) external view returns (bytes memory);
+
+    /// @notice The packed QE identity in force; empty where there is none.
+    function qeIdentity(uint256 teeType) external view returns (bytes memory);
+
+    /// @notice The packed revocation list in force of the root (0) or an authority; empty where there
+    /// is none.
+    function revocationList(uint256 issuer) external view returns (bytes memory);
+
+    /// @notice SHA-256 of the root key's x and y: the name journals know the root by.
+    function ROOT_KEY_HASH() external view returns (bytes32);
+
+    /// @notice Keccak-256 of the root certificate's DER.
+    function ROOT_CERTIFICATE() external view returns (bytes32);
+}
