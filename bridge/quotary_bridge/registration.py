@@ -13,7 +13,6 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 from eth_utils.address import is_address, to_checksum_address
@@ -24,8 +23,9 @@ from quotary_bridge.chain.contracts import Binding
 from quotary_bridge.chain.port import Chain
 from quotary_bridge.errors import ConfigurationError, EvidenceRejected, Reason, RpcUnavailable
 from quotary_bridge.model import Address, Bytes32
+from quotary_bridge.workers import Endpoint
 
-__all__ = ["Application", "Registration", "ask_for_quote", "verify_registration"]
+__all__ = ["Application", "Registration", "ask_for_quote", "require_bound", "verify_registration"]
 
 REGISTER_PATH = "v1/quotary/register"
 # A quote with its event log and manifest is some 100 kB.
@@ -110,6 +110,12 @@ def verify_registration(
     binds something else than was asked for.
     """
     verdict = verify(registration.quote, collateral, policy=policy, at=at, root=root)
+    require_bound(registration, verdict)
+    return verdict
+
+
+def require_bound(registration: Registration, verdict: Verdict) -> None:
+    """Require that `verdict` is on a quote for this registration; raises `EvidenceRejected`."""
     if verdict.report_data != registration.report_data:
         raise EvidenceRejected(
             Reason.BINDING_MISMATCH,
@@ -117,7 +123,6 @@ def verify_registration(
             "this chain, registry, app, operator and challenge",
             "ask the worker's operator: it may serve another chain or be replaying an old quote",
         )
-    return verdict
 
 
 def _report_data(worker: Address, binding: Binding) -> bytes:
@@ -134,14 +139,7 @@ def _report_data(worker: Address, binding: Binding) -> bytes:
 
 
 def _post(url: str, document: dict[str, Any], timeout_seconds: float) -> Any:  # noqa: ANN401 (JSON)
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(
-            Reason.CONFIGURATION_INVALID,
-            f"{url[:_SHOWN_CHARACTERS]!r} is not a worker's http:// or https:// URL",
-            "give the URL that the worker printed when it started",
-        )
-    where = parts.netloc.rpartition("@")[2]
+    where = Endpoint(url).name
     limits = httpx.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds))
     try:
         with (
@@ -175,7 +173,7 @@ def _post(url: str, document: dict[str, Any], timeout_seconds: float) -> Any:  #
 
 
 def _answered(url: str, answer: object) -> tuple[Address, bytes, bytes]:
-    where = urlsplit(url).netloc.rpartition("@")[2]
+    where = Endpoint(url).name
     try:
         if not isinstance(answer, dict):
             raise TypeError("no object")  # noqa: TRY301 (all shapes of nonsense end below)

@@ -59,6 +59,7 @@ class ScriptedNode:
         self.chain_id = chain_id
         self.script: dict[str, Any] = {}
         self.raw: Answer | None = None
+        self.page: bytes | None = None
         self.asked_as: Any = None
         node = self
 
@@ -84,6 +85,8 @@ class ScriptedNode:
     def answer(self, body: dict[str, Any]) -> tuple[int, bytes]:
         """Status and body for one request."""
         method, self.asked_as = body["method"], body["id"]
+        if self.page is not None:
+            return 200, self.page
         if self.raw is not None and method != "eth_chainId":
             return self.raw(method, body["params"])
         said = {"eth_chainId": hex(self.chain_id), **self.script}.get(method)

@@ -23,6 +23,8 @@ from quotary_bridge.cli import deploy, doctor, measurement, relay, request, work
 from quotary_bridge.errors import Reason
 from quotary_enclave.simulator import Simulator
 
+from tests.bridge.conftest import ScriptedNode
+
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = WELL_KNOWN_KEYS
 SEED = "the bridge's command line"
@@ -372,6 +374,30 @@ def test_a_worker_that_is_not_there(quotary: Command, world: World) -> None:
     arguments = ["http://127.0.0.1:9" if a == world.worker else a for a in submit(world, "--json")]
     ran = quotary(*arguments)
     assert (ran.code, ran.json["reason"]) == (3, Reason.WORKER_UNREACHABLE)
+
+
+@pytest.mark.parametrize(
+    "url", ["worker", "ftp://h", "http://", "http://h:99999", "http://h:80=0x12", "http://[::1"]
+)
+def test_a_url_that_is_none_is_said_to_be_none(quotary: Command, world: World, url: str) -> None:
+    """Submitting to it and relaying from it fail alike, before anything is asked."""
+    deployed(quotary, world)
+    collateral = ("--collateral", world.folder / "collateral.json")
+    tried = [
+        quotary("worker", "submit", url, "--app", APP, *world.flags(), *collateral, "--json"),
+        quotary("relay", "run", "--worker", url, "--once", *world.flags(), "--json"),
+    ]
+    assert [(run.code, run.json["reason"]) for run in tried] == [
+        (6, Reason.CONFIGURATION_INVALID)
+    ] * 2
+
+
+def test_a_node_that_answers_no_json_rpc(quotary: Command, scripted: ScriptedNode) -> None:
+    """A web page behind the RPC URL is a network failure, with what to look at."""
+    scripted.page = b"<html>502 Bad Gateway</html>"
+    ran = quotary("worker", "list", "--rpc-url", scripted.url, "--json")
+    assert (ran.code, ran.json["reason"]) == (3, Reason.RPC_BROKEN_ANSWER)
+    assert "RPC URL" in ran.json["remedy"]
 
 
 def test_a_poor_account_is_told_to_be_paid(quotary: Command, world: World) -> None:

@@ -122,7 +122,9 @@ class Wire:
     def broken(self, method: str) -> RpcUnavailable:
         """Return (never raise) the error of an answer that is none."""
         return RpcUnavailable(
-            Reason.RPC_BROKEN_ANSWER, f"{self.endpoint} answered {method} with no JSON-RPC"
+            Reason.RPC_BROKEN_ANSWER,
+            f"{self.endpoint} answered {method} with no JSON-RPC",
+            "check that the RPC URL is that of an Ethereum node",
         )
 
 

@@ -80,12 +80,17 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         """Raise `ConfigurationError` where the URL is none, or carries credentials."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+            httpx.URL(self.url)
+        except (ValueError, httpx.InvalidURL):
+            valid = False
+        if not valid:
             raise ConfigurationError(
                 Reason.CONFIGURATION_INVALID,
-                "a worker's URL is not an http:// or https:// URL",
-                "give each worker as URL or URL=ADDRESS",
+                "the worker's URL is not an http:// or https:// URL",
+                "give the URL that the worker printed when it started",
             )
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ConfigurationError(
