@@ -37,6 +37,7 @@ check: setup ## Formatting, lint, types, import rules, exported artefacts
 	@toolchain/forge fmt --check --root contracts
 	@toolchain/forge build --root contracts
 	@$(PY) scripts/export_abi.py --check
+	@$(PY) scripts/build_docs.py --check
 
 format: setup ## Format Python and Solidity
 	@$(PY) -m ruff format .

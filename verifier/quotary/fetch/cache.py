@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from quotary.collateral import MAX_COLLATERAL_BYTES, RawCollateral
+from quotary.collateral._json import parse_object
 from quotary.errors import CollateralError, QuotaryError, Reason
 from quotary.fetch.settings import UpdateChannel
 from quotary.fetch.targets import PckCa, PlatformKey
@@ -144,8 +145,8 @@ class CollateralCache:
     def _parse(self, key: PlatformKey, channel: UpdateChannel, data: bytes) -> CacheEntry:
         if len(data) > _MAX_ENTRY_BYTES:
             raise ValueError("longer than any entry")
-        envelope: Any = json.loads(data)
-        if not isinstance(envelope, dict) or set(envelope) != _FIELDS:
+        envelope = parse_object(data.decode(), "cache entry")
+        if set(envelope) != _FIELDS:
             raise ValueError("not the fields of an entry")
         if envelope["schema_version"] != _SCHEMA_VERSION:
             raise ValueError("another version")
