@@ -130,17 +130,20 @@ def descendants(pid: int) -> set[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds processes through /proc")
-def test_a_demo_that_is_terminated_takes_everything_down() -> None:
-    """SIGTERM in the middle leaves neither a chain nor a worker."""
+@pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGINT])
+def test_a_demo_that_is_ended_takes_everything_down(ended_by: signal.Signals) -> None:
+    """Ended in the middle, by Ctrl-C too, it leaves neither a chain nor a worker nor a trace."""
     command = [sys.executable, "-m", "quotary", "demo", "--plain"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as program:
         assert program.stdout is not None
         for line in program.stdout:
             if "register worker one" in line:
                 break
         started = descendants(program.pid)
-        program.terminate()
-        program.stdout.read()
-        assert program.wait(30) == 128 + signal.SIGTERM
+        program.send_signal(ended_by)
+        _, errors = program.communicate(timeout=30)
+    assert program.returncode == 128 + ended_by
+    assert "Traceback" not in errors
     assert len(started) == 4
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
