@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,16 +50,24 @@ class Ran:
 
 
 Command = Callable[..., Ran]
+COMMANDS = (deploy, doctor, measurement, relay, request, worker)
 
 
 @pytest.fixture
 def quotary(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run a command in this process, without the environment of whoever runs the tests."""
+    return runner(COMMANDS, capsys, monkeypatch)
+
+
+def runner(
+    modules: Iterable[Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    """Run commands of `modules`."""
     for name in [name for name in os.environ if name.startswith(("ETH_", "QUOTARY_DEPLOY"))]:
         monkeypatch.delenv(name)
     parser = ArgumentParser(prog="quotary")
     commands = parser.add_subparsers(required=True)
-    for module in (deploy, doctor, measurement, relay, request, worker):
+    for module in modules:
         module.register(commands)
 
     def run(*arguments: object) -> Ran:

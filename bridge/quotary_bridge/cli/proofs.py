@@ -14,10 +14,10 @@ from quotary_bridge.chain.deployment import Deployment
 from quotary_bridge.cli.options import Context
 from quotary_bridge.committee import committee_proof
 from quotary_bridge.deploy import ROUTES
-from quotary_bridge.errors import ConfigurationError, Reason
-from quotary_bridge.zk import stub_seal
+from quotary_bridge.errors import ConfigurationError, EvidenceRejected, Reason
+from quotary_bridge.zk import Receipt, stub_seal
 
-__all__ = ["Proof", "Via", "add_proof_flags", "prove"]
+__all__ = ["Proof", "Via", "add_proof_flags", "prove", "prove_by_receipt"]
 
 
 class Via(StrEnum):
@@ -29,10 +29,11 @@ class Via(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A proof, and the route of the verifier that checks it."""
+    """A proof, the route of the verifier that checks it, and the kind it will be recorded as."""
 
     route: bytes
     proof: bytes
+    kind: str
 
 
 def add_proof_flags(parser: ArgumentParser) -> None:
@@ -42,7 +43,13 @@ def add_proof_flags(parser: ArgumentParser) -> None:
         "--via",
         choices=[via.value for via in Via],
         default=Via.COMMITTEE.value,
-        help="who vouches for the verdict; zk is the stub prover, development only (committee)",
+        help="who vouches for the verdict; zk without --receipt is the stub prover, development "
+        "only (committee)",
+    )
+    group.add_argument(
+        "--receipt",
+        metavar="FILE",
+        help="with --via zk and --registration: the proof `quotary zk prove` made of that quote",
     )
     group.add_argument(
         "--member-keystore", action="append", default=[], metavar="PATH", help="repeatable"
@@ -67,19 +74,43 @@ def prove(args: Namespace, context: Context, record: Deployment, verdict: Verdic
             "give --member-keystore for as many members as the threshold asks",
         )
     proof = committee_proof(verdict.journal_digest, chain_id, verifier, members)
-    return Proof(ROUTES["CommitteeVerifier"], proof)
+    return Proof(ROUTES["CommitteeVerifier"], proof, "committee")
+
+
+def prove_by_receipt(context: Context, record: Deployment, receipt: Receipt) -> Proof:
+    """
+    Return the proof in `receipt`, checked here before anybody pays for having it checked.
+
+    Raises `EvidenceRejected`, or `ConfigurationError` for a mock receipt on a chain of value.
+    """
+    verifier = "StubQuoteVerifier" if receipt.is_stub else "ZkQuoteVerifier"
+    if receipt.is_stub:
+        _require_development(context)
+        if receipt.seal != stub_seal(receipt.image_id, receipt.journal_digest):
+            raise EvidenceRejected(
+                Reason.PROOF_INVALID, "the mock seal is of another journal", "prove again"
+            )
+    else:
+        receipt.verify()
+    record.address(verifier)
+    return Proof(ROUTES[verifier], receipt.seal, "stub" if receipt.is_stub else "zk")
 
 
 def _stub(context: Context, record: Deployment, verdict: Verdict) -> Proof:
+    _require_development(context)
+    record.address("StubQuoteVerifier")
+    image_id = bytes.fromhex(str(record.parameters["imageId"])[2:])
+    seal = stub_seal(image_id, verdict.journal_digest)
+    return Proof(ROUTES["StubQuoteVerifier"], seal, "stub")
+
+
+def _require_development(context: Context) -> None:
     if not context.development:
         raise ConfigurationError(
             Reason.DEVELOPMENT_ONLY,
             "the stub prover proves nothing and is for development chains",
-            "use --via committee",
+            "use --via committee, or a real receipt",
         )
-    record.address("StubQuoteVerifier")
-    image_id = bytes.fromhex(str(record.parameters["imageId"])[2:])
-    return Proof(ROUTES["StubQuoteVerifier"], stub_seal(image_id, verdict.journal_digest))
 
 
 def _members(args: Namespace, chain_id: int) -> list[Signer]:

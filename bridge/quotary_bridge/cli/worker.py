@@ -31,13 +31,17 @@ from quotary_bridge.cli.options import (
     read_file,
     trust_root,
 )
-from quotary_bridge.cli.proofs import Via, add_proof_flags, prove
+from quotary_bridge.cli.proofs import Proof, Via, add_proof_flags, prove, prove_by_receipt
+from quotary_bridge.cli.registrations import read_registration, registration_text, write_text
 from quotary_bridge.cli.sending import Sent, send
+from quotary_bridge.cli.zk import read_receipt
+from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.model import Address
 from quotary_bridge.registration import (
     Application,
     Registration,
     ask_for_quote,
+    require_bound,
     verify_registration,
 )
 
@@ -50,6 +54,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Add the command."""
     worker = subparsers.add_parser("worker", help="register workers and look at them")
     commands = worker.add_subparsers(dest="worker_command", required=True)
+    _add_quote(commands)
     _add_submit(commands)
     status = commands.add_parser(
         "status",
@@ -98,13 +103,12 @@ def _add_submit(commands: _SubParsersAction[ArgumentParser]) -> None:
         "--collateral collateral.json --via committee --member-keystore k1 --member-keystore k2 "
         "--member-password-file pw --account me",
     )
-    parser.add_argument("url", metavar="URL", help="where the worker answers")
-    parser.add_argument("--app", type=app_id, required=True, metavar="APP", help="id, or name")
-    parser.add_argument(
-        "--operator", type=address, metavar="ADDRESS", help="who is paid (the account)"
-    )
+    one = parser.add_mutually_exclusive_group(required=True)
+    one.add_argument("url", nargs="?", metavar="URL", help="where the worker answers")
+    one.add_argument("--registration", metavar="FILE", help="the quote `quotary worker quote` got")
+    _add_application(parser, required=False)
     evidence = parser.add_argument_group("evidence")
-    evidence.add_argument("--collateral", required=True, metavar="FILE")
+    evidence.add_argument("--collateral", metavar="FILE", help="needed but with --receipt")
     evidence.add_argument("--root", metavar="FILE", help="trust this root (development chains)")
     evidence.add_argument("--at", metavar="TIME", help="judge as of this time (now)")
     evidence.add_argument(
@@ -117,27 +121,95 @@ def _add_submit(commands: _SubParsersAction[ArgumentParser]) -> None:
     parser.set_defaults(run=_submit)
 
 
-@command
-def _submit(args: Namespace) -> int:
-    collateral = RawCollateral.from_json(read_file(args.collateral, MAX_COLLATERAL_BYTES))
-    context = Context.of(args)
-    record = context.deployment()
-    registry = WorkerRegistry(context.chain, record.address("WorkerRegistry"))
-    operator = args.operator or context.sender().address
-    registration = ask_for_quote(
-        args.url, Application(registry.address, args.app, operator), context.chain
+def _add_quote(commands: _SubParsersAction[ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "quote",
+        help="have a worker quoted, for a proof that takes its time",
+        description="Ask a worker for a quote bound to this chain, registry, app and operator, and "
+        "keep it in a file for `quotary zk prove` and `quotary worker submit`.",
+        epilog="example: quotary worker quote http://127.0.0.1:8750 --app council --account me "
+        "--out registration.json",
     )
-    verdict = _verdict(args, context, registration, collateral)
-    proof = prove(args, context, record, verdict)
-    data = registry.register(proof.route, verdict.journal(), proof.proof, registration.binding)
-    sent = send(args, context, registry.address, data)
-    _tell(args, registration, verdict, sent)
+    parser.add_argument("url", metavar="URL", help="where the worker answers")
+    _add_application(parser, required=True)
+    parser.add_argument("--out", required=True, metavar="FILE")
+    add_account_flags(parser)
+    add_chain_flags(parser)
+    add_output_flags(parser)
+    parser.set_defaults(run=_quote)
+
+
+def _add_application(parser: ArgumentParser, *, required: bool) -> None:
+    parser.add_argument("--app", type=app_id, required=required, metavar="APP", help="id, or name")
+    parser.add_argument(
+        "--operator", type=address, metavar="ADDRESS", help="who is paid (the account)"
+    )
+
+
+@command
+def _quote(args: Namespace) -> int:
+    context = Context.of(args)
+    registration = _asked(args, context, _registry(context, context.deployment()))
+    write_text(args.out, registration_text(registration))
+    answer(
+        args,
+        {"worker": registration.worker, "registration": args.out},
+        f"worker       {registration.worker}\nregistration {args.out}",
+    )
     return ExitCode.OK
 
 
-def _verdict(
-    args: Namespace, context: Context, registration: Registration, collateral: RawCollateral
-) -> Verdict:
+@command
+def _submit(args: Namespace) -> int:
+    context = Context.of(args)
+    record = context.deployment()
+    registry = _registry(context, record)
+    if args.registration:
+        registration = read_registration(args.registration)
+    else:
+        registration = _asked(args, context, registry)
+    if args.receipt:
+        verdict, proof = _by_receipt(args, context, record, registration)
+    else:
+        verdict = _verdict(args, context, registration)
+        proof = prove(args, context, record, verdict)
+    data = registry.register(proof.route, verdict.journal(), proof.proof, registration.binding)
+    sent = send(args, context, registry.address, data)
+    _tell(args, registration, verdict, proof, sent)
+    return ExitCode.OK
+
+
+def _asked(args: Namespace, context: Context, registry: WorkerRegistry) -> Registration:
+    """Ask the worker for a quote."""
+    if args.app is None:
+        raise _missing("no app is named", "give --app")
+    operator = args.operator or context.sender().address
+    application = Application(registry.address, args.app, operator)
+    return ask_for_quote(args.url, application, context.chain)
+
+
+def _by_receipt(
+    args: Namespace, context: Context, record: Deployment, registration: Registration
+) -> tuple[Verdict, Proof]:
+    """What a receipt proves of the quote it was made for."""
+    if Via(args.via) is not Via.ZK or not args.registration:
+        raise _missing(
+            "a receipt belongs to a quote that was kept", "give --via zk and --registration"
+        )
+    receipt = read_receipt(args.receipt)
+    verdict = receipt.verdict()
+    require_bound(registration, verdict)
+    return verdict, prove_by_receipt(context, record, receipt)
+
+
+def _missing(what: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(Reason.CONFIGURATION_MISSING, what, remedy)
+
+
+def _verdict(args: Namespace, context: Context, registration: Registration) -> Verdict:
+    if not args.collateral:
+        raise _missing("there is no collateral to judge the quote by", "give --collateral")
+    collateral = RawCollateral.from_json(read_file(args.collateral, MAX_COLLATERAL_BYTES))
     allowed = frozenset({TcbStatus.UP_TO_DATE, *map(TcbStatus, args.allow_status)})
     if args.at is None and context.development:
         # A local chain may live in the time of the evidence: its clock is the one that counts.
@@ -153,12 +225,14 @@ def _verdict(
     )
 
 
-def _tell(args: Namespace, registration: Registration, verdict: Verdict, sent: Sent) -> None:
+def _tell(
+    args: Namespace, registration: Registration, verdict: Verdict, proof: Proof, sent: Sent
+) -> None:
     answer(
         args,
         {
             "worker": registration.worker,
-            "app_id": args.app,
+            "app_id": registration.binding.app_id,
             "operator": registration.binding.operator,
             "encryption_key": registration.binding.encryption_key,
             "measurement_id": verdict.measurement_id,
@@ -166,18 +240,20 @@ def _tell(args: Namespace, registration: Registration, verdict: Verdict, sent: S
             "tcb_status": verdict.tcb_status.value,
             "valid_until": verdict.valid_until,
             "via": args.via,
+            "proof_kind": proof.kind,
             **sent.fields(),
         },
         f"worker       {registration.worker}\n"
         f"measurement  0x{verdict.measurement_id.hex()}\n"
         f"TCB          {verdict.tcb_status.value}\n"
-        f"proof        {_PROOFS[Via(args.via)]}\n{sent.text()}",
+        f"proof        {_PROOFS[proof.kind]}\n{sent.text()}",
     )
 
 
 _PROOFS = {
-    Via.COMMITTEE: "committee",
-    Via.ZK: "stub, which proves nothing: development only",
+    "committee": "committee",
+    "zk": "zk",
+    "stub": "stub, which proves nothing: development only",
 }
 
 
