@@ -27,6 +27,7 @@ EXTRAS = {
     "relay": "bridge",
     "request": "bridge",
     "worker": "bridge",
+    "zk": "bridge",
 }
 NEEDS = {"collateral": ("fetch", "--fmspc", "00806f050000")}
 
