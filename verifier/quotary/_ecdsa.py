@@ -28,7 +28,9 @@ PublicKey = EllipticCurvePublicKey
 
 _CURVE: Final = SECP256R1()
 _ALGORITHM: Final = ECDSA(Prehashed(SHA256()))
-_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_ZERO: Final = bytes(32)
+_ORDER: Final = bytes.fromhex("FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551")
+_TOP_BIT: Final = 0x80
 
 
 def load_key(point: bytes, item: str) -> PublicKey:
@@ -47,13 +49,14 @@ def signature_to_der(raw: bytes, item: str) -> bytes:
 
     High s is valid: Intel's signatures are not normalised, so no signature may serve as an id.
     """
-    r, s = int.from_bytes(raw[:32]), int.from_bytes(raw[32:])
-    if not (0 < r < _ORDER and 0 < s < _ORDER):
+    r, s = raw[:32], raw[32:]
+    # Numbers of one length are in order when their bytes are.
+    if not (_ZERO < r < _ORDER and _ZERO < s < _ORDER):
         raise VerificationError(
             Reason.SIGNATURE_INVALID, item, expected="r and s between 1 and the order of P-256"
         )
     body = _der_integer(r) + _der_integer(s)
-    return b"\x30" + bytes([len(body)]) + body
+    return b"\x30%c" % len(body) + body
 
 
 def require_signature(
@@ -86,6 +89,9 @@ def require_digest_signature(
         raise error(reason, item, expected="a signature by the key above it") from None
 
 
-def _der_integer(value: int) -> bytes:
-    content = value.to_bytes(value.bit_length() // 8 + 1)
-    return b"\x02" + bytes([len(content)]) + content
+def _der_integer(number: bytes) -> bytes:
+    if number[0] == 0:
+        number = number.lstrip(b"\0")
+    if number[0] >= _TOP_BIT:
+        return b"\x02%c\0" % (len(number) + 1) + number
+    return b"\x02%c" % len(number) + number

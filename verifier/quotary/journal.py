@@ -75,7 +75,7 @@ class _KeccakField:
         vars(instance)[self._name] = value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Verdict:
     """
     What evidence proves. It exists only for evidence that passed every check.
@@ -100,6 +100,46 @@ class Verdict:
     measurement: bytes
     report_data: bytes
     platform_id: _KeccakField = _KeccakField()
+
+    def __init__(  # every field by its name, and all at once: one by one takes twice the time
+        self,
+        *,
+        tee_type: TeeType,
+        tcb_status: TcbStatus,
+        verified_at: int,
+        valid_from: int,
+        valid_until: int,
+        tcb_date: int,
+        tcb_evaluation_data_number: int,
+        fmspc: bytes,
+        quote_hash: bytes,
+        attestation_key_id: bytes,
+        root_key_hash: bytes,
+        collateral_hashes: tuple[bytes, ...],
+        advisories: tuple[str, ...],
+        measurement: bytes,
+        report_data: bytes,
+        platform_id: bytes | Unhashed,
+    ) -> None:
+        """State what was proven; `platform_id` may be given as what is to be hashed."""
+        vars(self).update(
+            tee_type=tee_type,
+            tcb_status=tcb_status,
+            verified_at=verified_at,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            tcb_date=tcb_date,
+            tcb_evaluation_data_number=tcb_evaluation_data_number,
+            fmspc=fmspc,
+            quote_hash=quote_hash,
+            attestation_key_id=attestation_key_id,
+            root_key_hash=root_key_hash,
+            collateral_hashes=collateral_hashes,
+            advisories=advisories,
+            measurement=measurement,
+            report_data=report_data,
+            platform_id=platform_id,
+        )
 
     @property
     def measurement_id(self) -> bytes:

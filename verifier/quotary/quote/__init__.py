@@ -6,8 +6,10 @@ Layouts follow Intel's DCAP headers (`sgx_quote_3.h`, `sgx_quote_4.h`, `sgx_quot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from struct import Struct
 from typing import Final
 
 from quotary.errors import ParseError, Reason
@@ -19,17 +21,16 @@ from quotary.quote._body import (
     TdMigration,
     TdReport,
 )
-from quotary.quote._reader import Reader
 from quotary.quote._signed import (
     FLAT_VERSION,
     MAX_QUOTE_BYTES,
-    SIGNATURE_BYTES,
     BodyType,
     CompactQuote,
     QuoteHeader,
     SignedReport,
     bounded,
     parse_signed,
+    truncated,
 )
 
 __all__ = [
@@ -50,8 +51,13 @@ __all__ = [
 
 INTEL_QE_VENDOR_ID: Final = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
 
-_NESTED_CERTIFICATION: Final = 6
-_KEY_BYTES: Final = 64
+_QE_REPORT_CERTIFICATION: Final = 6
+_LENGTH_BYTES: Final = 4
+
+_KEY: Final = Struct("<64s 64s")
+_VOUCHER: Final = Struct("<64s H")
+_TYPE_BYTES: Final = 2
+_CERTIFICATION_HEADER_BYTES: Final = 6
 
 
 class CertificationType(IntEnum):
@@ -64,6 +70,7 @@ class CertificationType(IntEnum):
     PCK_CHAIN = 5
 
 
+_OUTER_TYPES: Final = {_QE_REPORT_CERTIFICATION: "QE report certification data"}
 _CERTIFICATION_TYPES: Final = {int(kind): kind for kind in CertificationType}
 
 
@@ -91,10 +98,9 @@ class Quote(SignedReport):
         Every nested length is exact. After the signature data only zero padding may follow, as
         quoting services with fixed buffers add it; its length is kept in `trailing_length`.
         """
-        reader = Reader(bounded(data), Reason.QUOTE_TRUNCATED)
-        signed_part = parse_signed(reader)
-        signature_data, trailing_length = _signature_data(reader)
-        return _assemble(signed_part, signature_data, trailing_length)
+        data = bounded(data)
+        signed_part = parse_signed(data)
+        return _assemble(signed_part, *_signature_data(data, len(signed_part[3])))
 
     @property
     def compact(self) -> bytes:
@@ -102,8 +108,12 @@ class Quote(SignedReport):
         return self.signed_bytes + self.signature
 
 
-def _signature_data(reader: Reader) -> tuple[bytes, int]:
-    length = reader.number(4, "signature data length")
+def _signature_data(data: bytes, position: int) -> tuple[bytes, int]:
+    """Return the signature data at `position`, and the length of the padding after it."""
+    start = position + _LENGTH_BYTES
+    if start > len(data):
+        raise truncated("signature data length", _LENGTH_BYTES, len(data) - position)
+    length = int.from_bytes(data[position:start], "little")
     if length > MAX_QUOTE_BYTES:
         raise ParseError(
             Reason.LENGTH_OUT_OF_RANGE,
@@ -111,8 +121,10 @@ def _signature_data(reader: Reader) -> tuple[bytes, int]:
             expected=f"at most {MAX_QUOTE_BYTES}",
             found=str(length),
         )
-    signature_data = reader.take(length, "signature data")
-    trailing = reader.rest()
+    end = start + length
+    if end > len(data):
+        raise truncated("signature data", length, len(data) - start)
+    trailing = data[end:]
     if trailing.strip(b"\0"):
         raise ParseError(
             Reason.QUOTE_TRAILING_BYTES,
@@ -120,68 +132,69 @@ def _signature_data(reader: Reader) -> tuple[bytes, int]:
             expected="none, or zeros",
             found=f"{len(trailing)} bytes",
         )
-    return signature_data, len(trailing)
+    return data[start:end], len(trailing)
 
 
 def _assemble(
     signed_part: tuple[QuoteHeader, BodyType, SgxReport | TdReport, bytes],
-    signature_data: bytes,
+    data: bytes,
     trailing_length: int,
 ) -> Quote:
-    header, body_type, body, signed = signed_part
-    reader = Reader(signature_data, Reason.LENGTH_OUT_OF_RANGE)
-    signature = reader.take(SIGNATURE_BYTES, "quote signature")
-    attestation_key = reader.take(_KEY_BYTES, "attestation key")
-    if header.version != FLAT_VERSION:
-        _enter_nested(reader)
-    qe_report = SgxReport.parse(reader.take(SGX_REPORT_BYTES, "QE report"), "QE report")
-    qe_report_signature = reader.take(SIGNATURE_BYTES, "QE report signature")
-    auth_length = reader.number(2, "QE authentication data length")
-    auth = reader.take(auth_length, "QE authentication data", Reason.QE_AUTH_LEN_INVALID)
-    code = reader.number(2, "certification data type")
-    certification_type = _CERTIFICATION_TYPES.get(code)
-    if certification_type is None:
-        raise ParseError(
-            Reason.CERT_DATA_TYPE_UNSUPPORTED,
-            "certification data type",
-            expected="1 to 5",
-            found=str(code),
-        )
-    _require_rest(reader, "certification data")
+    """Put a quote together out of its signed part and `data`, the signature data."""
+    _require_left(data, 0, _KEY.size, "quote signature and attestation key")
+    signature, attestation_key = _KEY.unpack_from(data)
+    position = _KEY.size
+    if signed_part[0].version != FLAT_VERSION:
+        _certification_type(data, position, "QE report certification data", _OUTER_TYPES)
+        position += _CERTIFICATION_HEADER_BYTES
+    _require_left(data, position, SGX_REPORT_BYTES, "QE report")
+    qe_report = SgxReport.parse(data[position : position + SGX_REPORT_BYTES], "QE report")
+    position += SGX_REPORT_BYTES
+    _require_left(data, position, _VOUCHER.size, "QE report signature")
+    qe_report_signature, auth_length = _VOUCHER.unpack_from(data, position)
+    start, position = position + _VOUCHER.size, position + _VOUCHER.size + auth_length
+    if position > len(data):
+        left = len(data) - start
+        raise truncated("QE authentication data", auth_length, left, Reason.QE_AUTH_LEN_INVALID)
+    code = _certification_type(data, position, "certification data", _CERTIFICATION_TYPES)
     return Quote(
-        header=header,
-        body_type=body_type,
-        body=body,
-        signed_bytes=signed,
-        signature=signature,
-        attestation_key=attestation_key,
-        qe_report=qe_report,
-        qe_report_signature=qe_report_signature,
-        qe_auth_data=auth,
-        certification_type=certification_type,
-        certification_data=reader.rest(),
-        trailing_length=trailing_length,
+        *signed_part,
+        signature,
+        attestation_key,
+        qe_report,
+        qe_report_signature,
+        data[start:position],
+        _CERTIFICATION_TYPES[code],
+        data[position + _CERTIFICATION_HEADER_BYTES :],
+        trailing_length,
     )
 
 
-def _enter_nested(reader: Reader) -> None:
-    code = reader.number(2, "certification data type")
-    if code != _NESTED_CERTIFICATION:
+def _certification_type(data: bytes, position: int, item: str, known: Mapping[int, object]) -> int:
+    """Read type and length of certification data that is all of the rest; returns the type."""
+    _require_left(data, position, _TYPE_BYTES, item)
+    code = int.from_bytes(data[position : position + _TYPE_BYTES], "little")
+    if code not in known:
         raise ParseError(
             Reason.CERT_DATA_TYPE_UNSUPPORTED,
-            "certification data type",
-            expected="6 (QE report certification data)",
+            f"{item} type",
+            expected=" or ".join(map(str, known)),
             found=str(code),
         )
-    _require_rest(reader, "QE report certification data")
-
-
-def _require_rest(reader: Reader, item: str) -> None:
-    length = reader.number(4, item)
-    if length != reader.remaining:
+    _require_left(data, position, _CERTIFICATION_HEADER_BYTES, item)
+    start = position + _CERTIFICATION_HEADER_BYTES
+    length, left = int.from_bytes(data[position + _TYPE_BYTES : start], "little"), len(data) - start
+    if length != left:
         raise ParseError(
             Reason.LENGTH_OUT_OF_RANGE,
             item,
-            expected=f"{reader.remaining} bytes, all that is left",
+            expected=f"{left} bytes, all that is left",
             found=str(length),
         )
+    return code
+
+
+def _require_left(data: bytes, position: int, length: int, item: str) -> None:
+    left = len(data) - position
+    if left < length:
+        raise truncated(item, length, left, Reason.LENGTH_OUT_OF_RANGE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntFlag
 from struct import Struct
 from typing import Final
@@ -24,7 +24,7 @@ _TD_REPORT_15_BYTES: Final = 648
 _MEASURED: Final = slice(16, 320)
 
 # The words between the fields are reserved and zero (Intel SDM, REPORT structure).
-_SGX: Final = Struct("<16s I 12s 16s 16s 32s 32s 32s 32s 64s HHH 42s 16s 64s")
+_SGX: Final = Struct("<16s I 12x 16s 16s 32s 32x 32s 32x 64s HHH 42x 16s 64s")
 _SGX_RESERVED: Final = bytes(12 + 32 + 32 + 42)
 _TD_10: Final = Struct("<16s 48s 48s 8s 8s 8s 48s 48s 48s 48s 48s 48s 48s 48s 64s")
 _TD_15: Final = Struct("<16s 48s")
@@ -62,7 +62,11 @@ class TdAttributes(IntFlag):
     PERFMON = 1 << 63
 
 
-@dataclass(frozen=True, slots=True)
+# A report's fields are set at once: one by one, as a frozen dataclass does it, takes most of the
+# time of parsing.
+
+
+@dataclass(frozen=True)
 class SgxReport:
     """An SGX enclave report, 384 bytes; also the form of the quoting enclave's report."""
 
@@ -83,41 +87,12 @@ class SgxReport:
     @classmethod
     def parse(cls, data: bytes, item: str) -> SgxReport:
         """Parse exactly 384 bytes; raises `ParseError` when a reserved word is not zero."""
-        (
-            cpu_svn,
-            misc_select,
-            reserved1,
-            isv_ext_prod_id,
-            attributes,
-            mr_enclave,
-            reserved2,
-            mr_signer,
-            reserved3,
-            config_id,
-            isv_prod_id,
-            isv_svn,
-            config_svn,
-            reserved4,
-            isv_family_id,
-            report_data,
-        ) = _SGX.unpack(data)
-        if reserved1 + reserved2 + reserved3 + reserved4 != _SGX_RESERVED:
+        reserved = data[20:32] + data[96:128] + data[160:192] + data[262:304]
+        if reserved != _SGX_RESERVED:
             raise ParseError(Reason.RESERVED_NONZERO, item, expected="zero in reserved words")
-        return cls(
-            data,
-            cpu_svn,
-            misc_select,
-            isv_ext_prod_id,
-            attributes,
-            mr_enclave,
-            mr_signer,
-            config_id,
-            isv_prod_id,
-            isv_svn,
-            config_svn,
-            isv_family_id,
-            report_data,
-        )
+        report = object.__new__(cls)
+        report.__dict__.update(zip(_SGX_FIELDS, (data, *_SGX.unpack(data)), strict=True))
+        return report
 
     @property
     def flags(self) -> SgxFlags:
@@ -133,6 +108,9 @@ class SgxReport:
     def measurement(self) -> bytes:
         """What a registry admits: MISCSELECT up to the report data, 304 bytes."""
         return self.data[_MEASURED]
+
+
+_SGX_FIELDS: Final = tuple(field.name for field in fields(SgxReport))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +129,7 @@ class TdMigration:
     current_service_td_attributes: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TdReport:
     """A TD report: 1.0 (584 bytes), 1.5 (648) or 1.5ex (885); None where a version has no field."""
 
@@ -178,13 +156,17 @@ class TdReport:
     @classmethod
     def parse(cls, data: bytes) -> TdReport:
         """Parse a report of one of the three lengths, which the caller has checked."""
-        fields = _TD_10.unpack_from(data)
+        values: tuple[object, ...] = (data, *_TD_10.unpack_from(data))
         if len(data) == _TD_REPORT_10_BYTES:
-            return cls(data, *fields)
-        later = _TD_15.unpack_from(data, _TD_REPORT_10_BYTES)
-        if len(data) > _TD_REPORT_15_BYTES:
-            later += (TdMigration(*_TD_15EX.unpack_from(data, _TD_REPORT_15_BYTES)),)
-        return cls(data, *fields, *later)
+            values += (None, None, None)
+        elif len(data) == _TD_REPORT_15_BYTES:
+            values += (*_TD_15.unpack_from(data, _TD_REPORT_10_BYTES), None)
+        else:
+            migration = TdMigration(*_TD_15EX.unpack_from(data, _TD_REPORT_15_BYTES))
+            values += (*_TD_15.unpack_from(data, _TD_REPORT_10_BYTES), migration)
+        report = object.__new__(cls)
+        report.__dict__.update(zip(_TD_FIELDS, values, strict=True))
+        return report
 
     @property
     def attributes(self) -> TdAttributes:
@@ -200,3 +182,6 @@ class TdReport:
     def measurement(self) -> bytes:
         """What a registry admits: TD attributes up to RTMR3, then MRSERVICETD, 448 bytes."""
         return self.data[120:520] + (self.mr_service_td or bytes(48))
+
+
+_TD_FIELDS: Final = tuple(field.name for field in fields(TdReport))

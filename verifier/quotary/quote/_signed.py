@@ -9,7 +9,6 @@ from typing import Final, Self
 
 from quotary.errors import ParseError, Reason
 from quotary.quote._body import SGX_REPORT_BYTES, SgxReport, TdReport
-from quotary.quote._reader import Reader
 from quotary.tcb import TeeType
 
 __all__ = [
@@ -22,6 +21,7 @@ __all__ = [
     "SignedReport",
     "bounded",
     "parse_signed",
+    "truncated",
 ]
 
 MAX_QUOTE_BYTES: Final = 32 * 1024
@@ -36,7 +36,9 @@ _DESCRIBED_VERSION: Final = 5
 """The body is preceded by its type and size."""
 
 _HEADER: Final = Struct("<H H I 4s 16s 20s")
+_DESCRIPTION: Final = Struct("<H I")
 _VERSIONS: Final = frozenset({FLAT_VERSION, 4, _DESCRIBED_VERSION})
+_SVNS: Final = Struct("<H H")
 _NO_SVNS: Final = bytes(4)
 _WIRE_TEE_TYPES: Final = {0x00: TeeType.SGX, 0x81: TeeType.TDX}
 
@@ -126,17 +128,19 @@ class CompactQuote(SignedReport):
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Parse a compact quote that is all of `data`. Raises `ParseError`, and nothing else."""
-        reader = Reader(bounded(data), Reason.QUOTE_TRUNCATED)
-        header, body_type, body, signed = parse_signed(reader)
-        signature = reader.take(SIGNATURE_BYTES, "quote signature")
-        if reader.remaining:
+        data = bounded(data)
+        header, body_type, body, signed = parse_signed(data)
+        left = len(data) - len(signed) - SIGNATURE_BYTES
+        if left < 0:
+            raise truncated("quote signature", SIGNATURE_BYTES, left + SIGNATURE_BYTES)
+        if left:
             raise ParseError(
                 Reason.QUOTE_TRAILING_BYTES,
                 "bytes after the signature",
                 expected="none",
-                found=f"{reader.remaining} bytes",
+                found=f"{left} bytes",
             )
-        return cls(header, body_type, body, signed, signature)
+        return cls(header, body_type, body, signed, data[-SIGNATURE_BYTES:])
 
 
 def bounded(data: bytes) -> bytes:
@@ -151,25 +155,38 @@ def bounded(data: bytes) -> bytes:
     return bytes(data)
 
 
-def parse_signed(
-    reader: Reader,
-) -> tuple[QuoteHeader, BodyType, SgxReport | TdReport, bytes]:
+def truncated(item: str, length: int, left: int, reason: Reason | None = None) -> ParseError:
+    """Return the refusal of an `item` of `length` bytes where only `left` are."""
+    return ParseError(
+        reason or Reason.QUOTE_TRUNCATED, item, expected=f"{length} bytes", found=f"{left} bytes"
+    )
+
+
+def parse_signed(data: bytes) -> tuple[QuoteHeader, BodyType, SgxReport | TdReport, bytes]:
     """Read header and body from the start of a quote; returns the bytes of both last."""
-    header = _parse_header(reader)
-    body_type = _body_type(header, reader)
-    body_bytes = reader.take(_BODIES[body_type][0], "report body")
+    header = _parse_header(data)
+    start = _HEADER.size
+    if header.version == _DESCRIBED_VERSION:
+        body_type = _described_body(header.tee_type, data)
+        start += _DESCRIPTION.size
+    else:
+        body_type = BodyType.SGX if header.tee_type is TeeType.SGX else BodyType.TD_10
+    length = _BODIES[body_type][0]
+    end = start + length
+    if end > len(data):
+        raise truncated("report body", length, len(data) - start)
     body: SgxReport | TdReport
     if body_type is BodyType.SGX:
-        body = SgxReport.parse(body_bytes, "enclave report")
+        body = SgxReport.parse(data[start:end], "enclave report")
     else:
-        body = TdReport.parse(body_bytes)
-    return header, body_type, body, reader.taken()
+        body = TdReport.parse(data[start:end])
+    return header, body_type, body, data[:end]
 
 
-def _parse_header(reader: Reader) -> QuoteHeader:
-    version, key_type, tee_code, svns, vendor_id, user_data = _HEADER.unpack(
-        reader.take(_HEADER.size, "header")
-    )
+def _parse_header(data: bytes) -> QuoteHeader:
+    if len(data) < _HEADER.size:
+        raise truncated("header", _HEADER.size, len(data))
+    version, key_type, tee_code, svns, vendor_id, user_data = _HEADER.unpack_from(data)
     if version not in _VERSIONS:
         raise ParseError(
             Reason.UNSUPPORTED_QUOTE_VERSION, "version", expected="3, 4 or 5", found=str(version)
@@ -198,37 +215,30 @@ def _parse_header(reader: Reader) -> QuoteHeader:
         )
     if version != FLAT_VERSION and svns != _NO_SVNS:
         raise ParseError(Reason.RESERVED_NONZERO, "header", expected="zero at offset 8")
-    return QuoteHeader(
-        version=version,
-        attestation_key_type=key_type,
-        tee_type=tee_type,
-        qe_svn=int.from_bytes(svns[:2], "little") if version == FLAT_VERSION else None,
-        pce_svn=int.from_bytes(svns[2:], "little") if version == FLAT_VERSION else None,
-        qe_vendor_id=vendor_id,
-        user_data=user_data,
-    )
+    qe_svn, pce_svn = _SVNS.unpack(svns) if version == FLAT_VERSION else (None, None)
+    return QuoteHeader(version, key_type, tee_type, qe_svn, pce_svn, vendor_id, user_data)
 
 
-def _body_type(header: QuoteHeader, reader: Reader) -> BodyType:
-    if header.version != _DESCRIBED_VERSION:
-        return BodyType.SGX if header.tee_type is TeeType.SGX else BodyType.TD_10
-    code = reader.number(2, "body type")
-    size = reader.number(4, "body size")
+def _described_body(tee_type: TeeType, data: bytes) -> BodyType:
+    left = len(data) - _HEADER.size
+    if left < _DESCRIPTION.size:
+        raise truncated("body type and size", _DESCRIPTION.size, left)
+    code, size = _DESCRIPTION.unpack_from(data, _HEADER.size)
     body_type = _BODY_TYPES.get(code)
     if body_type is None:
         raise ParseError(
             Reason.BODY_TYPE_UNSUPPORTED, "body type", expected="1 to 4", found=str(code)
         )
-    expected, tee_type = _BODIES[body_type]
+    expected, kind = _BODIES[body_type]
     if size != expected:
         raise ParseError(
             Reason.BODY_SIZE_MISMATCH, "body size", expected=str(expected), found=str(size)
         )
-    if header.tee_type is not tee_type:
+    if tee_type is not kind:
         raise ParseError(
             Reason.TEE_TYPE_VERSION_MISMATCH,
             "body type",
-            expected=f"a body of {header.tee_type.name}",
+            expected=f"a body of {tee_type.name}",
             found=body_type.name,
         )
     return body_type

@@ -18,7 +18,8 @@ class Appraisal:
     """
     One verification in progress.
 
-    The arguments are given; `signed` is what raw and compact quotes have in common, and
+    The arguments are given; `signed` is what raw and compact quotes have in common, `quote_hash`
+    the SHA-256 of its signed bytes: what is signed, and what journals know the quote by. And
     `quote` is set for raw ones only: what steps 3 to 6 would find in it, a compact quote has from
     its proven attestation key. The others are set by the step named beside them and must not be
     read before; a step's `needs` says so.
@@ -33,12 +34,14 @@ class Appraisal:
         "policy",
         "qe_isv_svn",
         "quote",
+        "quote_hash",
         "signed",
         "signer",
         "verdict",
     )
 
     quote: Quote
+    quote_hash: bytes
     qe_isv_svn: int
     platform: Platform  # step 3
     attestation_key_id: bytes  # step 4
@@ -51,17 +54,13 @@ class Appraisal:
     ) -> None:
         """Begin; nothing is proven yet. `at` is Unix seconds."""
         self.signed = signed
+        self.quote_hash = sha256(signed.signed_bytes).digest()
         self.collateral = collateral
         self.policy = policy
         self.at = at
         if isinstance(signed, Quote):
             self.quote = signed
             self.qe_isv_svn = signed.qe_report.isv_svn
-
-    @property
-    def quote_hash(self) -> bytes:
-        """SHA-256 of the signed bytes: what is signed, and what journals know the quote by."""
-        return sha256(self.signed.signed_bytes).digest()
 
     @property
     def td_report(self) -> TdReport | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from typing import Final
 
 from quotary.collateral import QeIdentity, RawCollateral, TcbInfo
@@ -73,6 +74,7 @@ def _quote(facts: Facts) -> str:
     given = facts.given_quote
     facts.quote = given if isinstance(given, Quote) else Quote.parse(given)
     facts.signed, facts.qe_isv_svn = facts.quote, facts.quote.qe_report.isv_svn
+    facts.quote_hash = sha256(facts.quote.signed_bytes).digest()
     return f"{facts.quote.tee_type.name} quote, version {facts.quote.version}"
 
 
