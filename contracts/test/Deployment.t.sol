@@ -5,7 +5,9 @@ import {CommitteeVerifier} from "../src/committee/CommitteeVerifier.sol";
 import {Manifest} from "../src/interfaces/IMeasurementRegistry.sol";
 import {QuoteNotary} from "../src/notary/QuoteNotary.sol";
 import {ResultOracle} from "../src/oracle/ResultOracle.sol";
+import {ChangeLog} from "../src/registry/ChangeLog.sol";
 import {MeasurementRegistry} from "../src/registry/MeasurementRegistry.sol";
+import {TcbPolicy} from "../src/registry/TcbPolicy.sol";
 import {WorkerRegistry} from "../src/registry/WorkerRegistry.sol";
 import {MeasurementLib} from "../src/types/Measurement.sol";
 import {Verdict, VerdictLib} from "../src/types/Verdict.sol";
@@ -28,9 +30,11 @@ abstract contract Deployment is Base {
     /// @dev UpToDate and SWHardeningNeeded.
     uint16 internal constant STATUSES = 0x0006;
 
+    ChangeLog internal log;
     MeasurementRegistry internal measurements;
     VerifierRouter internal router;
     CommitteeVerifier internal committee;
+    TcbPolicy internal policy;
     WorkerRegistry internal workers;
     QuoteNotary internal notary;
     ResultOracle internal oracle;
@@ -42,14 +46,16 @@ abstract contract Deployment is Base {
     function setUp() public virtual {
         vm.warp(1_750_000_000);
         vm.roll(1_000_000);
-        measurements = new MeasurementRegistry(GOVERNOR, GUARDIAN);
+        log = new ChangeLog(4);
+        measurements = new MeasurementRegistry(GOVERNOR, GUARDIAN, log);
         bytes32[] memory roots = new bytes32[](1);
         roots[0] = ROOT;
-        router = new VerifierRouter(GOVERNOR, GUARDIAN, false, roots);
+        router = new VerifierRouter(GOVERNOR, GUARDIAN, log, false, roots);
+        policy = new TcbPolicy(GOVERNOR, GUARDIAN, log, STATUSES);
         _formCommittee(3);
         committee = new CommitteeVerifier(_members(), 2, MAX_AGE);
         workers = new WorkerRegistry(
-            measurements, router, CHALLENGE_AGE, ACTIVATION_DELAY, REGISTRATION_AGE, STATUSES
+            measurements, router, policy, CHALLENGE_AGE, ACTIVATION_DELAY, REGISTRATION_AGE
         );
         notary = new QuoteNotary(measurements, router);
         oracle = new ResultOracle(workers);
@@ -58,7 +64,7 @@ abstract contract Deployment is Base {
         router.addRoute(COMMITTEE, committee);
         measurements.admit(APP, _verdict().measurementId, _manifest());
         vm.stopPrank();
-        vm.setBlockhash(block.number - 1, keccak256("a recent block"));
+        _nextBlock();
     }
 
     /* EVIDENCE */
@@ -172,10 +178,34 @@ abstract contract Deployment is Base {
         return workers.register(COMMITTEE, journal, _proof(journal), binding);
     }
 
+    /// @dev A block later, so that a quote made now is newer than any before.
+    function _nextBlock() internal {
+        vm.roll(block.number + 1);
+        vm.setBlockhash(block.number - 1, keccak256(abi.encode("block", block.number - 1)));
+    }
+
     /// @dev Registers the worker and lets its activation delay pass.
     function _activate() internal {
         WorkerBinding memory binding = _binding();
         _register(_boundVerdict(worker, binding), binding);
         vm.warp(block.timestamp + ACTIVATION_DELAY);
+        _nextBlock();
+    }
+
+    /* EXPECTATIONS */
+
+    /// @dev Both twins refuse the worker, for this reason.
+    function _expectInactive(bytes4 reason, bytes32 appId) internal {
+        (bool ok, bytes4 actual, uint64 until) = workers.checkActive(worker, appId);
+        vm.assertFalse(ok);
+        vm.assertEq(bytes32(actual), bytes32(reason));
+        vm.assertEq(until, 0);
+        vm.expectPartialRevert(reason);
+        workers.requireActive(worker, appId);
+    }
+
+    function _admit(bytes32 appId, bytes32 measurementId) internal {
+        vm.prank(GOVERNOR);
+        measurements.admit(appId, measurementId, _manifest());
     }
 }

@@ -9,6 +9,7 @@ import {
     Manifest,
     MeasurementStatus
 } from "../src/interfaces/IMeasurementRegistry.sol";
+import {ChangeLog} from "../src/registry/ChangeLog.sol";
 import {MeasurementRegistry} from "../src/registry/MeasurementRegistry.sol";
 import {Base} from "./Base.t.sol";
 
@@ -19,16 +20,19 @@ contract MeasurementRegistryTest is Base {
     MeasurementRegistry private registry;
 
     function setUp() public {
-        registry = new MeasurementRegistry(GOVERNOR, GUARDIAN);
+        registry = new MeasurementRegistry(GOVERNOR, GUARDIAN, new ChangeLog(1));
     }
 
     /* CONSTRUCTOR */
 
     function test_Constructor_RevertWhen_AnAddressIsZero() public {
+        ChangeLog log = new ChangeLog(1);
         vm.expectRevert(IGoverned.ZeroAddress.selector);
-        new MeasurementRegistry(address(0), GUARDIAN);
+        new MeasurementRegistry(address(0), GUARDIAN, log);
         vm.expectRevert(IGoverned.ZeroAddress.selector);
-        new MeasurementRegistry(GOVERNOR, address(0));
+        new MeasurementRegistry(GOVERNOR, address(0), log);
+        vm.expectRevert(IGoverned.ZeroAddress.selector);
+        new MeasurementRegistry(GOVERNOR, GUARDIAN, ChangeLog(address(0)));
     }
 
     /* ADMIT */

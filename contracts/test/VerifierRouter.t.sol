@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {IGoverned} from "../src/interfaces/IGoverned.sol";
 import {IQuoteVerifier} from "../src/interfaces/IQuoteVerifier.sol";
 import {IVerifierRouter, RouteStatus} from "../src/interfaces/IVerifierRouter.sol";
+import {ChangeLog} from "../src/registry/ChangeLog.sol";
 import {ProofKind} from "../src/types/ProofKind.sol";
 import {Verdict} from "../src/types/Verdict.sol";
 import {VerifierRouter} from "../src/verify/VerifierRouter.sol";
@@ -81,7 +82,7 @@ contract VerifierRouterTest is Deployment {
     function test_AddRoute_AcceptsAStubWhereItIsAllowed() public {
         bytes32[] memory roots = new bytes32[](1);
         roots[0] = ROOT;
-        router = new VerifierRouter(GOVERNOR, GUARDIAN, true, roots);
+        router = new VerifierRouter(GOVERNOR, GUARDIAN, new ChangeLog(1), true, roots);
         StubQuoteVerifier stub = _stub();
         vm.prank(GOVERNOR);
         router.addRoute(NEW_ROUTE, stub);
@@ -161,8 +162,9 @@ contract VerifierRouterTest is Deployment {
     }
 
     function _expectInvalidRoots(bytes32[] memory roots) private {
+        log = new ChangeLog(1);
         vm.expectRevert(IVerifierRouter.RootKeysInvalid.selector);
-        new VerifierRouter(GOVERNOR, GUARDIAN, false, roots);
+        new VerifierRouter(GOVERNOR, GUARDIAN, log, false, roots);
     }
 
     function _expectUsed(RouteStatus status) private {

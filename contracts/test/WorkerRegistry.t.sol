@@ -3,10 +3,16 @@ pragma solidity 0.8.30;
 
 import {IAttestationGate} from "../src/interfaces/IAttestationGate.sol";
 import {IGoverned} from "../src/interfaces/IGoverned.sol";
+import {IChangeLog} from "../src/interfaces/IChangeLog.sol";
 import {IMeasurementRegistry} from "../src/interfaces/IMeasurementRegistry.sol";
+import {ITcbPolicy} from "../src/interfaces/ITcbPolicy.sol";
 import {IVerifierRouter} from "../src/interfaces/IVerifierRouter.sol";
 import {IWorkerRegistry, Worker, WorkerStatus} from "../src/interfaces/IWorkerRegistry.sol";
+import {ChangeLog} from "../src/registry/ChangeLog.sol";
+import {MeasurementRegistry} from "../src/registry/MeasurementRegistry.sol";
+import {TcbPolicy} from "../src/registry/TcbPolicy.sol";
 import {WorkerRegistry} from "../src/registry/WorkerRegistry.sol";
+import {VerifierRouter} from "../src/verify/VerifierRouter.sol";
 import {MeasurementLib} from "../src/types/Measurement.sol";
 import {ProofKind} from "../src/types/ProofKind.sol";
 import {Verdict} from "../src/types/Verdict.sol";
@@ -17,17 +23,38 @@ contract WorkerRegistryTest is Deployment {
     /* CONSTRUCTOR */
 
     function test_Constructor_RevertWhen_AParameterIsOutOfRange() public {
+        _expectOutOfRange(0, 0, 1);
+        _expectOutOfRange(256, 0, 1);
+        _expectOutOfRange(1, 5, 5);
+        _renewGovernance(4);
+        new WorkerRegistry(measurements, router, policy, 255, 0, 1);
+    }
+
+    function test_Constructor_RevertWhen_AnAddressIsZero() public {
+        _renewGovernance(4);
         vm.expectRevert(IGoverned.ZeroAddress.selector);
-        new WorkerRegistry(IMeasurementRegistry(address(0)), router, 1, 0, 1, 2);
+        new WorkerRegistry(IMeasurementRegistry(address(0)), router, policy, 1, 0, 1);
         vm.expectRevert(IGoverned.ZeroAddress.selector);
-        new WorkerRegistry(measurements, IVerifierRouter(address(0)), 1, 0, 1, 2);
-        _expectOutOfRange(0, 0, 1, 2);
-        _expectOutOfRange(256, 0, 1, 2);
-        _expectOutOfRange(1, 5, 5, 2);
-        _expectOutOfRange(1, 0, 1, 0);
-        _expectOutOfRange(1, 0, 1, 1);
-        _expectOutOfRange(1, 0, 1, 0x200);
-        new WorkerRegistry(measurements, router, 255, 0, 1, 0x1fe);
+        new WorkerRegistry(measurements, IVerifierRouter(address(0)), policy, 1, 0, 1);
+        vm.expectRevert(IGoverned.ZeroAddress.selector);
+        new WorkerRegistry(measurements, router, ITcbPolicy(address(0)), 1, 0, 1);
+    }
+
+    function test_Constructor_RevertWhen_TheLogIsNotShared() public {
+        MeasurementRegistry foreign = measurements;
+        _renewGovernance(4);
+        _expectNotShared(foreign, router);
+        VerifierRouter latest = router;
+        _renewGovernance(4);
+        _expectNotShared(measurements, latest);
+    }
+
+    function test_Constructor_RevertWhen_StrangersCouldReport() public {
+        _renewGovernance(5);
+        _expectNotShared(measurements, router);
+        _renewGovernance(3);
+        vm.expectRevert(abi.encodeWithSelector(IChangeLog.NoSeatLeft.selector, 3));
+        new WorkerRegistry(measurements, router, policy, 1, 0, 1);
     }
 
     /* REGISTER */
@@ -39,13 +66,14 @@ contract WorkerRegistryTest is Deployment {
             appId: APP,
             measurementId: verdict.measurementId,
             platformId: verdict.platformId,
-            quoteHash: verdict.quoteHash,
-            encryptionKey: binding.encryptionKey,
             operator: OPERATOR,
             validUntil: verdict.verifiedAt + REGISTRATION_AGE,
-            route: COMMITTEE,
             activeFrom: uint64(block.timestamp) + ACTIVATION_DELAY,
-            registeredAt: uint64(block.timestamp),
+            challengeBlock: uint64(block.number - 1),
+            collateralFrom: verdict.validFrom,
+            evaluationNumber: 17,
+            route: COMMITTEE,
+            fmspc: verdict.fmspc,
             kind: ProofKind.Committee,
             status: WorkerStatus.Registered,
             teeType: MeasurementLib.TDX,
@@ -54,12 +82,13 @@ contract WorkerRegistryTest is Deployment {
         bytes memory journal = abi.encode(verdict);
         bytes memory proof = _proof(journal);
         vm.expectEmit(true, true, true, true, address(workers));
-        emit IWorkerRegistry.WorkerRegistered(worker, APP, verdict.measurementId, expected);
+        emit IWorkerRegistry.WorkerRegistered(
+            worker, APP, verdict.measurementId, verdict.quoteHash, binding.encryptionKey, expected
+        );
         vm.prank(sender);
         vm.assertEq(workers.register(COMMITTEE, journal, proof, binding), worker);
         vm.assertEq(abi.encode(workers.workerOf(worker)), abi.encode(expected));
         vm.assertEq(workers.workerOn(APP, verdict.platformId), worker);
-        vm.assertTrue(workers.isQuoteUsed(verdict.quoteHash));
     }
 
     function testFuzz_Register_LivesNoLongerThanTheVerdict(uint32 left) public {
@@ -186,7 +215,7 @@ contract WorkerRegistryTest is Deployment {
         Verdict memory verdict = _boundVerdict(worker, binding);
         verdict.tcbStatus = status;
         if (status <= 2) _register(verdict, binding);
-        else _expectRefusal(IWorkerRegistry.TcbStatusNotAccepted.selector, verdict, binding);
+        else _expectRefusal(ITcbPolicy.TcbStatusNotAccepted.selector, verdict, binding);
     }
 
     function test_Register_RevertWhen_TheMeasurementIsNotAdmittedForTheApp() public {
@@ -199,15 +228,24 @@ contract WorkerRegistryTest is Deployment {
         );
     }
 
-    function test_Register_RevertWhen_TheQuoteWasUsed() public {
+    function test_Register_RevertWhen_TheQuoteIsNoNewer() public {
         WorkerBinding memory binding = _binding();
         Verdict memory verdict = _boundVerdict(worker, binding);
         _register(verdict, binding);
         verdict.verifiedAt += 1;
-        _expectRefusal(IWorkerRegistry.QuoteAlreadyUsed.selector, verdict, binding);
-        vm.prank(worker);
-        workers.retire(worker);
-        _expectRefusal(IWorkerRegistry.QuoteAlreadyUsed.selector, verdict, binding);
+        _expectRefusal(IWorkerRegistry.QuoteNotNewer.selector, verdict, binding);
+        binding.encryptionKey = 0;
+        _expectRefusal(
+            IWorkerRegistry.QuoteNotNewer.selector, _boundVerdict(worker, binding), binding
+        );
+    }
+
+    function test_Register_RevertWhen_AnOlderQuoteFollowsANewerOne() public {
+        WorkerBinding memory older = _binding();
+        _nextBlock();
+        WorkerBinding memory newer = _binding();
+        _register(_boundVerdict(worker, newer), newer);
+        _expectRefusal(IWorkerRegistry.QuoteNotNewer.selector, _boundVerdict(worker, older), older);
     }
 
     function test_Register_RevertWhen_ThePlatformIsInUse() public {
@@ -255,13 +293,18 @@ contract WorkerRegistryTest is Deployment {
         Verdict memory verdict = _boundVerdict(worker, binding);
         vm.expectEmit(true, true, true, false, address(workers));
         emit IWorkerRegistry.WorkerRenewed(
-            worker, APP, verdict.measurementId, workers.workerOf(worker)
+            worker,
+            APP,
+            verdict.measurementId,
+            verdict.quoteHash,
+            binding.encryptionKey,
+            workers.workerOf(worker)
         );
         _register(verdict, binding);
         Worker memory record = workers.workerOf(worker);
         vm.assertEq(record.activeFrom, activeFrom);
         vm.assertEq(record.validUntil, verdict.verifiedAt + REGISTRATION_AGE);
-        vm.assertEq(record.encryptionKey, binding.encryptionKey);
+        vm.assertEq(record.challengeBlock, binding.challengeBlock);
         workers.requireActive(worker, APP);
     }
 
@@ -358,52 +401,6 @@ contract WorkerRegistryTest is Deployment {
         workers.retire(worker);
     }
 
-    /* AT USE */
-
-    function test_RequireActive_PassesUntilTheLastSecond() public {
-        _activate();
-        (address operator, ProofKind kind) = workers.requireActive(worker, APP);
-        vm.assertEq(operator, OPERATOR);
-        vm.assertTrue(kind == ProofKind.Committee);
-        (bool ok, bytes4 reason, uint64 until) = workers.checkActive(worker, APP);
-        vm.assertTrue(ok && reason == 0);
-        vm.assertEq(until, workers.workerOf(worker).validUntil);
-        vm.warp(until);
-        workers.requireActive(worker, APP);
-        vm.warp(until + 1);
-        _expectInactive(IWorkerRegistry.WorkerExpired.selector, APP);
-    }
-
-    function test_RequireActive_RevertGiven_TheWorkerIsUnknown() public {
-        _expectInactive(IWorkerRegistry.WorkerUnknown.selector, APP);
-    }
-
-    function test_RequireActive_RevertGiven_TheDelayHasNotPassed() public {
-        _activate();
-        vm.warp(block.timestamp - 1);
-        _expectInactive(IWorkerRegistry.WorkerNotYetActive.selector, APP);
-    }
-
-    function test_RequireActive_RevertGiven_AnotherApp() public {
-        _activate();
-        _expectInactive(IWorkerRegistry.WrongWorkerApp.selector, keccak256("another app"));
-    }
-
-    function test_RequireActive_RevertGiven_TheMeasurementWasRevoked() public {
-        _activate();
-        bytes32 id = _verdict().measurementId;
-        vm.prank(GUARDIAN);
-        measurements.revoke(APP, id);
-        _expectInactive(IMeasurementRegistry.MeasurementNotAdmitted.selector, APP);
-    }
-
-    function test_RequireActive_RevertGiven_TheRouteWasFrozen() public {
-        _activate();
-        vm.prank(GUARDIAN);
-        router.freeze(COMMITTEE);
-        _expectInactive(IVerifierRouter.RouteNotActive.selector, APP);
-    }
-
     function test_SupportsInterface_NamesItsInterfaces() public view {
         vm.assertTrue(workers.supportsInterface(type(IWorkerRegistry).interfaceId));
         vm.assertTrue(workers.supportsInterface(type(IAttestationGate).interfaceId));
@@ -411,11 +408,6 @@ contract WorkerRegistryTest is Deployment {
     }
 
     /* PARTS */
-
-    function _admit(bytes32 appId, bytes32 measurementId) private {
-        vm.prank(GOVERNOR);
-        measurements.admit(appId, measurementId, _manifest());
-    }
 
     /// @dev A bound verdict on a measurement that is zero but for one byte.
     function _measured(uint8 teeType, uint256 length, uint256 place, bytes1 value)
@@ -453,19 +445,26 @@ contract WorkerRegistryTest is Deployment {
         workers.register(COMMITTEE, journal, proof, binding);
     }
 
-    function _expectInactive(bytes4 reason, bytes32 appId) private {
-        (bool ok, bytes4 actual, uint64 until) = workers.checkActive(worker, appId);
-        vm.assertFalse(ok);
-        vm.assertEq(bytes32(actual), bytes32(reason));
-        vm.assertEq(until, 0);
-        vm.expectPartialRevert(reason);
-        workers.requireActive(worker, appId);
+    function _expectOutOfRange(uint64 challenge, uint64 delay, uint64 age) private {
+        _renewGovernance(4);
+        vm.expectRevert(IWorkerRegistry.ParameterOutOfRange.selector);
+        new WorkerRegistry(measurements, router, policy, challenge, delay, age);
     }
 
-    function _expectOutOfRange(uint64 challenge, uint64 delay, uint64 age, uint16 statuses)
-        private
-    {
-        vm.expectRevert(IWorkerRegistry.ParameterOutOfRange.selector);
-        new WorkerRegistry(measurements, router, challenge, delay, age, statuses);
+    function _expectNotShared(MeasurementRegistry images, VerifierRouter ways) private {
+        vm.expectRevert(
+            abi.encodeWithSelector(IWorkerRegistry.LogNotShared.selector, address(policy.LOG()))
+        );
+        new WorkerRegistry(images, ways, policy, 1, 0, 1);
+    }
+
+    /// @dev Governed contracts that sit in a new log with `seats` seats.
+    function _renewGovernance(uint8 seats) private {
+        log = new ChangeLog(seats);
+        measurements = new MeasurementRegistry(GOVERNOR, GUARDIAN, log);
+        bytes32[] memory roots = new bytes32[](1);
+        roots[0] = ROOT;
+        router = new VerifierRouter(GOVERNOR, GUARDIAN, log, false, roots);
+        policy = new TcbPolicy(GOVERNOR, GUARDIAN, log, STATUSES);
     }
 }

@@ -333,7 +333,7 @@ def test_a_stranger_cannot_admit(quotary: Command, world: World) -> None:
         *("--source-uri", "https://example.org", "--source-commit", "ab" * 20),
         *("--build-digest", "cd" * 32),
     )
-    assert (ran.code, ran.json["error"]["name"]) == (4, "Unauthorized")
+    assert (ran.code, ran.json["error"]["name"]) == (4, "AccessControlUnauthorizedAccount")
 
 
 def test_a_revoked_measurement_is_listed_as_such(quotary: Command, world: World) -> None:
@@ -494,11 +494,13 @@ def test_a_public_chain_gets_no_development_settings(quotary: Command, tmp_path:
         opened = ("--keystore", keystore, "--password-file", password)
         implied = quotary("deploy", *chain, *opened)
         assert implied.json["reason"] == Reason.CONFIGURATION_MISSING
-        roles = ("--governor", account, "--guardian", account, "--member", account)
+        roles = ("--proposer", account, "--guardian", account, "--member", account)
         stub = quotary("deploy", *chain, *opened, *roles, "--allow-stub")
         assert (stub.code, stub.json["reason"]) == (6, Reason.DEVELOPMENT_ONLY)
         root = quotary("deploy", *chain, *opened, *roles, "--root", password)
         assert (root.code, root.json["reason"]) == (6, Reason.DEVELOPMENT_ONLY)
+        hasty = quotary("deploy", *chain, *opened, *roles, "--delay", "3600")
+        assert (hasty.code, hasty.json["reason"]) == (6, Reason.DEVELOPMENT_ONLY)
         sound = quotary("deploy", *chain, *opened, *roles, "--dry-run")
         assert sound.code == 0, sound
         assert "StubQuoteVerifier" not in sound.json["contracts"]

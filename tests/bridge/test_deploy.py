@@ -19,6 +19,9 @@ from quotary_bridge.chain.contracts import (
     Manifest,
     MeasurementRegistry,
     MeasurementStatus,
+    Operation,
+    OperationState,
+    PolicyChanged,
     ProofKind,
     QuoteNotary,
     RouteStatus,
@@ -28,11 +31,18 @@ from quotary_bridge.chain.contracts import (
 )
 from quotary_bridge.chain.contracts.events import MeasurementAdmitted
 from quotary_bridge.chain.deployment import Deployment, record_path
+from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.sender import Sender
+from quotary_bridge.chain.well_known import WELL_KNOWN_ADDRESSES
 from quotary_bridge.committee import attest, attestation, committee_proof
 from quotary_bridge.deploy import ROUTES, Deployer, Parameters
 from quotary_bridge.deploy.deployer import predicted_address
-from quotary_bridge.deploy.parameters import INTEL_ROOT_KEY_HASH, Committee
+from quotary_bridge.deploy.parameters import (
+    INTEL_ROOT_KEY_HASH,
+    SHORTEST_DELAY,
+    Committee,
+    TimelockTerms,
+)
 from quotary_bridge.errors import (
     BridgeError,
     ConfigurationError,
@@ -40,6 +50,7 @@ from quotary_bridge.errors import (
     DeploymentMismatch,
     Reason,
 )
+from quotary_bridge.governance import Governor
 from quotary_bridge.model import Address, Bytes32
 from quotary_bridge.zk import stub_seal
 from quotary_enclave.simulator import Simulator, sample_td
@@ -129,9 +140,16 @@ def test_admits_and_revokes_and_reads_the_event(node: AnvilNode, tmp_path: Path)
     call = sender.request(registry.address, registry.admit(APP, MEASUREMENT, manifest))
     receipt = sender.send(call)
     assert registry.status_of(APP, MEASUREMENT) is MeasurementStatus.ADMITTED
-    assert [decode_event(log) for log in receipt.logs] == [
-        MeasurementAdmitted(APP, MEASUREMENT, manifest)
-    ]
+    admitted, changed = (decode_event(log) for log in receipt.logs)
+    assert admitted == MeasurementAdmitted(APP, MEASUREMENT, manifest)
+    assert changed == PolicyChanged(
+        source=registry.address,
+        subject=Bytes32(keccak(APP + MEASUREMENT)),
+        actor=node.signers[0].address,
+        change=interface("MeasurementRegistry").function("admit").selector,
+        narrows=False,
+        epoch=1,
+    )
     with pytest.raises(ContractError) as caught:
         sender.send(call)
     assert caught.value.name == "WrongMeasurementStatus"
@@ -275,13 +293,16 @@ OWN = tuple(Signer.from_key("0x" + f"{n:064x}", 31337).address for n in range(10
         {"allow_stub": True},
         {"root_key_hashes": (TEST_ROOT,)},
         {"root_key_hashes": (INTEL_ROOT_KEY_HASH, TEST_ROOT)},
-        {"governor": Address("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")},
+        {"governor": OWN[0]},
+        {"governor": TimelockTerms((OWN[0],), delay=SHORTEST_DELAY - 1)},
+        {"governor": TimelockTerms((Address("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"),))},
+        {"governor": TimelockTerms((OWN[0],), (OWN[0], WELL_KNOWN_ADDRESSES[1]))},
         {"committee": Committee((Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8"),), 1)},
     ],
 )
 def test_development_settings_stay_on_development_chains(change: dict[str, object]) -> None:
     """Stub, test roots and well-known accounts cannot reach a public chain."""
-    sound = Parameters(OWN[0], OWN[1], Committee(OWN[2:], 2))
+    sound = Parameters(TimelockTerms((OWN[0],)), OWN[1], Committee(OWN[2:], 2))
     sound.check(1)
     unsound = replace(sound, **change)  # type: ignore[arg-type]
     unsound.check(31337)
@@ -357,3 +378,78 @@ def test_a_record_that_lies_about_the_chain_is_found_out(node: AnvilNode, tmp_pa
     with pytest.raises(DeploymentMismatch):
         record.check(node.chain)
     assert json.loads(record_path(tmp_path, 31337).read_text())["contracts"]["ResultOracle"]
+
+
+def test_a_timelock_governs_and_the_guardian_may_veto(node: AnvilNode, tmp_path: Path) -> None:
+    """Proposed, waiting, executed only after the delay; what the guardian cancels never happens."""
+    proposer, guardian, anyone = node.signers[0], node.signers[1], node.signers[7]
+    terms = TimelockTerms((proposer.address,), delay=SHORTEST_DELAY)
+    outcome = deployer(node, tmp_path).run(replace(parameters(node), governor=terms))
+    assert outcome.opened == ()
+    assert all("waits for the timelock" in line for line in outcome.remaining)
+    record = outcome.deployment
+    governor = Governor.of(node.chain, record)
+    assert governor.address == record.address("GovernanceTimelock")
+    registry = MeasurementRegistry(node.chain, record.address("MeasurementRegistry"))
+    manifest = Manifest(Bytes32(b"\1" * 32), Bytes32(b"\2" * 32), "https://example.org/source")
+    admit = registry.admit(APP, MEASUREMENT, manifest)
+    sender = Sender(node.chain, proposer, timeout_seconds=20)
+    stranger = Sender(node.chain, anyone, timeout_seconds=20)
+
+    with pytest.raises(ContractError) as caught:
+        governor.advance(stranger, registry.address, admit)
+    assert caught.value.name == "AccessControlUnauthorizedAccount"
+    proposed = governor.advance(sender, registry.address, admit)
+    assert (proposed.done, len(proposed.receipts)) == (False, 1)
+    waiting = governor.advance(sender, registry.address, admit)
+    assert (waiting.done, waiting.receipts) == (False, ())
+    assert waiting.ready_at == proposed.ready_at
+
+    _pass_time(node, waiting.ready_at)
+    timelock = governor.timelock
+    assert timelock is not None
+    assert proposed.operation_id is not None
+    veto = Sender(node.chain, guardian, timeout_seconds=20)
+    with pytest.raises(ContractError):
+        veto.send(veto.request(timelock.address, timelock.propose(Operation(OWN[0], b""), 10**6)))
+    state = node.chain.rpc("evm_snapshot")
+    veto.send(veto.request(timelock.address, timelock.cancel(proposed.operation_id)))
+    assert timelock.state_of(proposed.operation_id) is OperationState.UNSET
+    node.chain.rpc("evm_revert", [state])
+
+    executed = governor.advance(stranger, registry.address, admit)
+    assert (executed.done, len(executed.receipts)) == (True, 1)
+    assert registry.status_of(APP, MEASUREMENT) is MeasurementStatus.ADMITTED
+    with pytest.raises(ContractError) as caught:
+        governor.advance(sender, registry.address, admit)
+    assert caught.value.name == "WrongMeasurementStatus"
+    assert len(deployer(node, tmp_path).run(replace(parameters(node), governor=terms)).opened) == 2
+
+
+def test_the_same_call_can_be_made_twice(node: AnvilNode, tmp_path: Path) -> None:
+    """An operation is proposed only once; the same call again goes by another salt."""
+    terms = TimelockTerms((node.signers[0].address,), delay=0)
+    record = deployer(node, tmp_path).run(replace(parameters(node), governor=terms)).deployment
+    governor = Governor.of(node.chain, record)
+    sender = Sender(node.chain, node.signers[0], timeout_seconds=20)
+    policy = record.address("TcbPolicy")
+    subject = keccak(text="an FMSPC")
+    calls = [
+        interface("TcbPolicy").encode_call(name, [APP, subject])
+        for name in ("bar", "lift", "bar", "lift")
+    ]
+    acts = [governor.advance(sender, policy, call) for call in calls]
+    assert all(act.done for act in acts)
+    assert len({act.operation_id for act in acts}) == 4
+
+
+@pytest.mark.parametrize("terms", [TimelockTerms(()), TimelockTerms((OWN[0],), delay=-1)])
+def test_a_timelock_must_be_able_to_govern(terms: TimelockTerms) -> None:
+    """Somebody must be able to propose."""
+    with pytest.raises(ConfigurationError):
+        Parameters(terms, OWN[1], Committee(OWN[2:], 2)).check(31337)
+
+
+def _pass_time(node: AnvilNode, moment: int) -> None:
+    node.chain.rpc("anvil_setNextBlockTimestamp", [moment])
+    node.mine()

@@ -18,7 +18,13 @@ from quotary_bridge.cli.options import (
     trust_root,
 )
 from quotary_bridge.deploy import Deployer, Outcome, Parameters
-from quotary_bridge.deploy.parameters import DEFAULT_ACCEPTED_STATUSES, Committee, WorkerRules
+from quotary_bridge.deploy.parameters import (
+    DEFAULT_ACCEPTED_STATUSES,
+    SHORTEST_DELAY,
+    Committee,
+    TimelockTerms,
+    WorkerRules,
+)
 from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.model import Address
 
@@ -33,14 +39,31 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         description="Deploy all contracts and write deployments/CHAIN.json. Run it again after an "
         "interruption: it goes on where it stopped, and does nothing twice.",
         epilog="example: quotary deploy --account me --member 0xA… --member 0xB… --threshold 2 "
-        "--governor 0xG… --guardian 0xH…",
+        "--proposer 0xP… --guardian 0xH…",
     )
     parser.add_argument(
         "--check", action="store_true", help="only compare the record and the chain"
     )
     roles = parser.add_argument_group("fixed at deployment, for ever")
     roles.add_argument(
-        "--governor", type=address, metavar="ADDRESS", help="may widen; a timelock (the account)"
+        "--proposer",
+        type=address,
+        action="append",
+        metavar="ADDRESS",
+        help="may propose to the timelock that governs; repeatable (the account)",
+    )
+    roles.add_argument(
+        "--executor",
+        type=address,
+        action="append",
+        metavar="ADDRESS",
+        help="may execute what has waited; repeatable (anyone)",
+    )
+    roles.add_argument(
+        "--delay",
+        type=int,
+        metavar="SECONDS",
+        help=f"that proposals wait ({SHORTEST_DELAY}; 0 on development chains)",
     )
     roles.add_argument(
         "--guardian", type=address, metavar="ADDRESS", help="may only narrow (the account)"
@@ -64,6 +87,9 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     development = parser.add_argument_group("development chains only")
     development.add_argument("--allow-stub", action="store_true", help="admit the stub prover")
+    development.add_argument(
+        "--governor", type=address, metavar="ADDRESS", help="an account instead of the timelock"
+    )
     development.add_argument("--root", metavar="FILE", help="trust this root instead of Intel's")
     example = parser.add_argument_group("example consumer (both, or none)")
     example.add_argument("--app", type=app_id, metavar="APP")
@@ -116,11 +142,18 @@ def _check(args: Namespace, context: Context) -> int:
 
 
 def _parameters(args: Namespace, context: Context, account: Address) -> Parameters:
-    if not context.development and not (args.governor and args.guardian and args.member):
+    named = args.guardian and args.member and (args.proposer or args.governor)
+    if not context.development and not named:
         raise ConfigurationError(
             Reason.CONFIGURATION_MISSING,
-            "governor, guardian and committee are not chosen for you on a public chain",
-            "give --governor, --guardian and a --member for each member",
+            "proposer, guardian and committee are not chosen for you on a public chain",
+            "give --proposer, --guardian and a --member for each member",
+        )
+    if args.governor and (args.proposer or args.executor or args.delay is not None):
+        raise ConfigurationError(
+            Reason.CONFIGURATION_INVALID,
+            "an account that governs has no proposers, executors or delay",
+            "give --governor, or --proposer with --executor and --delay",
         )
     if (args.app is None) != (args.model is None):
         raise ConfigurationError(
@@ -130,7 +163,7 @@ def _parameters(args: Namespace, context: Context, account: Address) -> Paramete
         )
     members = tuple(dict.fromkeys(args.member or [account]))
     return Parameters(
-        governor=args.governor or account,
+        governor=args.governor or _terms(args, context, account),
         guardian=args.guardian or account,
         committee=Committee(members, args.threshold or len(members)),
         root_key_hashes=(trust_root(args.root, development=context.development).key_hash,),
@@ -141,6 +174,15 @@ def _parameters(args: Namespace, context: Context, account: Address) -> Paramete
         ),
         app_id=args.app,
         model_id=args.model,
+    )
+
+
+def _terms(args: Namespace, context: Context, account: Address) -> TimelockTerms:
+    default = 0 if context.development else SHORTEST_DELAY
+    return TimelockTerms(
+        proposers=tuple(dict.fromkeys(args.proposer or [account])),
+        executors=tuple(dict.fromkeys(args.executor or [])),
+        delay=default if args.delay is None else args.delay,
     )
 
 

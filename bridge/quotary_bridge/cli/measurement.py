@@ -28,7 +28,7 @@ from quotary_bridge.cli.options import (
     app_id,
     read_file,
 )
-from quotary_bridge.cli.sending import send
+from quotary_bridge.cli.sending import govern, send
 from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.model import Bytes32
 
@@ -68,6 +68,8 @@ def _add_admit(commands: _SubParsersAction[ArgumentParser]) -> None:
     parser = commands.add_parser(
         "admit",
         help="admit a measurement",
+        description="Admit a measurement for an app. Under a timelock this proposes it; the same "
+        "command again, once it has waited, executes it. Exit code 8 says that it waits.",
         epilog="example: quotary measurement admit quote.bin --app council --account governor "
         "--source-uri https://example.org/repo --source-commit 1a2b… --build-digest sha256:…",
     )
@@ -105,10 +107,17 @@ def _admit(args: Namespace) -> int:
     manifest = _manifest(args)
     context = Context.of(args)
     registry = _registry(context)
-    sent = send(args, context, registry.address, registry.admit(args.app, found, manifest))
-    fields = {"app_id": args.app, "measurement_id": found, **sent.fields()}
-    answer(args, fields, f"admitted     0x{found.hex()}\n{sent.text()}")
-    return ExitCode.OK
+    data = registry.admit(args.app, found, manifest)
+    governed = govern(args, context, registry.address, data)
+    status = "admitted" if governed.done or args.dry_run else "proposed"
+    fields = {
+        "app_id": args.app,
+        "measurement_id": found,
+        "status": status,
+        **governed.fields(),
+    }
+    answer(args, fields, f"{status}     0x{found.hex()}\n{governed.text()}")
+    return ExitCode.PARTIAL if status == "proposed" else ExitCode.OK
 
 
 @command

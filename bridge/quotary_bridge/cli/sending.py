@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from quotary_bridge.chain.records import Receipt
 from quotary_bridge.cli.options import Context
+from quotary_bridge.governance import Act, Governor
 from quotary_bridge.model import Address
 
-__all__ = ["Sent", "send"]
+__all__ = ["Governed", "Sent", "govern", "send"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +50,56 @@ def send(args: Namespace, context: Context, to: Address, data: bytes, value: int
         return Sent(context.chain.simulate(request), None)
     receipt = sender.send(request)
     return Sent(receipt.gas_used, receipt)
+
+
+@dataclass(frozen=True, slots=True)
+class Governed:
+    """What became of a call of the governor; no act after a dry run."""
+
+    gas: int
+    act: Act | None
+
+    @property
+    def done(self) -> bool:
+        """Whether the call was made, not only announced."""
+        return self.act is not None and self.act.done
+
+    def fields(self) -> dict[str, object]:
+        """Return what `--json` says of it."""
+        if self.act is None:
+            return {"sent": False, "gas": self.gas}
+        fields: dict[str, object] = {
+            "sent": bool(self.act.receipts),
+            "gas": sum(receipt.gas_used for receipt in self.act.receipts),
+            "transactions": [receipt.transaction_hash for receipt in self.act.receipts],
+            "done": self.act.done,
+        }
+        if self.act.operation_id is not None:
+            fields["operation"] = self.act.operation_id
+        if not self.act.done:
+            fields["executable_at"] = self.act.ready_at
+        return fields
+
+    def text(self) -> str:
+        """Return what people are told of it."""
+        if self.act is None:
+            return f"dry run: it would succeed, with {self.gas:,} gas; nothing was sent"
+        lines = [
+            f"transaction  0x{receipt.transaction_hash.hex()}" for receipt in self.act.receipts
+        ]
+        if not self.act.done:
+            lines.append(f"waits        {self.act.told()}; then run the same command again")
+        return "\n".join(lines)
+
+
+def govern(args: Namespace, context: Context, target: Address, data: bytes) -> Governed:
+    """
+    Bring a call of the governor one step on, or with `--dry-run` only simulate it.
+
+    Raises what `Governor.advance` raises.
+    """
+    governor = Governor.of(context.chain, context.deployment())
+    if args.dry_run:
+        return Governed(governor.simulate(target, data), None)
+    act = governor.advance(context.sender(), target, data)
+    return Governed(sum(receipt.gas_used for receipt in act.receipts), act)

@@ -25,6 +25,7 @@ from quotary_bridge.errors import (
     DeploymentMismatch,
     Reason,
 )
+from quotary_bridge.governance import Governor
 from quotary_bridge.model import Address
 
 __all__ = ["Deployer", "Forecast", "Outcome", "predicted_address"]
@@ -202,7 +203,8 @@ class Deployer:
         self, record: Deployment, wanted: tuple[Route, ...]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         router = VerifierRouter(self._chain, record.address("VerifierRouter"))
-        governs = router.governor() == self._sender.address
+        governor = Governor.of(self._chain, record)
+        governs = governor.may_act(self._sender.address)
         opened, remaining = [], []
         for route in wanted:
             verifier = record.address(route.verifier)
@@ -218,8 +220,11 @@ class Deployer:
                 )
             else:
                 data = router.add_route(route.route, verifier)
-                self._sender.send(self._sender.request(router.address, data))
-                opened.append(name)
+                act = governor.advance(self._sender, router.address, data)
+                if act.done:
+                    opened.append(name)
+                else:
+                    remaining.append(f"route {name} waits for the timelock: {act.told()}")
         return tuple(opened), tuple(remaining)
 
 

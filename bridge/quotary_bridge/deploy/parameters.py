@@ -12,7 +12,18 @@ from quotary_bridge.chain.accounts import DEVELOPMENT_CHAIN_IDS, WELL_KNOWN_ADDR
 from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.model import Address
 
-__all__ = ["DEMO_IMAGE_ID", "INTEL_ROOT_KEY_HASH", "Committee", "Parameters", "WorkerRules"]
+__all__ = [
+    "DEMO_IMAGE_ID",
+    "INTEL_ROOT_KEY_HASH",
+    "SHORTEST_DELAY",
+    "Committee",
+    "Parameters",
+    "TimelockTerms",
+    "WorkerRules",
+]
+
+SHORTEST_DELAY = 48 * 3600
+"""Seconds that whatever widens waits at least on a public chain: time for people to object."""
 
 INTEL_ROOT_KEY_HASH = INTEL_ROOT.key_hash
 """sha256 of x‖y of the Intel SGX Root CA's key."""
@@ -34,12 +45,24 @@ class Committee:
 
 
 @dataclass(frozen=True, slots=True)
+class TimelockTerms:
+    """
+    The governor as a timelock: who may propose, who may execute (nobody named: anyone), after how
+    many seconds.
+    """
+
+    proposers: tuple[Address, ...]
+    executors: tuple[Address, ...] = ()
+    delay: int = SHORTEST_DELAY
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerRules:
     """
     When the registry takes a worker, and for how long.
 
     `max_challenge_age` counts blocks, the other two seconds; `accepted_statuses` has bit n for TCB
-    status n of docs/formats.md.
+    status n of docs/formats.md, and counts for apps that published no policy of their own.
     """
 
     max_challenge_age: int = 200
@@ -53,11 +76,12 @@ class Parameters:
     """
     Everything a deployment decides.
 
+    `governor` is a timelock to be deployed with the rest, or on development chains an account.
     `max_age` is how many seconds old a verdict may be when it is submitted. `allow_stub` admits the
     stub prover, for ever. `app_id` and `model_id` deploy the example consumer too.
     """
 
-    governor: Address
+    governor: Address | TimelockTerms
     guardian: Address
     committee: Committee
     root_key_hashes: tuple[bytes, ...] = (INTEL_ROOT_KEY_HASH,)
@@ -73,8 +97,11 @@ class Parameters:
         Refuse what is development only on any chain that is not a development one.
 
         Raises `ConfigurationError`: `DEVELOPMENT_ONLY`; `CONFIGURATION_INVALID` for a committee
-        that could never agree, or could agree without anybody.
+        that could never agree, or could agree without anybody, and for a timelock that nobody could
+        propose to.
         """
+        if isinstance(self.governor, TimelockTerms):
+            _require_sound(self.governor)
         count = len(set(self.committee.members))
         if not 1 <= self.committee.threshold <= count:
             raise ConfigurationError(
@@ -88,14 +115,19 @@ class Parameters:
             raise _development_only("the stub prover, which proves nothing,", chain_id)
         if self.root_key_hashes != (INTEL_ROOT_KEY_HASH,):
             raise _development_only("a root key other than Intel's", chain_id)
-        named = (self.governor, self.guardian, *self.committee.members)
+        if not isinstance(self.governor, TimelockTerms):
+            raise _development_only("a governor that is no timelock", chain_id)
+        if self.governor.delay < SHORTEST_DELAY:
+            raise _development_only(f"a delay below {SHORTEST_DELAY} seconds", chain_id)
+        proposers, executors = self.governor.proposers, self.governor.executors
+        named = (*proposers, *executors, self.guardian, *self.committee.members)
         if any(account in WELL_KNOWN_ADDRESSES for account in named):
             raise _development_only("an account whose key everybody knows", chain_id)
 
     def as_json(self) -> dict[str, Any]:
         """Return the parameters as the deployment record holds them."""
         return {
-            "governor": self.governor,
+            "governor": _governor_json(self.governor),
             "guardian": self.guardian,
             "committee": {
                 "members": sorted(self.committee.members, key=str.lower),
@@ -120,6 +152,25 @@ def differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
     """Return the names of the parameters that differ, sorted."""
     names = {*recorded, *wanted}
     return sorted(name for name in names if recorded.get(name) != wanted.get(name))
+
+
+def _require_sound(terms: TimelockTerms) -> None:
+    if not terms.proposers or terms.delay < 0:
+        raise ConfigurationError(
+            Reason.CONFIGURATION_INVALID,
+            "a timelock needs a proposer and a delay",
+            "give --proposer for each proposer, and a --delay in seconds",
+        )
+
+
+def _governor_json(governor: Address | TimelockTerms) -> object:
+    if not isinstance(governor, TimelockTerms):
+        return governor
+    return {
+        "proposers": sorted(governor.proposers, key=str.lower),
+        "executors": sorted(governor.executors, key=str.lower),
+        "delay": governor.delay,
+    }
 
 
 def _development_only(what: str, chain_id: int) -> ConfigurationError:

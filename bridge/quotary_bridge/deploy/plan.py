@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from quotary_bridge.deploy.parameters import Parameters
+from quotary_bridge.chain.contracts.base import ZERO_ADDRESS
+from quotary_bridge.deploy.parameters import Parameters, TimelockTerms
 from quotary_bridge.model import Address
 
 __all__ = ["ROUTES", "Route", "Step", "plan", "routes"]
@@ -22,6 +23,10 @@ ROUTES: Mapping[str, bytes] = MappingProxyType(
     }
 )
 """The route each verifier answers to (docs/formats.md, "Proof kinds and routes")."""
+
+
+# MeasurementRegistry, VerifierRouter, TcbPolicy and WorkerRegistry: whoever reports changes.
+_SEATS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +71,54 @@ def routes(parameters: Parameters) -> tuple[Route, ...]:
 
 
 def _governed(parameters: Parameters) -> list[Step]:
-    hands = {"governor": parameters.governor, "guardian": parameters.guardian}
+    governor = parameters.governor
+
+    def hands(at: Addresses) -> dict[str, Any]:
+        timelock = isinstance(governor, TimelockTerms)
+        return {
+            "governor": at["GovernanceTimelock"] if timelock else governor,
+            "guardian": parameters.guardian,
+            "log": at["ChangeLog"],
+        }
+
     return [
-        Step("MeasurementRegistry", lambda _: hands),
+        Step("ChangeLog", lambda _: {"seats": _SEATS}),
+        *_timelock(parameters),
+        Step("MeasurementRegistry", hands),
         Step(
             "VerifierRouter",
-            lambda _: {
-                **hands,
+            lambda at: {
+                **hands(at),
                 "allowStub": parameters.allow_stub,
                 "rootKeyHashes": list(parameters.root_key_hashes),
             },
         ),
+        Step(
+            "TcbPolicy",
+            lambda at: {
+                **hands(at),
+                "defaultStatuses": parameters.workers.accepted_statuses,
+            },
+        ),
+    ]
+
+
+def _timelock(parameters: Parameters) -> list[Step]:
+    terms = parameters.governor
+    if not isinstance(terms, TimelockTerms):
+        return []
+    # The zero address in a role stands for everybody.
+    executors = sorted(terms.executors, key=str.lower) or [ZERO_ADDRESS]
+    return [
+        Step(
+            "GovernanceTimelock",
+            lambda _: {
+                "delay": terms.delay,
+                "proposers": sorted(terms.proposers, key=str.lower),
+                "executors": executors,
+                "guardian": parameters.guardian,
+            },
+        )
     ]
 
 
@@ -111,10 +153,10 @@ def _registries(parameters: Parameters) -> list[Step]:
             lambda at: {
                 "measurements": at["MeasurementRegistry"],
                 "router": at["VerifierRouter"],
+                "policy": at["TcbPolicy"],
                 "maxChallengeAge": rules.max_challenge_age,
                 "activationDelay": rules.activation_delay,
                 "maxRegistrationAge": rules.max_registration_age,
-                "acceptedStatuses": rules.accepted_statuses,
             },
         ),
         Step(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {IGoverned} from "./IGoverned.sol";
+import {IReporting} from "./IReporting.sol";
 
 /// @notice What is thought of a measurement. It only ever moves to the right.
 enum MeasurementStatus {
@@ -27,7 +27,7 @@ struct Manifest {
 /// belongs to it (see {IWorkerRegistry}). Read the status when you use it, and do not keep it.
 /// @dev Warning: a measurement once revoked can never be admitted again for that app; build anew and
 /// admit the new id.
-interface IMeasurementRegistry is IGoverned {
+interface IMeasurementRegistry is IReporting {
     /// @notice `measurementId` was admitted for `appId`.
     event MeasurementAdmitted(
         bytes32 indexed appId, bytes32 indexed measurementId, Manifest manifest

@@ -3,7 +3,7 @@ pragma solidity ^0.8.24;
 
 import {ProofKind} from "../types/ProofKind.sol";
 import {Verdict} from "../types/Verdict.sol";
-import {IGoverned} from "./IGoverned.sol";
+import {IReporting} from "./IReporting.sol";
 import {IQuoteVerifier} from "./IQuoteVerifier.sol";
 
 /// @notice What may be done with a route. It only ever moves to the right.
@@ -19,7 +19,7 @@ enum RouteStatus {
 /// @dev INTEGRATOR RESPONSIBILITIES. The router answers for the root of trust and for the state of the
 /// route. Whoever keeps something on the strength of a verdict must keep its route too, and ask for
 /// `statusOf` when using it: freezing a route is how a broken verifier is taken out.
-interface IVerifierRouter is IGoverned {
+interface IVerifierRouter is IReporting {
     /// @notice `route` now leads to `verifier`.
     event RouteAdded(bytes4 indexed route, address indexed verifier, ProofKind kind);
 

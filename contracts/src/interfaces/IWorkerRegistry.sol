@@ -2,9 +2,11 @@
 pragma solidity ^0.8.24;
 
 import {ProofKind} from "../types/ProofKind.sol";
+import {Result} from "../types/Result.sol";
 import {WorkerBinding} from "../types/WorkerBinding.sol";
 import {IAttestationGate} from "./IAttestationGate.sol";
 import {IMeasurementRegistry} from "./IMeasurementRegistry.sol";
+import {ITcbPolicy} from "./ITcbPolicy.sol";
 import {IVerifierRouter} from "./IVerifierRouter.sol";
 
 /// @notice What became of a worker's key by decision; expiry and the state of its measurement and
@@ -21,16 +23,18 @@ struct Worker {
     bytes32 appId;
     bytes32 measurementId;
     bytes32 platformId;
-    bytes32 quoteHash;
-    /// @dev X25519 public key that clients encrypt their inputs to.
-    bytes32 encryptionKey;
     address operator;
-    /// @dev Last second of the registration, Unix time.
+    /// @dev Last second of the registration, Unix time; a policy may end its use earlier.
     uint64 validUntil;
-    bytes4 route;
     /// @dev First second the worker may be used, Unix time.
     uint64 activeFrom;
-    uint64 registeredAt;
+    /// @dev Block whose hash the newest quote was challenged with.
+    uint64 challengeBlock;
+    /// @dev When the newest document behind the verdict was issued, Unix time.
+    uint64 collateralFrom;
+    uint32 evaluationNumber;
+    bytes4 route;
+    bytes6 fmspc;
     ProofKind kind;
     WorkerStatus status;
     uint8 teeType;
@@ -46,14 +50,34 @@ struct Worker {
 /// is honest about anything outside the TEE, nor that the hardware resists an owner who opens it.
 /// @dev Warning: a retired or revoked key never comes back; start the worker with a new one.
 interface IWorkerRegistry is IAttestationGate {
-    /// @notice `worker` is registered; `record` is all that is kept of it.
+    /// @notice `worker` is registered; `record` is all that is kept of it. `encryptionKey` is the
+    /// X25519 public key that clients encrypt their inputs to.
     event WorkerRegistered(
-        address indexed worker, bytes32 indexed appId, bytes32 indexed measurementId, Worker record
+        address indexed worker,
+        bytes32 indexed appId,
+        bytes32 indexed measurementId,
+        bytes32 quoteHash,
+        bytes32 encryptionKey,
+        Worker record
     );
 
     /// @notice `worker` showed a fresh quote; `record` replaces what was kept of it.
     event WorkerRenewed(
-        address indexed worker, bytes32 indexed appId, bytes32 indexed measurementId, Worker record
+        address indexed worker,
+        bytes32 indexed appId,
+        bytes32 indexed measurementId,
+        bytes32 quoteHash,
+        bytes32 encryptionKey,
+        Worker record
+    );
+
+    /// @notice `worker` signed two outputs for one request, and is revoked for it.
+    event WorkerEquivocated(
+        address indexed worker,
+        bytes32 indexed requestId,
+        bytes32 outputHash,
+        bytes32 otherOutputHash,
+        address reporter
     );
 
     /// @notice `worker` was revoked, for ever.
@@ -67,8 +91,20 @@ interface IWorkerRegistry is IAttestationGate {
     error NotAllowed(address caller, address worker);
 
     /// @notice A parameter fixed at deployment is out of range.
-    /// @custom:remedy Challenge age 1 to 255 blocks; registration age above zero; statuses 1 to 8.
+    /// @custom:remedy Challenge age 1 to 255 blocks; registration age above the activation delay.
     error ParameterOutOfRange();
+
+    /// @notice The governed contracts do not all report to one log, or strangers could report to it.
+    /// @custom:remedy Deploy them with one log, whose last seat is this registry's.
+    error LogNotShared(address log);
+
+    /// @notice The two statements do not contradict each other.
+    /// @custom:remedy Show two results for the same request and input with different output hashes.
+    error NoEquivocation();
+
+    /// @notice A statement was not signed by the worker.
+    /// @custom:remedy Submit both statements with the worker's own signatures.
+    error NotSignedBy(address worker);
 
     /// @notice The binding has another version than this registry reads.
     /// @custom:remedy Run a worker release that writes version `expected`.
@@ -110,13 +146,9 @@ interface IWorkerRegistry is IAttestationGate {
     /// @custom:remedy Make a quote over this registry's challenge; the block may have been reorganised.
     error ChallengeMismatch(bytes32 actual, bytes32 expected);
 
-    /// @notice The platform's TCB status is not accepted here.
-    /// @custom:remedy Patch the platform and make a new quote.
-    error TcbStatusNotAccepted(uint8 actual, uint16 acceptedStatuses);
-
-    /// @notice The quote registered a key before.
-    /// @custom:remedy Make a fresh quote.
-    error QuoteAlreadyUsed(bytes32 quoteHash);
+    /// @notice The quote is no newer than the one the worker showed last.
+    /// @custom:remedy Make a fresh quote, over a later block's challenge.
+    error QuoteNotNewer(uint64 challengeBlock, uint64 latest);
 
     /// @notice Another active worker of the app runs on this platform.
     /// @custom:remedy Retire that worker first, from its key or from its operator.
@@ -169,14 +201,35 @@ interface IWorkerRegistry is IAttestationGate {
     /// @notice Ends `worker`'s service, for ever. The worker itself or its operator.
     function retire(address worker) external;
 
+    /// @notice Revokes a worker that signed two different outputs for one request and one input. Open
+    /// to any sender.
+    /// @dev The input is part of it because anyone may ask a worker: other inputs have other outputs.
+    /// @param oracle the oracle both statements were made for, which their signatures bind.
+    function reportEquivocation(
+        address oracle,
+        Result calldata one,
+        bytes calldata signature,
+        Result calldata other,
+        bytes calldata otherSignature
+    ) external;
+
+    /// @notice Judges `worker` anew and keeps the answer, which makes {requireActive} cheap again
+    /// after something was narrowed. Open to any sender; reverts with the reason where the worker is
+    /// worth nothing.
+    /// @return until the last second of the worker's standing, as far as is known now.
+    function refresh(address worker) external returns (uint64 until);
+
+    /// @notice The question of {checkActive} for the time `at`, as far as is known now.
+    function activeAt(address worker, bytes32 appId, uint64 at)
+        external
+        view
+        returns (bool ok, bytes4 reason, uint64 until);
+
     /// @notice What is kept of `worker`; status `Unknown` where it never registered.
     function workerOf(address worker) external view returns (Worker memory);
 
     /// @notice The worker that last registered for `appId` on `platformId`; zero if none did.
     function workerOn(bytes32 appId, bytes32 platformId) external view returns (address);
-
-    /// @notice Whether the quote registered or renewed a key.
-    function isQuoteUsed(bytes32 quoteHash) external view returns (bool);
 
     /// @notice The challenge a quote must bind for `blockNumber`. Reverts with
     /// {ChallengeBlockOutOfRange} where no registration could use it now.
@@ -197,6 +250,6 @@ interface IWorkerRegistry is IAttestationGate {
     /// @notice Seconds a registration lives at most, counted from the time its quote was verified.
     function MAX_REGISTRATION_AGE() external view returns (uint64);
 
-    /// @notice The TCB statuses accepted: bit `n` stands for status `n`.
-    function ACCEPTED_STATUSES() external view returns (uint16);
+    /// @notice How patched platforms must be.
+    function POLICY() external view returns (ITcbPolicy);
 }

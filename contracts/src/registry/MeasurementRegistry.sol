@@ -3,18 +3,19 @@ pragma solidity 0.8.30;
 
 import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 
+import {IChangeLog} from "../interfaces/IChangeLog.sol";
 import {IGoverned} from "../interfaces/IGoverned.sol";
 import {
     IMeasurementRegistry,
     Manifest,
     MeasurementStatus
 } from "../interfaces/IMeasurementRegistry.sol";
-import {Governed} from "./Governed.sol";
+import {Reporting} from "./Reporting.sol";
 
 /// @title MeasurementRegistry
 /// @notice The TEE images whose evidence an app accepts.
 /// @dev Immutable: no proxy, no owner setter, no loop over storage.
-contract MeasurementRegistry is IMeasurementRegistry, Governed, ERC165 {
+contract MeasurementRegistry is IMeasurementRegistry, Reporting, ERC165 {
     /* CONSTANTS */
 
     /// @dev Longer than any repository address in use, short enough to keep an event cheap.
@@ -27,7 +28,9 @@ contract MeasurementRegistry is IMeasurementRegistry, Governed, ERC165 {
 
     /* CONSTRUCTOR */
 
-    constructor(address governor, address guardian) Governed(governor, guardian) {}
+    constructor(address governor, address guardian, IChangeLog log)
+        Reporting(governor, guardian, log)
+    {}
 
     /* ADMISSION */
 
@@ -43,6 +46,7 @@ contract MeasurementRegistry is IMeasurementRegistry, Governed, ERC165 {
         require(length <= MAX_SOURCE_URI_LENGTH, SourceUriTooLong(length, MAX_SOURCE_URI_LENGTH));
         _advance(appId, measurementId, MeasurementStatus.Unknown, MeasurementStatus.Admitted);
         emit MeasurementAdmitted(appId, measurementId, manifest);
+        _widened(_subjectOf(appId, measurementId));
     }
 
     /// @inheritdoc IMeasurementRegistry
@@ -79,6 +83,7 @@ contract MeasurementRegistry is IMeasurementRegistry, Governed, ERC165 {
         _requireGovernorOrGuardian();
         _advance(appId, measurementId, from, MeasurementStatus.Revoked);
         emit MeasurementRevoked(appId, measurementId, from, msg.sender);
+        _narrowed(_subjectOf(appId, measurementId), from == MeasurementStatus.Admitted);
     }
 
     /// @dev The only writer of `statusOf`.

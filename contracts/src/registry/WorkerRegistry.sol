@@ -1,80 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 
 import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
-import {IGoverned} from "../interfaces/IGoverned.sol";
-import {IMeasurementRegistry, MeasurementStatus} from "../interfaces/IMeasurementRegistry.sol";
-import {IVerifierRouter, RouteStatus} from "../interfaces/IVerifierRouter.sol";
+import {IMeasurementRegistry} from "../interfaces/IMeasurementRegistry.sol";
+import {ITcbPolicy} from "../interfaces/ITcbPolicy.sol";
+import {IVerifierRouter} from "../interfaces/IVerifierRouter.sol";
 import {IWorkerRegistry, Worker, WorkerStatus} from "../interfaces/IWorkerRegistry.sol";
 import {MeasurementLib} from "../types/Measurement.sol";
 import {ProofKind} from "../types/ProofKind.sol";
-import {Verdict, VerdictLib} from "../types/Verdict.sol";
+import {Result} from "../types/Result.sol";
+import {ResultDomain} from "../types/ResultDomain.sol";
+import {Verdict} from "../types/Verdict.sol";
 import {WorkerBinding, WorkerBindingLib} from "../types/WorkerBinding.sol";
+import {BindingLib} from "./BindingLib.sol";
+import {Failure} from "./Failure.sol";
+import {WorkerRecord, WorkerRecordLib} from "./WorkerRecord.sol";
+import {WorkerStanding} from "./WorkerStanding.sol";
 
 /// @title WorkerRegistry
 /// @notice Keys that a quote proved to be born inside an admitted image on a genuine TEE.
-/// @dev Nothing is pushed to workers: what a revoked measurement or a frozen route means for them is
-/// read when they are used.
-contract WorkerRegistry is IWorkerRegistry, ERC165 {
+/// @dev Who may enter and how one leaves; what became of a worker meanwhile is {WorkerStanding}'s.
+contract WorkerRegistry is WorkerStanding, ERC165 {
+    using WorkerRecordLib for WorkerRecord;
+    using WorkerRecordLib for uint8;
+
     /* CONSTANTS */
 
     /// @dev `blockhash` reaches 256 blocks back; one less leaves the block being built.
     uint64 private constant LONGEST_CHALLENGE_AGE = 255;
-    /// @dev Bits 1 to 8: the statuses a verdict can carry.
-    uint16 private constant KNOWN_STATUSES = 0x01fe;
 
     /* IMMUTABLES */
 
-    /// @inheritdoc IWorkerRegistry
-    IMeasurementRegistry public immutable MEASUREMENTS;
-    /// @inheritdoc IWorkerRegistry
-    IVerifierRouter public immutable ROUTER;
     /// @inheritdoc IWorkerRegistry
     uint64 public immutable MAX_CHALLENGE_AGE;
     /// @inheritdoc IWorkerRegistry
     uint64 public immutable ACTIVATION_DELAY;
     /// @inheritdoc IWorkerRegistry
     uint64 public immutable MAX_REGISTRATION_AGE;
-    /// @inheritdoc IWorkerRegistry
-    uint16 public immutable ACCEPTED_STATUSES;
 
     /* STORAGE */
 
     /// @inheritdoc IWorkerRegistry
-    mapping(bytes32 quoteHash => bool) public isQuoteUsed;
-    /// @inheritdoc IWorkerRegistry
     mapping(bytes32 appId => mapping(bytes32 platformId => address)) public workerOn;
-
-    mapping(address worker => Worker) private _workers;
 
     /* CONSTRUCTOR */
 
     constructor(
         IMeasurementRegistry measurements,
         IVerifierRouter router,
+        ITcbPolicy policy,
         uint64 maxChallengeAge,
         uint64 activationDelay,
-        uint64 maxRegistrationAge,
-        uint16 acceptedStatuses
-    ) {
-        require(
-            address(measurements) != address(0) && address(router) != address(0),
-            IGoverned.ZeroAddress()
-        );
+        uint64 maxRegistrationAge
+    ) WorkerStanding(measurements, router, policy) {
         require(
             maxChallengeAge != 0 && maxChallengeAge <= LONGEST_CHALLENGE_AGE
-                && maxRegistrationAge > activationDelay && acceptedStatuses != 0
-                && acceptedStatuses & ~KNOWN_STATUSES == 0,
+                && maxRegistrationAge > activationDelay,
             ParameterOutOfRange()
         );
-        MEASUREMENTS = measurements;
-        ROUTER = router;
         MAX_CHALLENGE_AGE = maxChallengeAge;
         ACTIVATION_DELAY = activationDelay;
         MAX_REGISTRATION_AGE = maxRegistrationAge;
-        ACCEPTED_STATUSES = acceptedStatuses;
     }
 
     /* REGISTRATION */
@@ -89,26 +78,36 @@ contract WorkerRegistry is IWorkerRegistry, ERC165 {
         // 1. The evidence is genuine.
         (Verdict memory verdict, ProofKind kind) = ROUTER.verify(route, evidence, proof);
         // 2. It binds a key to this chain, this registry and an app, and it is fresh.
-        worker = _requireBound(verdict.reportData, binding);
+        worker = BindingLib.requireBound(verdict.reportData, binding, address(this));
         _requireChallenge(binding.challengeBlock, binding.challenge);
-        // 3. The image and the platform are ones that are accepted.
-        _requireAccepted(verdict, binding.appId);
+        // 3. The image is admitted, and the platform one that the app's policy takes.
+        WorkerRecord memory record = _recordOf(verdict, kind, route, binding);
+        MEASUREMENTS.requireAdmitted(binding.appId, verdict.measurementId);
+        uint64 until = _requireAccepted(verdict, record);
         // 4. The quote is new, and the platform is free for this key.
-        require(!isQuoteUsed[verdict.quoteHash], QuoteAlreadyUsed(verdict.quoteHash));
-        Worker memory previous = _workers[worker];
-        _requireRenewable(worker, previous, binding.appId, verdict.platformId);
-        _requirePlatformFree(worker, binding.appId, verdict.platformId);
+        WorkerRecord memory previous = _workers[worker];
+        bool renews = previous.state.statusIn() != WorkerStatus.Unknown;
+        if (renews) _requireRenewable(worker, previous, record);
+        _requirePlatformFree(worker, record);
 
-        Worker memory record = _recordOf(verdict, kind, route, binding);
-        if (_continues(worker, previous, record)) record.activeFrom = previous.activeFrom;
-        isQuoteUsed[verdict.quoteHash] = true;
+        if (renews && _continues(worker, previous, record)) {
+            record.activeFrom = previous.activeFrom;
+        }
+        record.standsUntil = until < record.expiresAt ? uint32(until) : record.expiresAt;
+        record.epoch = LOG.epoch();
         workerOn[record.appId][record.platformId] = worker;
         _workers[worker] = record;
-        if (previous.status == WorkerStatus.Unknown) {
-            emit WorkerRegistered(worker, record.appId, record.measurementId, record);
-        } else {
-            emit WorkerRenewed(worker, record.appId, record.measurementId, record);
-        }
+        _emitRegistered(worker, record, verdict.quoteHash, binding.encryptionKey, renews);
+    }
+
+    /// @inheritdoc IWorkerRegistry
+    function refresh(address worker) external returns (uint64) {
+        WorkerRecord storage kept = _workers[worker];
+        (bytes memory failure, uint64 until) = _lifeOf(worker, kept, uint64(block.timestamp));
+        Failure.raise(failure);
+        // No later than `expiresAt`, which has 32 bits.
+        (kept.standsUntil, kept.epoch) = (uint32(until), LOG.epoch());
+        return until;
     }
 
     /* END OF SERVICE */
@@ -119,61 +118,45 @@ contract WorkerRegistry is IWorkerRegistry, ERC165 {
             msg.sender == MEASUREMENTS.GOVERNOR() || msg.sender == MEASUREMENTS.GUARDIAN(),
             NotAllowed(msg.sender, worker)
         );
-        Worker storage record = _workers[worker];
-        require(record.status != WorkerStatus.Unknown, WorkerUnknown(worker));
-        require(record.status != WorkerStatus.Revoked, WorkerIsRevoked(worker));
-        record.status = WorkerStatus.Revoked;
-        emit WorkerRevoked(worker, record.appId, msg.sender);
+        _revoke(worker);
+        // The record itself says so: no answer found before is outdated by it.
+        LOG.note(msg.sender, msg.sig, bytes32(bytes20(worker)), true, false);
+    }
+
+    /// @inheritdoc IWorkerRegistry
+    function reportEquivocation(
+        address oracle,
+        Result calldata one,
+        bytes calldata signature,
+        Result calldata other,
+        bytes calldata otherSignature
+    ) external {
+        address worker = one.worker;
+        require(
+            worker == other.worker && one.requestId == other.requestId && one.appId == other.appId
+                && one.modelId == other.modelId && one.weightsRoot == other.weightsRoot
+                && one.inputCommitment == other.inputCommitment && one.keyEpoch == other.keyEpoch
+                && one.outputHash != other.outputHash,
+            NoEquivocation()
+        );
+        _requireSignedBy(worker, ResultDomain.digestFor(oracle, one), signature);
+        _requireSignedBy(worker, ResultDomain.digestFor(oracle, other), otherSignature);
+        _revoke(worker);
+        emit WorkerEquivocated(worker, one.requestId, one.outputHash, other.outputHash, msg.sender);
     }
 
     /// @inheritdoc IWorkerRegistry
     function retire(address worker) external {
-        Worker storage record = _workers[worker];
-        require(record.status != WorkerStatus.Unknown, WorkerUnknown(worker));
+        WorkerRecord storage record = _workers[worker];
+        _requireServing(worker, record.state.statusIn());
         require(
             msg.sender == worker || msg.sender == record.operator, NotAllowed(msg.sender, worker)
         );
-        require(record.status != WorkerStatus.Revoked, WorkerIsRevoked(worker));
-        require(record.status != WorkerStatus.Retired, WorkerIsRetired(worker));
-        record.status = WorkerStatus.Retired;
+        _end(record, WorkerStatus.Retired);
         emit WorkerRetired(worker, record.appId, msg.sender);
     }
 
     /* VIEWS */
-
-    /// @inheritdoc IAttestationGate
-    function requireActive(address worker, bytes32 appId)
-        external
-        view
-        returns (address operator, ProofKind kind)
-    {
-        Worker storage record = _workers[worker];
-        bytes memory failure = _failureOf(worker, record, appId);
-        if (failure.length != 0) {
-            assembly ("memory-safe") {
-                // Revert with the custom error that `failure` is the encoding of.
-                revert(add(failure, 0x20), mload(failure))
-            }
-        }
-        return (record.operator, record.kind);
-    }
-
-    /// @inheritdoc IAttestationGate
-    function checkActive(address worker, bytes32 appId)
-        external
-        view
-        returns (bool ok, bytes4 reason, uint64 until)
-    {
-        Worker storage record = _workers[worker];
-        bytes memory failure = _failureOf(worker, record, appId);
-        if (failure.length != 0) return (false, bytes4(failure), 0);
-        return (true, 0, record.validUntil);
-    }
-
-    /// @inheritdoc IWorkerRegistry
-    function workerOf(address worker) external view returns (Worker memory) {
-        return _workers[worker];
-    }
 
     /// @inheritdoc IWorkerRegistry
     function challengeAt(uint64 blockNumber) public view returns (bytes32) {
@@ -193,66 +176,56 @@ contract WorkerRegistry is IWorkerRegistry, ERC165 {
 
     /* CHECKS OF A REGISTRATION */
 
-    /// @dev All 64 bytes of the report data have one meaning: address, hash of the binding, zeros.
-    function _requireBound(bytes memory reportData, WorkerBinding calldata binding)
-        private
-        view
-        returns (address worker)
-    {
-        require(
-            binding.version == WorkerBindingLib.VERSION,
-            BindingVersionUnsupported(binding.version, WorkerBindingLib.VERSION)
-        );
-        require(binding.chainId == block.chainid, WrongChain(binding.chainId, block.chainid));
-        require(binding.registry == address(this), WrongRegistry(binding.registry, address(this)));
-        require(binding.appId != 0, AppMissing());
-        require(binding.operator != address(0), OperatorMissing());
-        bytes32 bound;
-        bytes12 tail;
-        (worker, bound, tail) = WorkerBindingLib.split(reportData);
-        require(worker != address(0), WorkerAddressMissing());
-        bytes32 expected = WorkerBindingLib.hash(binding);
-        require(bound == expected, BindingMismatch(bound, expected));
-        require(tail == 0, ReportDataTailNonzero(tail));
-    }
-
     function _requireChallenge(uint64 challengeBlock, bytes32 challenge) private view {
         bytes32 expected = challengeAt(challengeBlock);
         require(challenge == expected, ChallengeMismatch(challenge, expected));
     }
 
-    function _requireAccepted(Verdict memory verdict, bytes32 appId) private view {
+    function _requireAccepted(Verdict memory verdict, WorkerRecord memory record)
+        private
+        view
+        returns (uint64 until)
+    {
         MeasurementLib.requireClosed(verdict.teeType, verdict.measurement);
-        require(
-            ACCEPTED_STATUSES & (uint16(1) << verdict.tcbStatus) != 0,
-            TcbStatusNotAccepted(verdict.tcbStatus, ACCEPTED_STATUSES)
+        return POLICY.requireAccepted(
+            record.appId,
+            record.facts(),
+            verdict.advisories,
+            MeasurementLib.attributesOf(verdict.teeType, verdict.measurement)
         );
-        MEASUREMENTS.requireAdmitted(appId, verdict.measurementId);
     }
 
-    /// @dev A key keeps its app and its platform, and never comes back from the dead.
+    /// @dev A key keeps its app and its platform, shows ever newer quotes, and never comes back from
+    /// the dead.
     function _requireRenewable(
         address worker,
-        Worker memory previous,
-        bytes32 appId,
-        bytes32 platformId
+        WorkerRecord memory previous,
+        WorkerRecord memory record
     ) private pure {
-        if (previous.status == WorkerStatus.Unknown) return;
-        require(previous.status != WorkerStatus.Revoked, WorkerIsRevoked(worker));
-        require(previous.status != WorkerStatus.Retired, WorkerIsRetired(worker));
-        require(previous.appId == appId, WrongWorkerApp(appId, previous.appId));
+        _requireServing(worker, previous.state.statusIn());
+        require(previous.appId == record.appId, WrongWorkerApp(record.appId, previous.appId));
         require(
-            previous.platformId == platformId, PlatformMismatch(platformId, previous.platformId)
+            previous.platformId == record.platformId,
+            PlatformMismatch(record.platformId, previous.platformId)
         );
+        require(
+            record.challengeBlock > previous.challengeBlock,
+            QuoteNotNewer(record.challengeBlock, previous.challengeBlock)
+        );
+    }
+
+    function _requireServing(address worker, WorkerStatus status) private pure {
+        require(status != WorkerStatus.Unknown, WorkerUnknown(worker));
+        require(status != WorkerStatus.Revoked, WorkerIsRevoked(worker));
+        require(status != WorkerStatus.Retired, WorkerIsRetired(worker));
     }
 
     /// @dev One platform serves an app with one key. A worker that is dead for whatever reason does
     /// not hold its platform.
-    function _requirePlatformFree(address worker, bytes32 appId, bytes32 platformId) private view {
-        address holder = workerOn[appId][platformId];
+    function _requirePlatformFree(address worker, WorkerRecord memory record) private view {
+        address holder = workerOn[record.appId][record.platformId];
         if (holder == address(0) || holder == worker) return;
-        Worker storage record = _workers[holder];
-        require(!_isAlive(holder, record), PlatformAlreadyInUse(platformId, holder));
+        require(!_isAlive(holder), PlatformAlreadyInUse(record.platformId, holder));
     }
 
     function _recordOf(
@@ -260,90 +233,71 @@ contract WorkerRegistry is IWorkerRegistry, ERC165 {
         ProofKind kind,
         bytes4 route,
         WorkerBinding calldata binding
-    ) private view returns (Worker memory) {
-        uint256 latest = uint256(verdict.verifiedAt) + MAX_REGISTRATION_AGE;
-        return Worker({
-            appId: binding.appId,
-            measurementId: verdict.measurementId,
-            platformId: verdict.platformId,
-            quoteHash: verdict.quoteHash,
-            encryptionKey: binding.encryptionKey,
-            operator: binding.operator,
-            // The smaller of the two fits, because `validUntil` does.
-            validUntil: latest < verdict.validUntil ? uint64(latest) : verdict.validUntil,
-            route: route,
-            activeFrom: uint64(block.timestamp) + ACTIVATION_DELAY,
-            registeredAt: uint64(block.timestamp),
-            kind: kind,
-            status: WorkerStatus.Registered,
-            teeType: verdict.teeType,
-            tcbStatus: verdict.tcbStatus
-        });
+    ) private view returns (WorkerRecord memory record) {
+        uint256 latest =
+            uint256(verdict.verifiedAt) + MAX_REGISTRATION_AGE;
+        record.operator = binding.operator;
+        record.activeFrom = WorkerRecordLib.clamp(block.timestamp + ACTIVATION_DELAY);
+        record.state = WorkerRecordLib.packState(WorkerStatus.Registered, kind);
+        record.appId = binding.appId;
+        record.measurementId = verdict.measurementId;
+        record.platformId = verdict.platformId;
+        record.route = route;
+        record.teeType = verdict.teeType;
+        record.tcbStatus = verdict.tcbStatus;
+        record.fmspc = verdict.fmspc;
+        record.evaluationNumber = verdict.tcbEvaluationDataNumber;
+        record.collateralFrom = WorkerRecordLib.clamp(verdict.validFrom);
+        record.expiresAt =
+            WorkerRecordLib.clamp(latest < verdict.validUntil ? latest : verdict.validUntil);
+        // {challengeAt} bounds it by the block's number.
+        record.challengeBlock = uint48(binding.challengeBlock);
     }
 
     /// @dev Whether `record` carries on a live registration of the same code, proven the same way.
     /// Anything else gives the guardian the activation delay to object again.
-    function _continues(address worker, Worker memory previous, Worker memory record)
+    function _continues(address worker, WorkerRecord memory previous, WorkerRecord memory record)
         private
         view
         returns (bool)
     {
-        return previous.measurementId == record.measurementId && previous.kind == record.kind
-            && _isAlive(worker, _workers[worker]);
+        return previous.measurementId == record.measurementId && previous.state == record.state
+            && _isAlive(worker);
     }
 
-    /* STATE AT USE */
-
-    function _isAlive(address worker, Worker storage record) private view returns (bool) {
-        return _lifeFailureOf(worker, record).length == 0;
-    }
-
-    /// @dev The encoded error that keeps `worker` from serving `appId` now; empty if none does. The
-    /// one algorithm behind {requireActive} and {checkActive}.
-    function _failureOf(address worker, Worker storage record, bytes32 appId)
+    function _requireSignedBy(address worker, bytes32 digest, bytes calldata signature)
         private
-        view
-        returns (bytes memory failure)
+        pure
     {
-        failure = _lifeFailureOf(worker, record);
-        if (failure.length != 0) return failure;
-        if (record.appId != appId) {
-            return abi.encodeWithSelector(WrongWorkerApp.selector, record.appId, appId);
-        }
-        if (record.activeFrom > block.timestamp) {
-            return abi.encodeWithSelector(WorkerNotYetActive.selector, worker, record.activeFrom);
-        }
+        (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, signature);
+        require(failure == ECDSA.RecoverError.NoError && signer == worker, NotSignedBy(worker));
     }
 
-    /// @dev The encoded error that makes `worker` worth nothing for any app; empty if none does.
-    function _lifeFailureOf(address worker, Worker storage record)
-        private
-        view
-        returns (bytes memory)
-    {
-        WorkerStatus status = record.status;
-        if (status != WorkerStatus.Registered) {
-            bytes4 reason = WorkerUnknown.selector;
-            if (status == WorkerStatus.Revoked) reason = WorkerIsRevoked.selector;
-            if (status == WorkerStatus.Retired) reason = WorkerIsRetired.selector;
-            return abi.encodeWithSelector(reason, worker);
-        }
-        if (record.validUntil < block.timestamp) {
-            return abi.encodeWithSelector(WorkerExpired.selector, worker, record.validUntil);
-        }
-        bytes32 appId = record.appId;
-        bytes32 id = record.measurementId;
-        MeasurementStatus measurement = MEASUREMENTS.statusOf(appId, id);
-        if (measurement != MeasurementStatus.Admitted) {
-            return abi.encodeWithSelector(
-                IMeasurementRegistry.MeasurementNotAdmitted.selector, appId, id, measurement
-            );
-        }
-        RouteStatus route = ROUTER.statusOf(record.route);
-        if (route != RouteStatus.Active) {
-            return
-                abi.encodeWithSelector(IVerifierRouter.RouteNotActive.selector, record.route, route);
-        }
-        return "";
+    /* CHANGES */
+
+    function _revoke(address worker) private {
+        WorkerRecord storage record = _workers[worker];
+        WorkerStatus status = record.state.statusIn();
+        require(status != WorkerStatus.Unknown, WorkerUnknown(worker));
+        require(status != WorkerStatus.Revoked, WorkerIsRevoked(worker));
+        _end(record, WorkerStatus.Revoked);
+        emit WorkerRevoked(worker, record.appId, msg.sender);
+    }
+
+    function _end(WorkerRecord storage record, WorkerStatus status) private {
+        record.state = WorkerRecordLib.packState(status, record.state.kindIn());
+    }
+
+    function _emitRegistered(
+        address worker,
+        WorkerRecord memory record,
+        bytes32 quoteHash,
+        bytes32 encryptionKey,
+        bool renews
+    ) private {
+        (bytes32 appId, bytes32 id) = (record.appId, record.measurementId);
+        Worker memory shown = record.unpack();
+        if (renews) emit WorkerRenewed(worker, appId, id, quoteHash, encryptionKey, shown);
+        else emit WorkerRegistered(worker, appId, id, quoteHash, encryptionKey, shown);
     }
 }

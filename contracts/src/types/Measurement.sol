@@ -45,4 +45,17 @@ library MeasurementLib {
         flags &= isSgx ? SGX_FORBIDDEN_FLAGS : TDX_FORBIDDEN_FLAGS;
         require(flags == 0, AttributesForbidden(teeType, flags));
     }
+
+    /// @notice The first 8 bytes of the attributes, as they stand in `measurement`.
+    function attributesOf(uint8 teeType, bytes memory measurement)
+        internal
+        pure
+        returns (bytes8 attributes)
+    {
+        uint256 offset = 0x20 + (teeType == SGX ? SGX_FLAGS_OFFSET : TDX_ATTRIBUTES_OFFSET);
+        assembly ("memory-safe") {
+            // The measurement has the length of its type, so 32 bytes from here are inside it.
+            attributes := and(mload(add(measurement, offset)), shl(192, 0xffffffffffffffff))
+        }
+    }
 }

@@ -4,16 +4,17 @@ pragma solidity 0.8.30;
 import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {ERC165Checker} from "@openzeppelin/contracts/utils/introspection/ERC165Checker.sol";
 
+import {IChangeLog} from "../interfaces/IChangeLog.sol";
 import {IGoverned} from "../interfaces/IGoverned.sol";
 import {IQuoteVerifier} from "../interfaces/IQuoteVerifier.sol";
 import {IVerifierRouter, RouteStatus} from "../interfaces/IVerifierRouter.sol";
-import {Governed} from "../registry/Governed.sol";
+import {Reporting} from "../registry/Reporting.sol";
 import {ProofKind} from "../types/ProofKind.sol";
 import {Verdict} from "../types/Verdict.sol";
 
 /// @title VerifierRouter
 /// @notice The ways to verify a quote that a deployment accepts, each under a 4-byte route.
-contract VerifierRouter is IVerifierRouter, Governed, ERC165 {
+contract VerifierRouter is IVerifierRouter, Reporting, ERC165 {
     /// @dev One storage slot.
     struct Route {
         IQuoteVerifier verifier;
@@ -41,9 +42,13 @@ contract VerifierRouter is IVerifierRouter, Governed, ERC165 {
 
     /* CONSTRUCTOR */
 
-    constructor(address governor, address guardian, bool allowStub, bytes32[] memory rootKeyHashes)
-        Governed(governor, guardian)
-    {
+    constructor(
+        address governor,
+        address guardian,
+        IChangeLog log,
+        bool allowStub,
+        bytes32[] memory rootKeyHashes
+    ) Reporting(governor, guardian, log) {
         uint256 count = rootKeyHashes.length;
         require(count != 0 && count <= MAX_ROOT_KEYS, RootKeysInvalid());
         for (uint256 i = 0; i < count; ++i) {
@@ -71,6 +76,7 @@ contract VerifierRouter is IVerifierRouter, Governed, ERC165 {
         require(ALLOW_STUB || kind != ProofKind.Stub, StubNotAllowed(route));
         _routes[route] = Route(verifier, kind, RouteStatus.Active);
         emit RouteAdded(route, address(verifier), kind);
+        _widened(route);
     }
 
     /// @inheritdoc IVerifierRouter
@@ -80,6 +86,7 @@ contract VerifierRouter is IVerifierRouter, Governed, ERC165 {
         require(from != RouteStatus.Frozen, RouteNotActive(route, from));
         _routes[route].status = RouteStatus.Frozen;
         emit RouteFrozen(route, from, msg.sender);
+        _narrowed(route, from == RouteStatus.Active);
     }
 
     /* VERIFICATION */

@@ -13,6 +13,7 @@ from quotary_bridge.chain.contracts.events import (
     Event,
     MeasurementAdmitted,
     MeasurementRevoked,
+    PolicyChanged,
     RequestCreated,
     RequestFulfilled,
     RequestRefunded,
@@ -34,6 +35,7 @@ from quotary_bridge.chain.contracts.oracle import (
 )
 from quotary_bridge.chain.contracts.registries import Manifest, MeasurementRegistry
 from quotary_bridge.chain.contracts.routes import CommitteeVerifier, VerifierRouter
+from quotary_bridge.chain.contracts.timelock import Operation, OperationState, Timelock
 from quotary_bridge.chain.contracts.workers import (
     Activity,
     Binding,
@@ -57,7 +59,10 @@ __all__ = [
     "MeasurementRevoked",
     "MeasurementStatus",
     "Notarization",
+    "Operation",
+    "OperationState",
     "OracleRequest",
+    "PolicyChanged",
     "ProofKind",
     "QuoteNotary",
     "RegisteredWorker",
@@ -68,6 +73,7 @@ __all__ = [
     "RequestStatus",
     "ResultOracle",
     "RouteStatus",
+    "Timelock",
     "VerifierRouter",
     "WorkerRegistered",
     "WorkerRegistry",

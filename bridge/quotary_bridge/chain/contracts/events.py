@@ -18,6 +18,7 @@ __all__ = [
     "Event",
     "MeasurementAdmitted",
     "MeasurementRevoked",
+    "PolicyChanged",
     "RequestCreated",
     "RequestFulfilled",
     "RequestRefunded",
@@ -50,12 +51,31 @@ class MeasurementRevoked:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyChanged:
+    """
+    Something that a deployment accepts was changed: every change there is shows up as one of these.
+
+    `change` is the selector of the function that did it; `epoch` moves on where answers found
+    before may be wrong now.
+    """
+
+    source: Address
+    subject: Bytes32
+    actor: Address
+    change: bytes
+    narrows: bool
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerRegistered:
     """A worker's key was bound to a TEE."""
 
     worker: Address
     app_id: Bytes32
     measurement_id: Bytes32
+    quote_hash: Bytes32
+    encryption_key: Bytes32
     record: RegisteredWorker
 
 
@@ -66,6 +86,8 @@ class WorkerRenewed:
     worker: Address
     app_id: Bytes32
     measurement_id: Bytes32
+    quote_hash: Bytes32
+    encryption_key: Bytes32
     record: RegisteredWorker
 
 
@@ -141,6 +163,7 @@ class CallbackFailed:
 Event = (
     MeasurementAdmitted
     | MeasurementRevoked
+    | PolicyChanged
     | WorkerRegistered
     | WorkerRenewed
     | WorkerRevoked
@@ -163,14 +186,30 @@ def _measurement_revoked(a: AbiValue) -> MeasurementRevoked:
     return MeasurementRevoked(a["appId"], a["measurementId"], previous, address_of(a["by"]))
 
 
+def _policy_changed(a: AbiValue) -> PolicyChanged:
+    return PolicyChanged(
+        source=address_of(a["source"]),
+        subject=a["subject"],
+        actor=address_of(a["actor"]),
+        change=a["change"],
+        narrows=a["narrows"],
+        epoch=a["epoch"],
+    )
+
+
+def _shown(a: AbiValue) -> tuple[Address, Bytes32, Bytes32, Bytes32, Bytes32]:
+    worker = address_of(a["worker"])
+    return worker, a["appId"], a["measurementId"], a["quoteHash"], a["encryptionKey"]
+
+
 def _worker_registered(a: AbiValue) -> WorkerRegistered:
     record = worker_from(a["record"])
-    return WorkerRegistered(address_of(a["worker"]), a["appId"], a["measurementId"], record)
+    return WorkerRegistered(*_shown(a), record)
 
 
 def _worker_renewed(a: AbiValue) -> WorkerRenewed:
     record = worker_from(a["record"])
-    return WorkerRenewed(address_of(a["worker"]), a["appId"], a["measurementId"], record)
+    return WorkerRenewed(*_shown(a), record)
 
 
 def _worker_revoked(a: AbiValue) -> WorkerRevoked:
@@ -224,6 +263,7 @@ _DECODERS: Mapping[str, tuple[str, Callable[[AbiValue], Event]]] = MappingProxyT
     {
         "MeasurementAdmitted": ("MeasurementRegistry", _admitted),
         "MeasurementRevoked": ("MeasurementRegistry", _measurement_revoked),
+        "PolicyChanged": ("ChangeLog", _policy_changed),
         "WorkerRegistered": ("WorkerRegistry", _worker_registered),
         "WorkerRenewed": ("WorkerRegistry", _worker_renewed),
         "WorkerRevoked": ("WorkerRegistry", _worker_revoked),
@@ -247,7 +287,7 @@ def decode_event(log: Log) -> Event | None:
 
     Warning: the log's address is not looked at; ask the node for the right contract's logs only.
     """
-    for contract in ("ResultOracle", "WorkerRegistry", "MeasurementRegistry"):
+    for contract in ("ResultOracle", "WorkerRegistry", "MeasurementRegistry", "ChangeLog"):
         found = interface(contract).decode_log(log)
         if found is not None:
             decoder = _DECODERS.get(found[0])

@@ -52,13 +52,14 @@ class RegisteredWorker:
     app_id: Bytes32
     measurement_id: Bytes32
     platform_id: Bytes32
-    quote_hash: Bytes32
-    encryption_key: Bytes32
     operator: Address
     valid_until: int
-    route: bytes
     active_from: int
-    registered_at: int
+    challenge_block: int
+    collateral_from: int
+    evaluation_number: int
+    route: bytes
+    fmspc: bytes
     kind: ProofKind
     status: WorkerStatus
     tee_type: int
@@ -89,6 +90,14 @@ class WorkerRegistry(Contract):
         reason = "" if active else error_name(selector)
         return Activity(bool(active), reason, until)
 
+    def active_at(
+        self, worker: Address, app_id: Bytes32, moment: int, at: BlockTag = "latest"
+    ) -> Activity:
+        """Return whether `worker` will count for `app_id` at `moment`, Unix time, as things are."""
+        active, selector, until = self.read("activeAt", worker, app_id, moment, at=at)
+        reason = "" if active else error_name(selector)
+        return Activity(bool(active), reason, until)
+
     def challenge_at(self, block_number: int, at: BlockTag = "latest") -> Bytes32:
         """Return the challenge of a recent block; raises `ContractError` where it is too old."""
         return Bytes32(self.read("challengeAt", block_number, at=at))
@@ -105,6 +114,10 @@ class WorkerRegistry(Contract):
         """Return call data for the governor or guardian."""
         return self.encode("revoke", worker)
 
+    def refresh(self, worker: Address) -> bytes:
+        """Return call data; anybody may send it, to make later uses of the worker cheap again."""
+        return self.encode("refresh", worker)
+
     def retire(self, worker: Address) -> bytes:
         """Return call data for the worker's operator."""
         return self.encode("retire", worker)
@@ -116,13 +129,14 @@ def worker_from(record: AbiValue) -> RegisteredWorker:
         app_id=record["appId"],
         measurement_id=record["measurementId"],
         platform_id=record["platformId"],
-        quote_hash=record["quoteHash"],
-        encryption_key=record["encryptionKey"],
         operator=address_of(record["operator"]),
         valid_until=record["validUntil"],
-        route=record["route"],
         active_from=record["activeFrom"],
-        registered_at=record["registeredAt"],
+        challenge_block=record["challengeBlock"],
+        collateral_from=record["collateralFrom"],
+        evaluation_number=record["evaluationNumber"],
+        route=record["route"],
+        fmspc=record["fmspc"],
         kind=ProofKind(record["kind"]),
         status=WorkerStatus(record["status"]),
         tee_type=record["teeType"],
