@@ -6,6 +6,8 @@ import time
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
 from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.zk.groth16 import Groth16Key
@@ -31,6 +33,15 @@ class Contract:
         answer = self.node.chain.rpc("eth_call", [request, "latest"])
         assert isinstance(answer, str)
         return interface(self.name).decode_result(function, bytes.fromhex(answer[2:]))
+
+    def raw(self, signature: str, *arguments: Any) -> bytes:
+        """Ask by a signature, where a name has several; the bytes of the answer."""
+        types = signature[signature.index("(") + 1 : -1].split(",")
+        data = keccak(text=signature)[:4] + encode(types, arguments)
+        request = {"to": self.address, "data": f"0x{data.hex()}", "gas": hex(GAS_LIMIT)}
+        answer = self.node.chain.rpc("eth_call", [request, "latest"])
+        assert isinstance(answer, str)
+        return bytes.fromhex(answer[2:])
 
     def send(self, function: str, *arguments: Any, sender: int = 0) -> int:
         """Send, and return the gas of the transaction; raises `ContractError` as `call`."""

@@ -59,15 +59,23 @@ contract ZkQuoteVerifier is IZkQuoteVerifier, ReceiptQuoteVerifier {
 
     /* PRIVATE */
 
-    /// @dev A journal does not name its authority: most platforms are under the Platform CA.
+    /// @dev A journal does not name its authority: most platforms are under the Platform CA. Where
+    /// neither has the journal's revocation list, what the first one has names the difference.
     function _inForce(Verdict memory verdict) private view returns (bytes32[6] memory hashes) {
         uint256 teeType = verdict.teeType;
         bytes32 pckCrl = verdict.collateralHashes[PCK_CRL];
+        bool kept;
         try COLLATERAL.collateralHashes(teeType, verdict.fmspc, PLATFORM_CA) returns (
             bytes32[6] memory found
         ) {
             if (found[PCK_CRL] == pckCrl) return found;
+            (hashes, kept) = (found, true);
         } catch {}
-        return COLLATERAL.collateralHashes(teeType, verdict.fmspc, PROCESSOR_CA);
+        if (!kept) return COLLATERAL.collateralHashes(teeType, verdict.fmspc, PROCESSOR_CA);
+        try COLLATERAL.collateralHashes(teeType, verdict.fmspc, PROCESSOR_CA) returns (
+            bytes32[6] memory found
+        ) {
+            if (found[PCK_CRL] == pckCrl) return found;
+        } catch {}
     }
 }
