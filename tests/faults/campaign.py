@@ -1,0 +1,285 @@
+"""
+Kill a relayer again and again, on a chain that misbehaves, and judge what came of it.
+
+Every kill is a process of its own, forked and ended by SIGKILL at a point that the seed chose; what
+it leaves behind, in the store and on the chain, is all that the next one finds. At the end one
+relayer that nobody kills has to bring everything to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+import structlog
+from quotary_bridge.chain import Chain
+from quotary_bridge.errors import Transient
+from quotary_bridge.model import Timestamp
+from quotary_bridge.relayer import Progress, Relayer, RelayerSettings
+from quotary_bridge.store import Location, Store
+from quotary_bridge.workers import Endpoint
+
+from tests.bridge.relayer_town import Worker, client_of
+from tests.faults.chaos import Chaos, Weather
+from tests.faults.points import Doom, PointedStore, Points, pointed_chain
+from tests.faults.verdict import Verdict, judge
+from tests.faults.world import RELAYER, World
+
+CANARY = "canary-7c1e0b"
+"""Stands in the URL of the node, where services put access keys."""
+
+ANYWHERE = 0.3
+"""The share of kills that fall at any point, however often it is passed."""
+
+GRAVE = ("commit", "eth_sendRawTransaction")
+GRAVE_WEIGHT = 8
+"""Commits and broadcasts are where a wrong order would show: they are killed that much more."""
+
+MINED_MEANWHILE = 0.7
+"""How often the chain goes on between a relayer's death and its restart."""
+
+OPEN_REQUESTS = 10
+TICKS_PER_LIFE = 3
+POINTS_PER_LIFE = 80
+DRAIN_CYCLES = 400
+FINALITY_DEPTH = 6
+DEFECT = 70
+
+Sabotage = Callable[[Relayer], None]
+"""What a mutant changes in a relayer before it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a campaign does; the same plan chooses the same points."""
+
+    seed: int
+    kills: int
+    jobs_per_kill: float = 0.5
+    weather: Weather = field(default_factory=Weather)
+    sabotage: Sabotage | None = None
+    url: str | None = None
+
+
+@dataclass(slots=True)
+class Record:
+    """What happened in a campaign, and the verdict."""
+
+    seed: int
+    kills: int = 0
+    lives: int = 0
+    seconds: float = 0.0
+    points: Counter[str] = field(default_factory=Counter)
+    died_at: Counter[str] = field(default_factory=Counter)
+    verdict: Verdict | None = None
+
+
+class RelayerDefectError(AssertionError):
+    """A relayer ended by something else than the kill that was meant for it."""
+
+
+class Campaign:
+    """One plan, carried out in one world on one store."""
+
+    def __init__(self, world: World, where: Location, plan: Plan, folder: Path) -> None:
+        """Logs and traces go to `folder`."""
+        self._world = world
+        self._where = where
+        self._plan = plan
+        self._log = folder / "relayer.log"
+        self._chance = random.Random(plan.seed)
+        self._names: list[str] = []
+        self._record = Record(plan.seed)
+
+    def run(self, *, until: Callable[[], bool] = lambda: False) -> Record:
+        """Kill as often as planned, or `until` says so; then let it finish, and judge."""
+        began = time.monotonic()
+        with self._logged():
+            while self._record.kills < self._plan.kills and not until():
+                self._live_and_die()
+            self._drain()
+        self._record.seconds = time.monotonic() - began
+        self._record.verdict = judge(
+            self._world, self._where, self._log, (CANARY, self._key), FINALITY_DEPTH
+        )
+        return self._record
+
+    @property
+    def _key(self) -> str:
+        return bytes(self._world.signers[RELAYER]._account.key).hex()
+
+    def _live_and_die(self) -> None:
+        self._ask()
+        self._record.lives += 1
+        doom = self._choose()
+        status, passed = self._fork(lambda trace: self._relay(doom, trace))
+        self._learn(passed)
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+            self._record.kills += 1
+            self._record.died_at[passed[-1]] += 1
+        elif status != 0:
+            raise RelayerDefectError("\n".join(passed[-40:]))
+        if self._chance.random() < MINED_MEANWHILE:
+            self._chaos(0).mine()
+
+    def _ask(self) -> None:
+        wanted = self._record.kills * self._plan.jobs_per_kill + OPEN_REQUESTS
+        while len(self._world.requests) < wanted:
+            self._world.ask()
+
+    def _choose(self) -> Doom:
+        """Some kills fall anywhere; of most, every point has its turn, and grave ones more."""
+        if not self._names or self._chance.random() < ANYWHERE:
+            return Doom(self._chance.randint(1, POINTS_PER_LIFE))
+        turns = {name: self._record.died_at[name] / _weight(name) for name in self._names}
+        rarely = min(turns.values())
+        choice = [name for name in self._names if turns[name] <= rarely + 1 / GRAVE_WEIGHT]
+        return Doom(self._chance.choice((1, 1, 1, 2)), self._chance.choice(choice))
+
+    def _learn(self, passed: list[str]) -> None:
+        self._record.points.update(passed)
+        self._names = sorted(self._record.points)
+
+    def _drain(self) -> None:
+        """Let one relayer live until nothing is left to do."""
+        status, passed = self._fork(self._finish)
+        if status != 0:
+            raise RelayerDefectError("\n".join(passed[-40:]))
+
+    def _fork(self, live: Callable[[int], None]) -> tuple[int, list[str]]:
+        """Run `live` in a process of its own; returns how it ended, and the points it passed."""
+        reading, writing = os.pipe()
+        # A pipe holds 64 KiB, which is more than a life's points; nobody has to read meanwhile.
+        child = os.fork()
+        if child == 0:
+            _be(live, writing)
+        os.close(writing)
+        _, status = os.waitpid(child, 0)
+        with os.fdopen(reading, "rb") as trace:
+            return status, trace.read().decode().splitlines()
+
+    def _relay(self, doom: Doom, trace: int) -> None:
+        points = Points(doom, trace, self._chaos(self._record.lives).disturb)
+        store = PointedStore.open(self._where, lambda: Timestamp(1_000))
+        store.points = points
+        chain = pointed_chain(self._url, self._world.chain_id, points)
+        relayer = self._relayer(store, chain)
+        if self._plan.sabotage is not None:
+            self._plan.sabotage(relayer)
+        for _ in range(TICKS_PER_LIFE):
+            try:
+                relayer.tick()
+            except Transient as error:
+                structlog.get_logger().warning("cycle_failed", detail=str(error))
+
+    def _finish(self, _trace: int) -> None:
+        store = Store.open(self._where, lambda: Timestamp(1_000))
+        relayer = self._relayer(store, Chain.at(self._url, self._world.chain_id))
+        if self._plan.sabotage is not None:
+            self._plan.sabotage(relayer)
+        chaos = self._chaos(0)
+        idle = 0
+        for _ in range(DRAIN_CYCLES):
+            chaos.mine()
+            try:
+                idle = idle + 1 if relayer.tick().idle else 0
+            except Transient as error:
+                structlog.get_logger().warning("cycle_failed", detail=str(error))
+            if idle > FINALITY_DEPTH:
+                break
+        relayer.close()
+        store.close()
+
+    def mine_then_give_back(self) -> None:
+        """Let one answer be mined, a reorg put it back into the pool, and all be mined again."""
+        status, passed = self._fork(self._see_a_reorg)
+        if status != 0:
+            raise RelayerDefectError("\n".join(passed[-40:]))
+
+    def _see_a_reorg(self, _trace: int) -> None:
+        store = Store.open(self._where, lambda: Timestamp(1_000))
+        relayer = self._relayer(store, self._world.node.chain)
+        if self._plan.sabotage is not None:
+            self._plan.sabotage(relayer)
+        self._world.ask()
+        chaos = self._chaos(0)
+        for step in (chaos.mine, chaos.mine, partial(chaos.give_back, 1), chaos.mine, chaos.mine):
+            step()
+            relayer.tick()
+
+    def _relayer(self, store: Store, chain: Chain) -> Relayer:
+        log = structlog.get_logger("quotary.relayer")
+
+        def _tell(progress: Progress) -> None:
+            log.info(progress.kind.value, block=progress.block, **progress.details)
+
+        return Relayer(
+            chain,
+            self._world.oracle,
+            store,
+            self._world.signers[RELAYER],
+            [Endpoint("http://one")],
+            settings=RelayerSettings(
+                finality_depth=FINALITY_DEPTH,
+                start_block=self._world.deployed_at,
+                replace_after=2,
+                in_flight=8,
+            ),
+            listener=_tell,
+            client=client_of(one=Worker()),
+            holder="a campaign",
+        )
+
+    @property
+    def _url(self) -> str:
+        plain = self._plan.url or self._world.node.url
+        return plain.replace("http://", f"http://someone:{CANARY}@")
+
+    def _chaos(self, life: int) -> Chaos:
+        seed = f"{self._plan.seed}/{life}/{self._record.lives}"
+        chain = self._world.node.chain
+        return Chaos(
+            chain, seed, self._world.requester, tuple(self._world.requests), self._plan.weather
+        )
+
+    @contextmanager
+    def _logged(self) -> Iterator[None]:
+        """Let every relayer write its log, as the daemon does, to one file."""
+        with self._log.open("a") as file:
+            structlog.configure(
+                processors=[
+                    structlog.processors.add_log_level,
+                    structlog.processors.JSONRenderer(default=str),
+                ],
+                logger_factory=structlog.WriteLoggerFactory(file),
+            )
+            try:
+                yield
+            finally:
+                structlog.reset_defaults()
+
+
+def _be(live: Callable[[int], None], trace: int) -> NoReturn:
+    """Be a process that does one thing and ends."""
+    code = DEFECT
+    try:
+        live(trace)
+        code = 0
+    except BaseException:  # noqa: BLE001 (told to the parent, who fails the test)
+        os.write(trace, traceback.format_exc().encode())
+    finally:
+        os._exit(code)
+
+
+def _weight(name: str) -> int:
+    return GRAVE_WEIGHT if any(what in name for what in GRAVE) else 1

@@ -1,0 +1,48 @@
+"""
+Relayers that are broken on purpose: what the harness must find.
+
+Each breaks one rule of the outbox and nothing else, in a process that was forked for it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quotary_bridge.lifecycle import Released
+from quotary_bridge.model import Slot, SlotState
+from quotary_bridge.relayer import Relayer, follow, outbox
+from quotary_bridge.store import SignedTransaction, Writer
+
+
+def sends_before_it_commits(_relayer: Relayer) -> None:
+    """Rule (ii): the bytes are out before anything is written down."""
+    sign = outbox._signed
+
+    def _sign_and_send(cycle: Any, *arguments: Any, **more: Any) -> SignedTransaction:
+        signed = sign(cycle, *arguments, **more)
+        cycle.ports.chain.send_many([signed.raw])
+        return signed
+
+    outbox._signed = _sign_and_send
+
+
+def forgets_a_reorged_nonce_at_once(relayer: Relayer) -> None:
+    """Rules (v) and (vi): what a reorg took is given up before finality says so."""
+
+    def _forget(slot: Slot, writer: Writer) -> None:
+        writer.resolve_slot(slot, SlotState.LOST, None)
+        if slot.job is not None:
+            writer.advance(slot.job, Released())
+
+    follow._reorged = _forget
+    # What was given up leaves a gap, which nothing may close: its transaction may still come.
+    relayer._outbox.close_gaps = lambda _cycle: None  # type: ignore[method-assign]
+
+
+def never_sends_again(relayer: Relayer) -> None:
+    """Rule (iv): what was sent once is taken for delivered, and a restart sends nothing again."""
+    relayer._outbox._resent = True
+    relayer._outbox._due = lambda _cycle, slots: [  # type: ignore[method-assign]
+        (slot, slot.latest) for slot in slots if slot.broadcasts == 0
+    ]
+    relayer._outbox.replace = lambda _cycle: None  # type: ignore[method-assign]

@@ -1,0 +1,105 @@
+"""
+Kill -9 at every point, on a chain that misbehaves: nothing lost, nothing doubled.
+
+These are the short forms. `scripts/soak.py` runs the long ones: thousands of kills, or hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from quotary_bridge.store import Location
+
+from tests.bridge.postgres import running_postgres
+from tests.faults import mutants
+from tests.faults.campaign import Campaign, Plan, Record, RelayerDefectError, Sabotage
+from tests.faults.chaos import Weather
+from tests.faults.verdict import Verdict
+from tests.faults.world import world
+
+KILLS = 60
+KILLS_BEFORE_CAUGHT = 50
+
+# Pools and reorgs that lose more: what a relayer that sends once is weakest against.
+LOSSES = Weather(reorg=0.02, drop=0.03)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Location]:
+    if request.param == "sqlite":
+        yield tmp_path / "store.sqlite"
+        return
+    with running_postgres() as server:
+        yield server.database()
+
+
+def carried_out(where: Location, folder: Path, plan: Plan, *, strict: bool) -> Record:
+    """The record of one campaign in a world of its own."""
+    with world(strict=strict) as place:
+        return Campaign(place, where, plan, folder).run()
+
+
+def verdict_of(where: Location, folder: Path, plan: Plan, *, strict: bool) -> Verdict:
+    """The verdict of one campaign in a world of its own."""
+    verdict = carried_out(where, folder, plan, strict=strict).verdict
+    assert verdict is not None
+    return verdict
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_kills_anywhere_lose_and_double_nothing(
+    where: Location, tmp_path: Path, *, strict: bool
+) -> None:
+    """With the contract's own check for duplicates and without it: the relayer needs none."""
+    record = carried_out(where, tmp_path, Plan(20_261, KILLS), strict=strict)
+    assert record.kills == KILLS
+    verdict = record.verdict
+    assert verdict is not None
+    assert verdict.broken == ()
+    assert verdict.jobs >= KILLS / 2
+    assert len(record.points) > 35, "hardly any point was passed"
+    assert (tmp_path / "relayer.log").stat().st_size > 1_000, "there was no log to look through"
+
+
+def test_the_harness_catches_a_relayer_that_sends_before_it_commits(tmp_path: Path) -> None:
+    """Within fifty kills: else a clean verdict would say nothing."""
+    plan = Plan(1, KILLS_BEFORE_CAUGHT, sabotage=mutants.sends_before_it_commits)
+    verdict = verdict_of(tmp_path / "store.sqlite", tmp_path, plan, strict=False)
+    assert verdict.doubled > 0
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_only_a_trusting_contract_shows_who_forgets_a_nonce(
+    tmp_path: Path, *, strict: bool
+) -> None:
+    """The contract's own check turns a double delivery into a reverted one, and so hides it."""
+    with world(strict=strict) as place:
+        plan = Plan(2, 1, sabotage=mutants.forgets_a_reorged_nonce_at_once)
+        campaign = Campaign(place, tmp_path / "store.sqlite", plan, tmp_path)
+        campaign.mine_then_give_back()
+        assert len(place.answers()) == (1 if strict else 2)
+
+
+def test_nobody_else_answers_twice_when_a_reorg_gives_transactions_back(tmp_path: Path) -> None:
+    """The same story without the mutant."""
+    with world(strict=False) as place:
+        campaign = Campaign(place, tmp_path / "store.sqlite", Plan(2, 1), tmp_path)
+        campaign.mine_then_give_back()
+        assert len(place.answers()) == 1
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "weather"), [(mutants.never_sends_again, LOSSES)], ids=["never sends again"]
+)
+def test_the_harness_catches_who_loses(
+    tmp_path: Path, sabotage: Sabotage, weather: Weather
+) -> None:
+    """What the pool lost is lost for good."""
+    plan = Plan(3, KILLS_BEFORE_CAUGHT, weather=weather, sabotage=sabotage)
+    try:
+        verdict = verdict_of(tmp_path / "store.sqlite", tmp_path, plan, strict=False)
+    except RelayerDefectError:
+        return
+    assert not verdict.clean

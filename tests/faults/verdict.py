@@ -1,0 +1,152 @@
+"""
+Nothing lost, nothing doubled: what must be true, on the chain and in the store, after a campaign.
+
+(a) every accepted request was answered on the chain, and answered once;
+(b) every call of ours succeeded, or is counted as a reverted duplicate;
+(c) the account's nonces are exactly those given out, without a gap;
+(d) every row is terminal, and every final one names a transaction in a canonical block;
+(e) where the oracle keeps a ledger, what was paid in is what workers have;
+(f) nothing is queued, in the store or in the pool;
+(g) no log and no store holds a secret.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from quotary_bridge.chain.interface import interface
+from quotary_bridge.lifecycle import JobState
+from quotary_bridge.model import ChainId, Timestamp
+from quotary_bridge.store import Location, Store
+from sqlalchemy import text
+
+from tests.faults.world import REQUEST_FEE, World
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was counted, and every promise that was broken, in words."""
+
+    jobs: int
+    lost: int
+    doubled: int
+    transactions: int
+    attempts: int
+    reverted: int
+    broken: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether every promise was kept."""
+        return not self.broken
+
+
+def judge(
+    world: World, where: Location, log: Path, secrets: tuple[str, ...], depth: int
+) -> Verdict:
+    """Compare the chain with what was asked for, and the store with the chain."""
+    store = Store.open(where, lambda: Timestamp(1_000))
+    try:
+        broken = _secrets(where, log, secrets)
+        return _judge(world, store, broken, depth)
+    finally:
+        store.close()
+
+
+def _judge(world: World, store: Store, told: list[str], depth: int) -> Verdict:
+    answered = Counter(world.answers())
+    asked = [world.request_id(number) for number in range(1, len(world.requests) + 1)]
+    lost = [digest for digest in asked if answered[digest] == 0]
+    doubled = [digest for digest in answered if answered[digest] > 1]
+    nonce = world.node.chain.nonce(world.relayer)
+    rows = _rows(store)
+    broken = [
+        *([f"(a) {len(lost)} of {len(asked)} lost"] if lost else []),
+        *([f"(a) {len(doubled)} of {len(asked)} answered more than once"] if doubled else []),
+        *_nonces(rows, nonce),
+        *_terminal(world, store, len(asked)),
+        *_canonical(world, rows, depth),
+        *(_ledger(world, len(asked)) if world.strict else ()),
+        *_queues(world),
+        *told,
+    ]
+    reverted = sum(1 for row in rows if row["mined_succeeded"] in (False, 0))
+    if reverted * 100 > nonce:
+        broken.append(f"(b) {reverted} of {nonce} transactions reverted")
+    with store._read() as connection:
+        attempts = connection.execute(text("SELECT count(*) FROM attempt")).scalar_one()
+    return Verdict(len(asked), len(lost), len(doubled), nonce, attempts, reverted, tuple(broken))
+
+
+def _rows(store: Store) -> list[dict[str, object]]:
+    with store._read() as connection:
+        found = connection.execute(text("SELECT * FROM slot ORDER BY nonce")).mappings()
+        return [dict(row) for row in found]
+
+
+def _nonces(rows: list[dict[str, object]], nonce: int) -> list[str]:
+    given_out = [row["nonce"] for row in rows]
+    if given_out == list(range(nonce)):
+        return []
+    return [f"(c) {len(given_out)} nonces given out, {nonce} used on the chain"]
+
+
+def _terminal(world: World, store: Store, asked: int) -> list[str]:
+    counts = store.counts(ChainId(world.chain_id), world.oracle)
+    if counts[JobState.FINAL] == asked == sum(counts.values()):
+        return []
+    return [f"(d) of {asked} jobs: { ({s.value: n for s, n in counts.items() if n}) }"]
+
+
+def _canonical(world: World, rows: list[dict[str, object]], depth: int) -> list[str]:
+    broken = [f"(d) nonce {row['nonce']} is {row['state']}" for row in rows if not _final(row)]
+    final = [row for row in rows if _final(row)]
+    receipts = world.node.chain.receipts([bytes(row["mined_hash"]) for row in final])  # type: ignore[arg-type]
+    head = world.node.chain.head().number
+    for row, receipt in zip(final, receipts, strict=True):
+        there = receipt is not None and receipt.block_hash == row["mined_block_hash"]
+        if receipt is None or not there or receipt.block_number + depth > head:
+            broken.append(f"(d) nonce {row['nonce']} is final in a block that is not")
+    return broken[:5]
+
+
+def _final(row: dict[str, object]) -> bool:
+    return row["state"] == "final"
+
+
+def _ledger(world: World, asked: int) -> list[str]:
+    held = world.node.chain.balance(world.oracle)
+    # The gate names the same operator for everybody: the address 1.
+    operator = f"0x{'00' * 19}01"
+    data = interface("ResultOracle").encode_call("creditOf", [operator])
+    answer = world.node.chain.rpc(
+        "eth_call", [{"to": world.oracle, "data": f"0x{data.hex()}"}, "latest"]
+    )
+    credit, paid = int(answer, 16), asked * REQUEST_FEE
+    if held == credit == paid:
+        return []
+    return [f"(e) {paid} wei paid in, {held} held, {credit} credited"]
+
+
+def _queues(world: World) -> list[str]:
+    chain = world.node.chain
+    pool = chain.rpc("txpool_status")
+    if int(pool["pending"], 16) == int(pool["queued"], 16) == 0:
+        return []
+    return [f"(f) the pool holds {pool}"]
+
+
+def _secrets(where: Location, log: Path, secrets: tuple[str, ...]) -> list[str]:
+    files = [log] if log.exists() else []
+    if isinstance(where, Path):
+        files += list(where.parent.glob(f"{where.name}*"))
+    broken = []
+    for file in files:
+        content = file.read_bytes()
+        for secret in secrets:
+            raw = bytes.fromhex(secret) if len(secret) == 64 else secret.encode()
+            if secret.encode() in content or raw in content:
+                broken.append(f"(g) a secret stands in {file.name}")
+    return broken

@@ -1,0 +1,130 @@
+"""A chain with an oracle on it, people who ask, a worker that answers, and a store."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import solcx
+from eth_utils.crypto import keccak
+from quotary_bridge.anvil import AnvilNode
+from quotary_bridge.chain.interface import Interface, interface, parse_interface
+from quotary_bridge.chain.sender import Sender
+from quotary_bridge.model import Address, Bytes32
+
+from tests.bridge.relayer_town import APP, MODEL, OPEN_GATE
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+GATE = "0x0000000000000000000000000000000000009a7e"
+LIFETIME = 25 * 24 * 3600
+"""Seconds: every block takes at least one of them, and a campaign mines many."""
+
+FIRST_BLOCKS = 8
+REQUEST_FEE = 10**15
+REQUEST_GAS = 400_000
+REQUESTER, RELAYER, DEPLOYER = 1, 2, 0
+# Whoever asks pays any base fee: what is tried out is the relayer's patience, not theirs.
+_ANY_PRICE = {"maxFeePerGas": 5_000 * 10**9, "maxPriorityFeePerGas": 10**9}
+
+
+class World:
+    """One Anvil whose blocks come only on demand; `strict` oracles refuse a second delivery."""
+
+    def __init__(self, node: AnvilNode, *, strict: bool) -> None:
+        """Deploy the oracle."""
+        self.node = node
+        self.strict = strict
+        chain = node.chain
+        self.chain_id = node.chain_id
+        # Deriving ten accounts takes longer than a relayer's whole life here.
+        self.signers = node.signers
+        chain.rpc("anvil_setCode", [GATE, OPEN_GATE])
+        self.gate = Address(chain.web3.to_checksum_address(GATE))
+        creation = interface("ResultOracle").encode_creation([self.gate])
+        if not strict:
+            creation = trusting_oracle().encode_creation([self.gate])
+        sender = Sender(chain, self.signers[DEPLOYER], timeout_seconds=30)
+        receipt = sender.send(sender.request(None, creation))
+        if receipt.contract_address is None:
+            raise RuntimeError("the oracle was not deployed")
+        self.oracle = Address(receipt.contract_address)
+        self.deployed_at = receipt.block_number
+        self.deadline = chain.head().timestamp + LIFETIME
+        self.requests: list[bytes] = []
+        chain.rpc("evm_setAutomine", [False])
+        # Reorgs from the start on need blocks to replace.
+        node.mine(FIRST_BLOCKS)
+
+    @property
+    def requester(self) -> Address:
+        """Who asks."""
+        return self.signers[REQUESTER].address
+
+    @property
+    def relayer(self) -> Address:
+        """Whose nonces are at stake."""
+        return self.signers[RELAYER].address
+
+    def ask(self) -> None:
+        """Sign and send one more request; the chaos sends it again where it gets lost."""
+        number = len(self.requests)
+        data = interface("ResultOracle").encode_call(
+            "request",
+            [(APP, MODEL, b"question %d" % number, 0, self.deadline, f"0x{'00' * 20}")],
+        )
+        raw = self.signers[REQUESTER].sign_transaction(
+            {
+                "type": 2,
+                "chainId": self.chain_id,
+                "nonce": number,
+                "to": self.oracle,
+                "data": data,
+                "value": REQUEST_FEE,
+                "gas": REQUEST_GAS,
+                **_ANY_PRICE,
+            }
+        )
+        self.requests.append(raw)
+        self.node.chain.send_many([raw])
+
+    def answers(self) -> list[bytes]:
+        """The request id of every fulfilment there is on the chain."""
+        topic = interface("ResultOracle").event("RequestFulfilled").topic
+        chain = self.node.chain
+        return [log.topics[1] for log in chain.logs([self.oracle], 0, chain.head().number, [topic])]
+
+    def request_id(self, number: int) -> Bytes32:
+        """The id of the oracle's n-th request, from 1 on (docs/formats.md, "Result")."""
+        oracle = bytes(12) + bytes.fromhex(self.oracle[2:])
+        return Bytes32(keccak(self.chain_id.to_bytes(32) + oracle + number.to_bytes(32)))
+
+
+@contextmanager
+def world(*, strict: bool) -> Iterator[World]:
+    """Start a chain and deploy an oracle on it."""
+    with AnvilNode() as node:
+        yield World(node, strict=strict)
+
+
+@cache
+def trusting_oracle() -> Interface:
+    """Compile the oracle that refuses nothing."""
+    if str(ROOT / "scripts") not in sys.path:
+        sys.path.append(str(ROOT / "scripts"))
+    import compile as build  # noqa: PLC0415 (found through the line above)
+
+    asked = build.standard_input()
+    own = "tests/TrustingOracle.sol"
+    asked["sources"] = {
+        own: {"content": Path(__file__).with_name("TrustingOracle.sol").read_text()}
+    }
+    asked["settings"]["outputSelection"] = {own: {"*": ["abi", "evm.bytecode.object"]}}
+    output = solcx.compile_standard(
+        asked, solc_binary=build.COMPILER, base_path=build.CONTRACTS, allow_paths=build.ROOT
+    )
+    artefact = output["contracts"][own]["TrustingOracle"]
+    code = artefact["evm"]["bytecode"]["object"]
+    return parse_interface("TrustingOracle", {"abi": artefact["abi"], "bytecode": code})
