@@ -14,16 +14,22 @@ from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain.accounts import Signer
 from quotary_bridge.committee import committee_proof
 from quotary_bridge.model import Address
-from quotary_bridge.zk import stub_seal
+from quotary_bridge.zk import Release, stub_seal
 
 from tests.contracts.zk_chain import Contract, deploy, key_argument
 from tests.contracts.zk_trapdoor import forged_seal, known_release
 
-__all__ = ["IMAGE", "MAX_AGE", "Paths"]
+__all__ = ["IMAGE", "MAX_AGE", "Paths", "deploy_release"]
 
 IMAGE = sha256(b"guest").digest()
 MAX_AGE = 3600
 _MEMBER = sha256(b"a committee of one").digest()
+
+
+def deploy_release(node: AnvilNode, release: Release) -> Contract:
+    """The Groth16 verifier of one release."""
+    key = key_argument(release.key)
+    return deploy(node, "RiscZeroGroth16Verifier", key, release.control_root, release.control_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +51,7 @@ class Paths:
         account = node.signers[0].address
         release = known_release()
         store = deploy(node, "CollateralStore", INTEL_ROOT.certificate.der)
-        groth16 = deploy(
-            node,
-            "RiscZeroGroth16Verifier",
-            key_argument(release.key),
-            release.control_root,
-            release.control_id,
-        )
+        groth16 = deploy_release(node, release)
         router = deploy(node, "RiscZeroRouter", account, account)
         router.send("addVerifier", release.selector, groth16.address)
         hashes = deploy(node, "StoredCollateralHashes", store.address)
