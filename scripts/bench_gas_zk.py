@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from quotary import INTEL_ROOT, Verdict  # noqa: E402 (the root is on the path f
 from quotary_bridge.anvil import AnvilNode  # noqa: E402
 from quotary_bridge.zk import GuestInput, execute, stub_seal  # noqa: E402
 
+from tests.contracts.zk_registering import registered_by_proof  # noqa: E402
 from tests.contracts.zk_trapdoor import forged_seal  # noqa: E402
 from tests.contracts.zk_vectors import risc_zero_vectors  # noqa: E402
 from tests.contracts.zk_world import IMAGE, Paths, deploy_release  # noqa: E402
@@ -60,6 +62,8 @@ def measure(shared: Path) -> dict[str, int]:
             )
             for vector in risc_zero_vectors(shared)
         )
+    with tempfile.TemporaryDirectory() as folder:
+        found["register_zk"] = registered_by_proof(Path(folder)).gas
     return found
 
 

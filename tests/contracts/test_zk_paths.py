@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from quotary import INTEL_ROOT, Collateral, QuotaryError, Verdict
 from quotary_bridge.anvil import AnvilNode, find_anvil
+from quotary_bridge.chain.contracts import ProofKind
 from quotary_bridge.errors import ConfigurationError, ContractError
 from quotary_bridge.zk import GuestInput, execute, stub_seal
 
+from tests.contracts.zk_registering import registered_by_proof
 from tests.contracts.zk_trapdoor import forged_seal
 from tests.contracts.zk_world import IMAGE, MAX_AGE, Paths
 from tests.verifier.genuine import Case, genuine_cases, pick
@@ -185,3 +187,10 @@ def test_paths_do_not_take_each_others_proofs(fresh: Paths, shared: Path) -> Non
         with pytest.raises(ContractError) as caught:
             fresh.ask(verifier, journal, proof)
         assert caught.value.name == name
+
+
+def test_a_worker_registered_by_a_proof_says_so(tmp_path: Path) -> None:
+    """The kind of proof is kept with the worker; a mock on the same route is refused before."""
+    registered = registered_by_proof(tmp_path)
+    assert registered.stub_refused == "SealSelectorRefused"
+    assert ProofKind(registered.record["kind"]) is ProofKind.ZK

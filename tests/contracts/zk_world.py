@@ -46,11 +46,11 @@ class Paths:
     committee: Contract
 
     @classmethod
-    def deploy(cls, node: AnvilNode) -> Paths:
+    def deploy(cls, node: AnvilNode, root: bytes = INTEL_ROOT.certificate.der) -> Paths:
         """Deploy them, the known release behind the router as a real one would be."""
         account = node.signers[0].address
         release = known_release()
-        store = deploy(node, "CollateralStore", INTEL_ROOT.certificate.der)
+        store = deploy(node, "CollateralStore", root)
         groth16 = deploy_release(node, release)
         router = deploy(node, "RiscZeroRouter", account, account)
         router.send("addVerifier", release.selector, groth16.address)
