@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {CommitteeVerifier} from "../src/committee/CommitteeVerifier.sol";
 import {RequestParams} from "../src/interfaces/IResultOracle.sol";
+import {Policy} from "../src/interfaces/ITcbPolicy.sol";
 import {Result} from "../src/types/Result.sol";
 import {Verdict} from "../src/types/Verdict.sol";
 import {WorkerBinding} from "../src/types/WorkerBinding.sol";
@@ -40,6 +41,43 @@ contract GasTest is OracleFixture {
     function test_RequireActive() public {
         workers.requireActive(worker, APP);
         _snapshot("requireActive");
+    }
+
+    function test_RequireActive_FoundAnew() public {
+        vm.prank(GUARDIAN);
+        policy.bar(APP, "something else");
+        workers.requireActive(worker, APP);
+        _snapshot("requireActive, found anew");
+    }
+
+    function test_RegisterByThree() public {
+        committee = new CommitteeVerifier(_members(), 3, MAX_AGE);
+        vm.prank(GOVERNOR);
+        router.addRoute("Thre", committee);
+        WorkerBinding memory binding = _binding();
+        Verdict memory verdict = _boundVerdict(STRANGER, binding);
+        verdict.platformId = keccak256("another platform");
+        bytes memory journal = abi.encode(verdict);
+        bytes memory proof = abi.encode(_signatures(journal, 3));
+        workers.register("Thre", journal, proof, binding);
+        _snapshot("register, 3 committee signatures");
+    }
+
+    function test_Revoke() public {
+        bytes32 id = _verdict().measurementId;
+        vm.prank(GUARDIAN);
+        measurements.revoke(APP, id);
+        _snapshot("revoke");
+    }
+
+    function test_PublishPolicy() public {
+        Policy memory made;
+        (made.acceptedStatuses, made.acceptedKinds) = (0x0006, 0x0e);
+        made.denied = new bytes32[](1);
+        made.denied[0] = bytes32(_verdict().fmspc);
+        vm.prank(GOVERNOR);
+        policy.publish(APP, 2, made, false);
+        _snapshot("publish a policy");
     }
 
     function test_Notarize() public {

@@ -1,0 +1,58 @@
+"""
+Measure what the registries' entry points cost and merge it into build/bench/gas.json.
+
+    scripts/bench_gas_registry.py
+
+The numbers are those of contracts/test/Gas.t.sol: execution on cold storage, and for transactions
+their base fee and calldata, too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SNAPSHOT = ROOT / "contracts" / "snapshots" / "Gas.json"
+REPORT = ROOT / "build" / "bench" / "gas.json"
+
+KEYS = {
+    "require_active": "requireActive",
+    "require_active_anew": "requireActive, found anew",
+    "register_committee": "register, 3 committee signatures",
+    "admit": "admit",
+    "revoke": "revoke",
+    "publish_policy": "publish a policy",
+}
+"""Key of the report, and the snapshot it comes from."""
+
+
+def merged(report: dict[str, object], snapshot: dict[str, str]) -> dict[str, object]:
+    """Return the report with the registries' numbers in place of older ones."""
+    return {**report, **{key: int(snapshot[name]) for key, name in KEYS.items()}}
+
+
+def main() -> int:
+    """Run the gas tests, which fail where a price is not the committed one; write the report."""
+    command = [
+        str(ROOT / "toolchain" / "forge"),
+        *("test", "--root", str(ROOT / "contracts"), "--match-contract", "GasTest"),
+    ]
+    ran = subprocess.run(command, check=False, env=os.environ, stdout=subprocess.DEVNULL)
+    if ran.returncode != 0:
+        print("bench_gas_registry: the gas tests failed: run them to see why", file=sys.stderr)
+        return 1
+    report = json.loads(REPORT.read_text()) if REPORT.exists() else {}
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    numbers = merged(report, json.loads(SNAPSHOT.read_text()))
+    REPORT.write_text(json.dumps(numbers, indent=2, sort_keys=True) + "\n")
+    for key in KEYS:
+        print(f"{key:24} {numbers[key]:>9,} gas")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
