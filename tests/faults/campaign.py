@@ -45,7 +45,7 @@ GRAVE = ("commit", "eth_sendRawTransaction")
 GRAVE_WEIGHT = 8
 """Commits and broadcasts are where a wrong order would show: they are killed that much more."""
 
-MINED_MEANWHILE = 0.7
+MINED_MEANWHILE = 0.8
 """How often the chain goes on between a relayer's death and its restart."""
 
 OPEN_REQUESTS = 10

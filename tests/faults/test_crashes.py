@@ -65,7 +65,7 @@ def test_kills_anywhere_lose_and_double_nothing(
 
 def test_the_harness_catches_a_relayer_that_sends_before_it_commits(tmp_path: Path) -> None:
     """Within fifty kills: else a clean verdict would say nothing."""
-    plan = Plan(1, KILLS_BEFORE_CAUGHT, sabotage=mutants.sends_before_it_commits)
+    plan = Plan(1, KILLS_BEFORE_CAUGHT, jobs_per_kill=1.5, sabotage=mutants.sends_before_it_commits)
     verdict = verdict_of(tmp_path / "store.sqlite", tmp_path, plan, strict=False)
     assert verdict.doubled > 0
 

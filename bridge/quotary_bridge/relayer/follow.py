@@ -26,6 +26,7 @@ from quotary_bridge.model import (
     TransactionHash,
 )
 from quotary_bridge.relayer.cycle import Cycle
+from quotary_bridge.relayer.foreign import used_by_another
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.store import Writer
 
@@ -71,7 +72,8 @@ def _step(
     if slot.state is SlotState.MINED:
         told = partial(cycle.tell, ProgressKind.REORGED, slot.job, nonce=slot.nonce)
         return partial(_reorged, slot), told
-    if slot.nonce < used:
+    final = BlockNumber(cycle.number - cycle.ports.settings.finality_depth)
+    if slot.nonce < used and used_by_another(cycle, slot, final):
         told = partial(cycle.tell, ProgressKind.NONCE_LOST, slot.job, nonce=slot.nonce)
         return partial(_lost, slot), told
     return None
@@ -159,8 +161,8 @@ def _reorged(slot: Slot, writer: Writer) -> None:
 
 
 def _lost(slot: Slot, writer: Writer) -> None:
-    # Decided at finality depth only: a node that lags, or lies for a while, must not make us give
-    # a job a second nonce.
+    # Decided at finality depth only, and by what is there, not by what is missing: a node that
+    # lags, or lies, must not make us give a job a second nonce.
     writer.resolve_slot(slot, SlotState.LOST, None)
     if slot.job is not None:
         writer.advance(slot.job, Released())

@@ -84,8 +84,9 @@ class Outbox:
         if not slots:
             return
         mined = cycle.used_nonces
-        given_out = {slot.nonce for slot in slots}
-        for nonce in range(mined, max(given_out)):
+        # Also those that were mined a moment ago: a reorg may have come since they were followed.
+        given_out = {slot.nonce for slot in _unresolved(cycle)}
+        for nonce in range(mined, max(slot.nonce for slot in slots)):
             if nonce not in given_out:
                 self._store_cancel(cycle, Nonce(nonce))
 

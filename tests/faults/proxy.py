@@ -1,0 +1,269 @@
+"""
+A node as bad as real ones: between the relayer and Anvil, on the loopback.
+
+Anvil is kinder than the clients people run: it takes a replacement for 0.3 % more. So the proxy
+keeps their rule (10 % on both fees, or `replacement transaction underpriced`), in their words, and
+misbehaves besides: it drops questions, drops answers to questions that were carried out, asks
+twice, waits, fails, cuts answers short, answers other questions, lags, names another chain, forges
+receipts and denies transactions it has. All by a seed, and each method may have its own odds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from eth_account import Account
+from eth_account.typed_transactions import TypedTransaction
+from hexbytes import HexBytes
+
+FORGED = f"0x{'f0' * 32}"
+MINIMUM_RAISE_PERCENT = 110
+# Nethermind, besu and erigon have words of their own for the same refusals.
+UNDERPRICED = (
+    "replacement transaction underpriced",
+    "ReplacementNotAllowed",
+    "Replacement fee too low",
+    "could not replace existing tx",
+)
+
+WRONG_CHAIN = 1
+CONTROL = "proxy_control"
+"""The one method the proxy answers itself: what went wrong so far, and how often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """How often an exchange goes wrong, each way by itself; `seconds` is the longest delay."""
+
+    drop_question: float = 0.0
+    drop_answer: float = 0.0
+    ask_twice: float = 0.0
+    delay: float = 0.0
+    server_error: float = 0.0
+    rate_limit: float = 0.0
+    cut_short: float = 0.0
+    wrong_id: float = 0.0
+    stale_head: float = 0.0
+    wrong_chain: float = 0.0
+    forged_receipt: float = 0.0
+    denied: float = 0.0
+    seconds: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """The odds of every method, and of some in particular."""
+
+    seed: int
+    usual: Odds = field(default_factory=Odds)
+    lag: int = 2
+    by_method: Mapping[str, Odds] = field(default_factory=dict)
+
+    def of(self, method: str) -> Odds:
+        """The odds of one method."""
+        return self.by_method.get(method, self.usual)
+
+
+class _HungUpError(Exception):
+    """The connection ends here, as if the node had gone."""
+
+
+class _Proxy:
+    """What runs in the proxy's own process."""
+
+    def __init__(self, upstream: str, manners: Manners) -> None:
+        parts = urlsplit(upstream)
+        self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
+        self._manners = manners
+        self._chance = random.Random(manners.seed)
+        self._pooled: dict[tuple[str, int], tuple[int, int, str]] = {}
+        self._done: Counter[str] = Counter()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one client until it, or the proxy's mood, hangs up."""
+        upstream = await asyncio.open_connection(self._host, self._port)
+        try:
+            while (body := await _read(reader)) is not None:
+                writer.write(await self._answer(json.loads(body[1]), upstream))
+                await writer.drain()
+        except (_HungUpError, ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+            upstream[1].close()
+
+    async def _answer(self, asked: Any, upstream: Any) -> bytes:
+        first = asked[0] if isinstance(asked, list) else asked
+        if first["method"] == CONTROL:
+            return _http(200, {**_head(first), "result": dict(self._done)})
+        odds = self._manners.of(first["method"])
+        if self._happens("drop_question", odds.drop_question):
+            raise _HungUpError
+        if self._happens("delay", odds.delay):
+            await asyncio.sleep(self._chance.random() * odds.seconds)
+        for name, status in (("server_error", 500), ("rate_limit", 429)):
+            if self._happens(name, getattr(odds, name)):
+                return _http(status, {"error": "try again later"})
+        if self._happens("ask_twice", odds.ask_twice):
+            await self._forward(asked, upstream)
+        many = asked if isinstance(asked, list) else [asked]
+        if _asks_for_the_head(many[0]) and self._happens("stale_head", odds.stale_head):
+            many = [await self._asked_late(many[0], upstream)]
+        answers = await self._forward(many, upstream)
+        if self._happens("drop_answer", odds.drop_answer):
+            raise _HungUpError
+        said = [self._twisted(*pair, odds) for pair in zip(many, answers, strict=True)]
+        whole = _http(200, said if isinstance(asked, list) else said[0])
+        if self._happens("cut_short", odds.cut_short):
+            head, _, content = whole.partition(b"\r\n\r\n")
+            return _framed(200, content[: len(content) // 2]) if head else whole
+        return whole
+
+    async def _asked_late(self, question: Mapping[str, Any], upstream: Any) -> dict[str, Any]:
+        """The question for the head as a node answers it that is some blocks behind."""
+        asked = {**question, "method": "eth_blockNumber", "params": []}
+        head = int((await self._forward([asked], upstream))[0]["result"], 16)
+        behind = max(0, head - self._chance.randint(1, self._manners.lag))
+        return {**question, "params": [hex(behind), False]}
+
+    async def _forward(self, asked: Any, upstream: Any) -> list[dict[str, Any]]:
+        """Ask the node what the pool's rules allow, and refuse the rest in its place."""
+        many = asked if isinstance(asked, list) else [asked]
+        refusals = {index: self._refusal(question) for index, question in enumerate(many)}
+        allowed = [q for index, q in enumerate(many) if refusals[index] is None]
+        reader, writer = upstream
+        answers: list[dict[str, Any]] = []
+        if allowed:
+            content = json.dumps(allowed).encode()
+            writer.write(
+                b"POST / HTTP/1.1\r\nHost: node\r\nContent-Type: application/json\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(content) + content
+            )
+            await writer.drain()
+            found = await _read(reader)
+            if found is None:
+                raise _HungUpError
+            answers = json.loads(found[1])
+        turn = iter(answers)
+        return [
+            next(turn) if refusals[index] is None else {**_head(question), **refusals[index]}
+            for index, question in enumerate(many)
+        ]
+
+    def _refusal(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What a strict pool says to a transaction that replaces another for too little."""
+        if question["method"] != "eth_sendRawTransaction":
+            return None
+        raw = question["params"][0]
+        sender, nonce, fees = _offer(raw)
+        before = self._pooled.get((sender, nonce))
+        if before is not None and before[2] != raw:
+            enough = all(
+                new * 100 >= old * MINIMUM_RAISE_PERCENT
+                for new, old in zip(fees, before, strict=False)
+            )
+            if not enough:
+                self._done["underpriced"] += 1
+                message = self._chance.choice(UNDERPRICED)
+                return {"error": {"code": -32000, "message": message}}
+        self._pooled[sender, nonce] = (*fees, raw)
+        return None
+
+    def _twisted(
+        self, question: Mapping[str, Any], answer: dict[str, Any], odds: Odds
+    ) -> dict[str, Any]:
+        method, result = question["method"], answer.get("result")
+        if self._happens("wrong_id", odds.wrong_id):
+            answer = {**answer, "id": 10**9}
+        if method == "eth_chainId" and self._happens("wrong_chain", odds.wrong_chain):
+            answer = {**answer, "result": hex(WRONG_CHAIN)}
+        if method == "eth_getTransactionReceipt" and isinstance(result, dict):
+            if self._happens("denied", odds.denied):
+                answer = {**answer, "result": None}
+            elif self._happens("forged_receipt", odds.forged_receipt):
+                answer = {**answer, "result": {**result, "blockHash": FORGED}}
+        if method == "eth_getTransactionByHash" and self._happens("denied", odds.denied):
+            answer = {**answer, "result": None}
+        return answer
+
+    def _happens(self, name: str, chance: float) -> bool:
+        happens = chance > 0 and self._chance.random() < chance
+        if happens:
+            self._done[name] += 1
+        return happens
+
+
+def _asks_for_the_head(question: Mapping[str, Any]) -> bool:
+    return bool(question["method"] == "eth_getBlockByNumber" and question["params"][0] == "latest")
+
+
+async def _read(reader: asyncio.StreamReader) -> tuple[bytes, bytes] | None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    lengths = [
+        int(line.partition(b":")[2])
+        for line in head.split(b"\r\n")
+        if line.lower().startswith(b"content-length:")
+    ]
+    return head, await reader.readexactly(lengths[0])
+
+
+def _http(status: int, content: object) -> bytes:
+    return _framed(status, json.dumps(content).encode())
+
+
+def _framed(status: int, content: bytes) -> bytes:
+    return (
+        b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        % (status, len(content))
+        + content
+    )
+
+
+def _head(question: Mapping[str, Any]) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": question["id"]}
+
+
+def _offer(raw: str) -> tuple[str, int, tuple[int, int]]:
+    """Who sends, under which nonce, for which fees."""
+    fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+    fees = int(fields["maxFeePerGas"]), int(fields["maxPriorityFeePerGas"])
+    return Account.recover_transaction(raw), int(fields["nonce"]), fees
+
+
+def _run(upstream: str, manners: Manners, port: Any) -> None:
+    async def _serve() -> None:
+        server = await asyncio.start_server(
+            _Proxy(upstream, manners).serve, "127.0.0.1", 0, limit=1 << 24
+        )
+        port.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(_serve())
+
+
+@contextmanager
+def proxied(upstream: str, manners: Manners) -> Iterator[str]:
+    """Run a proxy in front of `upstream` in a process of its own; yields its URL."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_run, args=(upstream, manners, theirs), daemon=True)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{ours.recv()}"
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+        theirs.close()

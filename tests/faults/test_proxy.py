@@ -1,0 +1,111 @@
+"""The relayer behind a node that breaks every promise a node can break."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import requests
+from quotary_bridge.chain import Chain
+from quotary_bridge.errors import FeeTooLow, RpcUnavailable, WrongChain
+
+from tests.faults.campaign import Campaign, Plan
+from tests.faults.proxy import CONTROL, Manners, Odds, proxied
+from tests.faults.world import RELAYER, World, world
+
+KILLS = 30
+
+# Every way of going wrong, each about once in thirty exchanges.
+BAD_DAY = Odds(
+    drop_question=0.03,
+    drop_answer=0.03,
+    ask_twice=0.05,
+    delay=0.05,
+    server_error=0.02,
+    rate_limit=0.02,
+    cut_short=0.02,
+    wrong_id=0.02,
+    stale_head=0.03,
+    forged_receipt=0.05,
+    denied=0.05,
+)
+
+
+def signed(place: World, max_fee: int, tip: int) -> bytes:
+    """A transfer of nothing under the account's first nonce."""
+    signer = place.signers[RELAYER]
+    return signer.sign_transaction(
+        {
+            "type": 2,
+            "chainId": place.chain_id,
+            "nonce": 0,
+            "to": signer.address,
+            "data": b"",
+            "value": 0,
+            "gas": 21_000,
+            "maxFeePerGas": max_fee,
+            "maxPriorityFeePerGas": tip,
+        }
+    )
+
+
+def test_replacements_must_raise_both_fees_by_a_tenth() -> None:
+    """Anvil takes less; the pools people use do not, and each says so in its own words."""
+    with world(strict=True) as place, proxied(place.node.url, Manners(1)) as url:
+        chain = Chain.at(url, place.chain_id)
+        first = signed(place, 50 * 10**9, 10**9)
+        chain.send_raw(first)
+        chain.send_raw(first)
+        for max_fee, tip in ((54 * 10**9, 2 * 10**9), (60 * 10**9, 10**9)):
+            with pytest.raises(FeeTooLow):
+                chain.send_raw(signed(place, max_fee, tip))
+        chain.send_raw(signed(place, 55 * 10**9, 1_100_000_000))
+
+
+@pytest.mark.parametrize(
+    "odds",
+    [
+        Odds(drop_question=1),
+        Odds(drop_answer=1),
+        Odds(server_error=1),
+        Odds(rate_limit=1),
+        Odds(cut_short=1),
+        Odds(wrong_id=1),
+    ],
+    ids=lambda odds: next(name for name in Odds.__slots__ if getattr(odds, name) == 1),
+)
+@pytest.mark.parametrize("many", [False, True])
+def test_an_exchange_that_went_wrong_is_no_answer(odds: Odds, *, many: bool) -> None:
+    """Whatever went wrong, and for one question as for many: try again later, and learn nothing."""
+    manners = Manners(1, by_method={"eth_gasPrice": odds})
+    with world(strict=True) as place, proxied(place.node.url, manners) as url:
+        chain = Chain.at(url, place.chain_id)
+        with pytest.raises(RpcUnavailable):
+            chain.ask_many([("eth_gasPrice", [])] * (3 if many else 1))
+
+
+def test_nothing_is_sent_to_another_chain() -> None:
+    """Asked again before every broadcast: a name may lead to another node from one to the next."""
+    manners = Manners(1, by_method={"eth_chainId": Odds(wrong_chain=1)})
+    with world(strict=True) as place, proxied(place.node.url, manners) as url:
+        with pytest.raises(WrongChain):
+            Chain.at(url, place.chain_id).send_many([signed(place, 10**10, 10**9)])
+        assert place.node.chain.rpc("txpool_status")["pending"] == "0x0"
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_kills_on_a_bad_day_lose_and_double_nothing(tmp_path: Path, *, strict: bool) -> None:
+    """Kills, reorgs and a lying node at once."""
+    with (
+        world(strict=strict) as place,
+        proxied(place.node.url, Manners(11, BAD_DAY)) as url,
+    ):
+        plan = Plan(11, KILLS, url=url)
+        record = Campaign(place, tmp_path / "store.sqlite", plan, tmp_path).run()
+        question = {"jsonrpc": "2.0", "id": 1, "method": CONTROL, "params": []}
+        happened = requests.post(url, json=question, timeout=10).json()["result"]
+    assert record.verdict is not None
+    assert record.verdict.broken == ()
+    missing = {name for name in Odds.__slots__ if name not in ("seconds", "wrong_chain")}
+    missing -= set(happened)
+    assert missing == set()
