@@ -36,6 +36,7 @@ from quotary_bridge.chain.sender import Sender
 from quotary_bridge.chain.well_known import WELL_KNOWN_ADDRESSES
 from quotary_bridge.committee import attest, attestation, committee_proof
 from quotary_bridge.deploy import ROUTES, Deployer, Parameters
+from quotary_bridge.deploy.check import check_governance, route_states
 from quotary_bridge.deploy.deployer import predicted_address
 from quotary_bridge.deploy.parameters import (
     INTEL_ROOT_KEY_HASH,
@@ -441,6 +442,35 @@ def test_the_same_call_can_be_made_twice(node: AnvilNode, tmp_path: Path) -> Non
     acts = [governor.advance(sender, policy, call) for call in calls]
     assert all(act.done for act in acts)
     assert len({act.operation_id for act in acts}) == 4
+
+
+def test_a_changed_timelock_is_found_out(node: AnvilNode, tmp_path: Path) -> None:
+    """Delay and roles live in storage, so the record's check reads them; frozen routes show."""
+    account = node.signers[0]
+    terms = TimelockTerms((account.address,), (account.address,), delay=0)
+    record = deployer(node, tmp_path).run(replace(parameters(node), governor=terms)).deployment
+    check_governance(node.chain, record)
+    governor = Governor.of(node.chain, record)
+    timelock = interface("GovernanceTimelock")
+    executor = keccak(text="EXECUTOR_ROLE")
+    zero = "0x" + "00" * 20
+    sender = Sender(node.chain, account, timeout_seconds=20)
+    changes: list[tuple[str, list[object], str]] = [
+        ("updateDelay", [7], "delay is 7 s, not 0 s"),
+        ("revokeRole", [keccak(text="CANCELLER_ROLE"), node.signers[1].address], "has lost"),
+        ("grantRole", [executor, zero], "anyone may execute"),
+    ]
+    for function, arguments, complaint in changes:
+        state = node.chain.rpc("evm_snapshot")
+        governor.advance(sender, governor.address, timelock.encode_call(function, arguments))
+        with pytest.raises(DeploymentMismatch, match=complaint):
+            check_governance(node.chain, record)
+        node.chain.rpc("evm_revert", [state])
+    guardian = Sender(node.chain, node.signers[1], timeout_seconds=20)
+    freeze = interface("VerifierRouter").encode_call("freeze", [ROUTES["CommitteeVerifier"]])
+    guardian.send(guardian.request(record.address("VerifierRouter"), freeze))
+    check_governance(node.chain, record)
+    assert route_states(node.chain, record)["Comm"] is RouteStatus.FROZEN
 
 
 @pytest.mark.parametrize("terms", [TimelockTerms(()), TimelockTerms((OWN[0],), delay=-1)])

@@ -18,6 +18,7 @@ from quotary_bridge.cli.options import (
     trust_root,
 )
 from quotary_bridge.deploy import Deployer, Outcome, Parameters
+from quotary_bridge.deploy.check import check_governance, route_states
 from quotary_bridge.deploy.parameters import (
     DEFAULT_ACCEPTED_STATUSES,
     SHORTEST_DELAY,
@@ -132,11 +133,17 @@ def _deploy(args: Namespace) -> int:
 
 def _check(args: Namespace, context: Context) -> int:
     record = context.deployment()
+    check_governance(context.chain, record)
+    states = {
+        name: status.name.lower() for name, status in route_states(context.chain, record).items()
+    }
     addresses = {name: item.address for name, item in record.contracts.items()}
+    routes = ", ".join(f"{name} {state}" for name, state in states.items())
     answer(
         args,
-        {"chain_id": record.chain_id, "contracts": addresses},
-        f"chain {record.chain_id} holds all {len(addresses)} contracts of the record",
+        {"chain_id": record.chain_id, "contracts": addresses, "routes": states},
+        f"chain {record.chain_id} holds all {len(addresses)} contracts of the record\n"
+        f"routes: {routes}",
     )
     return ExitCode.OK
 
