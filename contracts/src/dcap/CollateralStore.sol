@@ -12,7 +12,7 @@ import {Document} from "./DocumentLib.sol";
 import {DocumentParser} from "./DocumentParser.sol";
 import {Mem} from "./Mem.sol";
 import {P256Lib} from "./P256Lib.sol";
-import {BIT, check} from "./Refusal.sol";
+import {BIT, check, refuse} from "./Refusal.sol";
 import {Certificate, Issuer, Role, X509} from "./X509.sol";
 
 /// @title CollateralStore
@@ -128,6 +128,18 @@ contract CollateralStore is ICollateralStore, ICollateralHashes {
             return id;
         }
         emit CertificateAdded(id, certificate.commonName, uint64(certificate.notAfter));
+    }
+
+    /// @inheritdoc ICollateralStore
+    function refuseAuthority(bytes calldata der) external view {
+        bytes memory copy = der;
+        Certificate memory certificate = X509.parse(Mem.at(copy), copy.length);
+        Role role = X509.roleOf(certificate.commonName);
+        check(role == Role.PlatformCa || role == Role.ProcessorCa, "ISSUER_ROLE");
+        X509.requireRole(certificate, role);
+        X509.requireIssued(certificate, _root(), NATIVE_P256);
+        check(!CrlLib.lists(_requireList(ROOT), certificate.serial), "CERT_REVOKED");
+        refuse("COLLATERAL_INCOMPLETE");
     }
 
     /// @dev False where the very certificate is in force already.

@@ -140,8 +140,8 @@ library Der {
         check(value != 0, "SERIAL_INVALID");
     }
 
-    /// @notice A time in one of the two forms RFC 5280 allows, in Unix seconds. Times before 1970,
-    /// which no document of Intel's bears, are refused.
+    /// @notice A time in one of the two forms RFC 5280 allows, in Unix seconds; 1 for a time
+    /// before 1970.
     function time(uint256 position, uint256 end)
         internal
         pure
@@ -164,7 +164,7 @@ library Der {
     }
 
     /// @notice Unix seconds of `year`, `month` and the eight digits DDHHMMSS at `position`; 0 when
-    /// there is no such time from 1970 on.
+    /// there is no such time, 1 for one before 1970.
     function moment(uint256 year, uint256 month, uint256 position) internal pure returns (uint256) {
         unchecked {
             return secondsOf(
@@ -178,7 +178,7 @@ library Der {
     }
 
     /// @notice Unix seconds of a date and a time of day packed as hour, minute, second; 0 when there
-    /// is no such time from 1970 on.
+    /// is no such time, 1 for one before 1970.
     function secondsOf(uint256 year, uint256 month, uint256 day, uint256 clock)
         internal
         pure
@@ -187,7 +187,12 @@ library Der {
         uint256 hour = clock >> 16;
         uint256 minute = (clock >> 8) & 0xff;
         uint256 second = clock & 0xff;
-        if (!DateTimeLib.isSupportedDateTime(year, month, day, hour, minute, second)) return 0;
+        // The calendar repeats after 400 years. Of times before 1970 it matters only that they are past.
+        bool old = year != 0 && year < 1970;
+        if (!DateTimeLib.isSupportedDateTime(
+                old ? year + 400 : year, month, day, hour, minute, second
+            )) return 0;
+        if (old) return 1;
         return DateTimeLib.dateTimeToTimestamp(year, month, day, hour, minute, second);
     }
 

@@ -8,7 +8,7 @@ import {P256Lib} from "./P256Lib.sol";
 import {PckLib} from "./PckLib.sol";
 import {Pem} from "./Pem.sol";
 import {PlatformRecord} from "./PlatformRecord.sol";
-import {check, refuse} from "./Refusal.sol";
+import {check} from "./Refusal.sol";
 import {Certificate, Role, X509} from "./X509.sol";
 
 /// @title PckChainProver
@@ -40,7 +40,7 @@ contract PckChainProver {
         bytes[] memory chain = Pem.split(Mem.at(pem), pem.length);
         check(keccak256(chain[2]) == _ROOT_CERTIFICATE, "ROOT_NOT_PINNED");
         uint256 authority = _STORE.authorityOf(keccak256(chain[1]));
-        if (authority == 0) _refuseAuthority(chain[1]);
+        if (authority == 0) _STORE.refuseAuthority(chain[1]);
         return (_prove(chain[0], authority), keccak256(chain[0]));
     }
 
@@ -61,15 +61,5 @@ contract PckChainProver {
         return PlatformRecord.pack(
             certificate, PckLib.parse(certificate.sgx, certificate.sgxLength), authority
         );
-    }
-
-    /// @dev Refuses a PCK CA certificate that is not in force: for what is wrong with it, or for being
-    /// unknown.
-    function _refuseAuthority(bytes memory der) private pure {
-        Certificate memory certificate = X509.parse(Mem.at(der), der.length);
-        Role role = X509.roleOf(certificate.commonName);
-        check(role == Role.PlatformCa || role == Role.ProcessorCa, "ISSUER_ROLE");
-        X509.requireRole(certificate, role);
-        refuse("COLLATERAL_INCOMPLETE");
     }
 }

@@ -95,10 +95,13 @@ library Pem {
                 "PEM_INVALID"
             );
             next = position + END_LENGTH;
-            if (count != 0 || padding != 0) {
+            if (count != 0) {
                 check(count > 1 && count + padding == 4, "PEM_INVALID");
                 Mem.store(target, group << (256 - 6 * count));
                 target += count - 1;
+            } else {
+                // Padding after whole groups says nothing; without any it is an error.
+                check(padding == 0 || target != Mem.at(der), "PEM_INVALID");
             }
             Mem.store(Mem.at(der) - 32, target - Mem.at(der));
         }

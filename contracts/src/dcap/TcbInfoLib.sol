@@ -134,6 +134,10 @@ library TcbInfoLib {
             check(Json.number(reader, 0xffff) == 0, "COLLATERAL_VERSION_UNSUPPORTED");
             return TCB_TYPE;
         }
+        bool sgx = document.teeType == DocumentLib.SGX;
+        if (sgx && (key == "tdxModule" || key == "tdxModuleIdentities")) {
+            refuse("SCHEMA_UNKNOWN_FIELD");
+        }
         if (key == "tdxModule") {
             info.modules[0] = _module(reader, info.advisories, false);
             return MODULE;

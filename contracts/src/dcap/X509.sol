@@ -232,6 +232,9 @@ library X509 {
                 (start, value) = Der.element(value, stop, tag);
                 Der.finish(value, stop);
                 ++count;
+                for (uint256 i = start; i < value; ++i) {
+                    check(Mem.u8(i) < 0x80, "CERT_INVALID");
+                }
                 // No role has a longer name than a word.
                 if (value - start < 33) {
                     name = bytes32(Mem.number(start, value - start) << (256 - 8 * (value - start)));

@@ -72,6 +72,10 @@ interface ICollateralStore {
     /// @notice Which authority the certificate with this Keccak-256 is; 0 for none in force.
     function authorityOf(bytes32 certificate) external view returns (uint256);
 
+    /// @notice Always reverts: with what is wrong with a PCK CA certificate that is not in force, or
+    /// with its absence.
+    function refuseAuthority(bytes calldata der) external view;
+
     /// @notice The packed TCB info in force; empty where there is none.
     function tcbInfo(uint256 teeType, uint256 fmspc) external view returns (bytes memory);
 
