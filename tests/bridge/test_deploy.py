@@ -31,6 +31,7 @@ from quotary_bridge.chain.contracts import (
 )
 from quotary_bridge.chain.contracts.events import MeasurementAdmitted
 from quotary_bridge.chain.deployment import Deployment, record_path
+from quotary_bridge.chain.governance import Governor
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.sender import Sender
 from quotary_bridge.chain.well_known import WELL_KNOWN_ADDRESSES
@@ -51,7 +52,6 @@ from quotary_bridge.errors import (
     DeploymentMismatch,
     Reason,
 )
-from quotary_bridge.governance import Governor
 from quotary_bridge.model import Address, Bytes32
 from quotary_bridge.zk import stub_seal
 from quotary_enclave.simulator import Simulator, sample_td

@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 from dataclasses import dataclass
 
+from quotary_bridge.chain.governance import Act, Governor
 from quotary_bridge.chain.records import Receipt
 from quotary_bridge.cli.options import Context
-from quotary_bridge.governance import Act, Governor
 from quotary_bridge.model import Address
 
 __all__ = ["Governed", "Sent", "govern", "send"]

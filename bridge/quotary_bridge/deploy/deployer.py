@@ -15,6 +15,7 @@ from quotary_bridge.chain import Chain, Receipt
 from quotary_bridge.chain.accounts import DEVELOPMENT_CHAIN_IDS
 from quotary_bridge.chain.contracts import RouteStatus, VerifierRouter
 from quotary_bridge.chain.deployment import Deployed, Deployment, Pending
+from quotary_bridge.chain.governance import Governor
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.sender import Sender
 from quotary_bridge.deploy.parameters import Parameters, differences
@@ -25,7 +26,6 @@ from quotary_bridge.errors import (
     DeploymentMismatch,
     Reason,
 )
-from quotary_bridge.governance import Governor
 from quotary_bridge.model import Address
 
 __all__ = ["Deployer", "Forecast", "Outcome", "predicted_address"]
