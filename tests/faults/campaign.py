@@ -55,6 +55,9 @@ DRAIN_CYCLES = 400
 FINALITY_DEPTH = 6
 DEFECT = 70
 
+WEATHER = "weather: "
+"""How a trace tells what happened on the chain from the points that were passed."""
+
 Sabotage = Callable[[Relayer], None]
 """What a mutant changes in a relayer before it runs."""
 
@@ -81,6 +84,7 @@ class Record:
     seconds: float = 0.0
     points: Counter[str] = field(default_factory=Counter)
     died_at: Counter[str] = field(default_factory=Counter)
+    happened: Counter[str] = field(default_factory=Counter)
     verdict: Verdict | None = None
 
 
@@ -126,7 +130,8 @@ class Campaign:
         self._learn(passed)
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
             self._record.kills += 1
-            self._record.died_at[passed[-1]] += 1
+            points = [name for name in passed if not name.startswith(WEATHER)]
+            self._record.died_at[points[-1]] += 1
         elif status != 0:
             raise RelayerDefectError("\n".join(passed[-40:]))
         if self._chance.random() < MINED_MEANWHILE:
@@ -147,7 +152,10 @@ class Campaign:
         return Doom(self._chance.choice((1, 1, 1, 2)), self._chance.choice(choice))
 
     def _learn(self, passed: list[str]) -> None:
-        self._record.points.update(passed)
+        self._record.points.update(name for name in passed if not name.startswith(WEATHER))
+        self._record.happened.update(
+            name.removeprefix(WEATHER) for name in passed if name.startswith(WEATHER)
+        )
         self._names = sorted(self._record.points)
 
     def _drain(self) -> None:
@@ -169,7 +177,9 @@ class Campaign:
             return status, trace.read().decode().splitlines()
 
     def _relay(self, doom: Doom, trace: int) -> None:
-        points = Points(doom, trace, self._chaos(self._record.lives).disturb)
+        chaos = self._chaos(self._record.lives)
+        chaos.tell = lambda name: os.write(trace, f"{WEATHER}{name}\n".encode())
+        points = Points(doom, trace, chaos.disturb)
         store = PointedStore.open(self._where, lambda: Timestamp(1_000))
         store.points = points
         chain = pointed_chain(self._url, self._world.chain_id, points)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from quotary_bridge.chain import Chain
@@ -45,7 +44,7 @@ class Chaos:
         self._requester = requester
         self._requests = requests
         self._weather = weather or Weather()
-        self.happened: Counter[str] = Counter()
+        self.tell: Callable[[str], object] = _to_nobody
 
     def disturb(self) -> None:
         """Let one thing happen, or nothing."""
@@ -53,7 +52,7 @@ class Chaos:
         for name in ("mine", "reorg", "reinclude", "give_back", "drop", "fees"):
             drawn -= getattr(self._weather, name)
             if drawn < 0:
-                self.happened[name] += 1
+                self.tell(name)
                 getattr(self, f"_{name}")()
                 return
 
@@ -115,3 +114,7 @@ class Chaos:
 
     def _depth(self) -> int:
         return self._chance.randint(1, MAX_DEPTH)
+
+
+def _to_nobody(_name: str) -> None:
+    return None

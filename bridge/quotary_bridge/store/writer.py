@@ -84,7 +84,10 @@ class Writer:
         before = self.job(key)
         after = advance(before, event)
         if after != before:
-            values = job_row(after)
+            stored = job_row(before)
+            values = {
+                name: value for name, value in job_row(after).items() if value != stored[name]
+            }
             self._connection.execute(
                 update(job).where(job.c.key == key).values(**values, token=self._lease.token)
             )

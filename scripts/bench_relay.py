@@ -1,0 +1,208 @@
+"""
+How fast results reach the chain, one signer, single results: build/bench/relay.json.
+
+The limit is the rate at which the same Anvil takes the same signed transactions from a bare loop.
+The worker's answers are signed beforehand: what is measured is the relayer, not the worker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+for folder in ("bridge", "verifier", "enclave", "."):
+    sys.path.insert(0, str(ROOT / folder))
+
+import httpx  # noqa: E402 (the project's own folders first)
+from quotary_bridge.anvil import AnvilNode  # noqa: E402
+from quotary_bridge.chain import Chain  # noqa: E402
+from quotary_bridge.lifecycle import Dispatched, Enqueued, begin  # noqa: E402
+from quotary_bridge.model import Nonce, SlotState, TransactionHash  # noqa: E402
+from quotary_bridge.relayer import Progress, Relayer, RelayerSettings  # noqa: E402
+from quotary_bridge.store import Location, SignedTransaction, Store  # noqa: E402
+from quotary_bridge.workers import Endpoint, WorkerClient  # noqa: E402
+
+from tests.bridge.postgres import running_postgres  # noqa: E402
+from tests.bridge.relayer_town import Worker  # noqa: E402
+from tests.bridge.store_parts import (  # noqa: E402
+    CHAIN,
+    SIGNER,
+    Clock,
+    request_of,
+    signed_result,
+    transaction,
+)
+from tests.faults.world import RELAYER, World  # noqa: E402
+
+CYCLES_LIMIT = 1_000
+
+
+class SignedBeforehand:
+    """A worker whose answers to the oracle's next requests are ready."""
+
+    def __init__(self) -> None:
+        """Nothing is signed yet."""
+        self._worker = Worker()
+        self._answers: dict[bytes, bytes] = {}
+
+    def prepare(self, question: httpx.Request) -> None:
+        """Sign the answer to `question`."""
+        self._answers[question.content] = self._worker.answer(question).content
+
+    def client(self) -> WorkerClient:
+        """A client that this worker answers, and that has it sign what it was not asked before."""
+        return WorkerClient(httpx.MockTransport(self._answer))
+
+    def _answer(self, question: httpx.Request) -> httpx.Response:
+        if question.content not in self._answers:
+            self.prepare(question)
+        return httpx.Response(200, content=self._answers[question.content])
+
+
+def relayed(world: World, store: Store, worker: SignedBeforehand, results: int) -> dict[str, Any]:
+    """Relay all requests of a world; seconds in all, and each result's way through the relayer."""
+    stored: dict[bytes, float] = {}
+    delays: list[float] = []
+
+    def _tell(progress: Progress) -> None:
+        if progress.job is None:
+            return
+        if progress.kind.value == "request_seen":
+            stored[progress.job] = time.perf_counter()
+        elif progress.kind.value == "mined":
+            delays.append(time.perf_counter() - stored[progress.job])
+
+    settings = RelayerSettings(
+        finality_depth=1,
+        start_block=world.deployed_at,
+        in_flight=results,
+        concurrent_workers=2,
+    )
+    relayer = Relayer(
+        Chain.at(world.node.url, world.chain_id),
+        world.oracle,
+        store,
+        world.signers[RELAYER],
+        [Endpoint("http://one")],
+        settings=settings,
+        listener=_tell,
+        client=worker.client(),
+        holder="a bench",
+    )
+    with relayer:
+        began = time.perf_counter()
+        for _ in range(CYCLES_LIMIT):
+            if len(delays) >= results:
+                break
+            relayer.tick()
+            world.node.mine()
+        else:
+            raise RuntimeError(f"only {len(delays)} of {results} were mined")
+        seconds = time.perf_counter() - began
+    return {"seconds": seconds, "delays": delays}
+
+
+def bare_loop(world: World, raws: list[bytes]) -> float:
+    """Seconds in which Anvil takes and mines `raws`, one question after the other."""
+    chain = Chain.at(world.node.url, world.chain_id)
+    chain.check()
+    began = time.perf_counter()
+    for raw in raws:
+        chain.rpc("eth_sendRawTransaction", [f"0x{raw.hex()}"])
+    while chain.nonce(world.relayer) < len(raws):
+        world.node.mine()
+    return time.perf_counter() - began
+
+
+def outbox_jobs_per_second(where: Location, jobs: int) -> float:
+    """Jobs brought from request to stored transaction, one commit each."""
+    store = Store.open(where, Clock())
+    lease = store.acquire(CHAIN, SIGNER, "a bench")
+    began = time.perf_counter()
+    for number in range(1, jobs + 1):
+        request = request_of(number)
+        with store.write(lease) as writer:
+            writer.add_job(begin(request))
+            writer.advance(request.key, Dispatched())
+            writer.add_result(request.key, signed_result())
+            slot = writer.open_slot(writer.next_nonce(Nonce(number)), request.key)
+            writer.add_attempt(slot, transaction_of(number), request.block.number)
+            writer.advance(request.key, Enqueued(slot))
+    seconds = time.perf_counter() - began
+    store.close()
+    return jobs / seconds
+
+
+def transaction_of(number: int) -> SignedTransaction:
+    """Signed bytes that only their number tells apart."""
+    return replace(transaction(number % 256), hash=TransactionHash(number.to_bytes(32)))
+
+
+def measured(results: int) -> dict[str, Any]:
+    """Every figure of the report."""
+    with AnvilNode() as node, tempfile.TemporaryDirectory() as folder:
+        world = World(node, strict=True)
+        for _ in range(results):
+            world.ask()
+        while node.chain.nonce(world.requester) < results:
+            node.mine()
+        snapshot = node.chain.rpc("evm_snapshot")
+        worker = SignedBeforehand()
+        # A first run signs every answer, and leaves the transactions for the bare loop.
+        first = Store.open(Path(folder) / "first.sqlite", Clock())
+        relayed(world, first, worker, results)
+        raws = _raws(first, results)
+        node.chain.rpc("evm_revert", [snapshot])
+        snapshot = node.chain.rpc("evm_snapshot")
+        store = Store.open(Path(folder) / "store.sqlite", Clock())
+        run = relayed(world, store, worker, results)
+        node.chain.rpc("evm_revert", [snapshot])
+        limit = results / bare_loop(world, raws)
+        sqlite = outbox_jobs_per_second(Path(folder) / "outbox.sqlite", results)
+        first.close()
+        store.close()
+    with running_postgres() as server:
+        postgres = outbox_jobs_per_second(server.database(), results)
+    rate = results / run["seconds"]
+    cuts = quantiles(run["delays"], n=100)
+    return {
+        "results": results,
+        "results_per_s": round(rate, 1),
+        "anvil_limit_per_s": round(limit, 1),
+        "ratio": round(rate / limit, 3),
+        "p50_ms": round(cuts[49] * 1000, 1),
+        "p99_ms": round(cuts[98] * 1000, 1),
+        "outbox_jobs_per_s_sqlite": round(sqlite, 1),
+        "outbox_jobs_per_s_postgres": round(postgres, 1),
+    }
+
+
+def _raws(store: Store, results: int) -> list[bytes]:
+    ids = range(1, results + 1)
+    slots = [store.slot(number) for number in ids]
+    if any(slot.state is SlotState.LOST for slot in slots):
+        raise RuntimeError("a nonce was lost on a quiet chain")
+    return [slot.attempts[0].raw for slot in sorted(slots, key=lambda slot: slot.nonce)]
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=int, default=300)
+    figures = measured(parser.parse_args().results)
+    target = ROOT / "build" / "bench" / "relay.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(figures, indent=2) + "\n")
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
