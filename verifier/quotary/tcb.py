@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from operator import ge
 from typing import Final
 
 from quotary.errors import Reason, VerificationError
@@ -110,15 +111,8 @@ class TcbLevel:
         floor = self.floor
         return (
             platform.pce >= floor.pce
-            and all(h >= n for h, n in zip(platform.components, floor.components, strict=True))
-            and all(
-                have >= need
-                for have, need in zip(
-                    platform.tdx_components[first_tdx:],
-                    floor.tdx_components[first_tdx:],
-                    strict=True,
-                )
-            )
+            and _reach(platform.components, floor.components)
+            and _reach(platform.tdx_components[first_tdx:], floor.tdx_components[first_tdx:])
         )
 
 
@@ -149,6 +143,12 @@ class Outcome:
     status: TcbStatus
     date: int
     advisories: tuple[str, ...]
+
+
+def _reach(versions: tuple[int, ...], floor: tuple[int, ...]) -> bool:
+    if len(versions) != len(floor):
+        raise ValueError("a platform and a level have the same components")
+    return all(map(ge, versions, floor))
 
 
 def first_tdx_component(tee_tcb_svn: bytes) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -13,6 +13,7 @@ from quotary.collateral import QeIdentity, RawCollateral, TcbInfo
 from quotary.errors import CollateralError
 from quotary.tcb import Outcome
 from quotary.trust._authorities import verify_authority
+from quotary.trust._documents import read_list_of, read_signed
 from quotary.trust._memory import Memory
 from quotary.trust._platform import Platform
 from quotary.trust._root import INTEL_ROOT, TrustRoot
@@ -20,7 +21,6 @@ from quotary.trust._rules import (
     certificate_window,
     document_window,
     list_window,
-    require_list_of,
     require_not_revoked,
     require_same_tee,
     require_signed,
@@ -105,7 +105,7 @@ class Collateral:
 
         The object remembers the last `remembers` platforms proven under it, at most 5 kB each.
         """
-        root_crl = _revocation_list(raw.root_ca_crl, root.certificate, "root_ca_crl")
+        root_crl = read_list_of(root.certificate, raw.root_ca_crl, "root_ca_crl")
         require_not_revoked(root.certificate, root_crl, "root certificate")
         tcb_signer = _issued_by_root(
             raw.tcb_info_issuer_chain, Role.TCB_SIGNING, root, root_crl, "tcb_info_issuer_chain"
@@ -121,18 +121,21 @@ class Collateral:
                 "qe_identity_issuer_chain",
             )
         )
-        require_signed(raw.tcb_info, raw.tcb_info_signature, tcb_signer, "tcb_info")
-        require_signed(raw.qe_identity, raw.qe_identity_signature, qe_signer, "qe_identity")
-        tcb_info, qe_identity = TcbInfo.parse(raw.tcb_info), QeIdentity.parse(raw.qe_identity)
+        digests = sha256(raw.tcb_info).digest(), sha256(raw.qe_identity).digest()
+        require_signed(digests[0], raw.tcb_info_signature, tcb_signer, "tcb_info")
+        require_signed(digests[1], raw.qe_identity_signature, qe_signer, "qe_identity")
+        tcb_info = read_signed(TcbInfo, raw.tcb_info, digests[0])
+        qe_identity = read_signed(QeIdentity, raw.qe_identity, digests[1])
         require_same_tee(tcb_info, qe_identity)
         pck_ca = _issued_by_root(
             raw.pck_crl_issuer_chain, Role.PCK_CA, root, root_crl, "pck_crl_issuer_chain"
         )
-        pck_crl = _revocation_list(raw.pck_crl, pck_ca, "pck_crl")
+        pck_crl = read_list_of(pck_ca, raw.pck_crl, "pck_crl")
         collateral = cls.assemble(
             raw,
             root,
             documents=(tcb_info, qe_identity),
+            digests=digests,
             signers=(tcb_signer, qe_signer),
             pck_ca=pck_ca,
             lists=(root_crl, pck_crl),
@@ -148,6 +151,7 @@ class Collateral:
         root: TrustRoot,
         *,
         documents: tuple[TcbInfo, QeIdentity],
+        digests: tuple[bytes, bytes],
         signers: tuple[Certificate, Certificate],
         pck_ca: Certificate,
         lists: tuple[RevocationList, RevocationList],
@@ -155,6 +159,8 @@ class Collateral:
     ) -> Collateral:
         """
         Put parts together that the caller has checked; `lists` are the root's and the PCK CA's.
+
+        `digests` are the SHA-256 of the bytes of both `documents`.
 
         Warning: nothing is verified here. `verify` is the way to collateral worth anything.
         """
@@ -182,8 +188,7 @@ class Collateral:
             valid_from=max(window.start for window in windows),
             valid_until=min(window.end for window in windows),
             hashes=(
-                sha256(raw.tcb_info).digest(),
-                sha256(raw.qe_identity).digest(),
+                *digests,
                 root_crl.tbs_hash,
                 pck_crl.tbs_hash,
                 tcb_signer.tbs_hash,
@@ -208,17 +213,15 @@ class Collateral:
             require_within(self.windows, at, CollateralError)
 
 
+# Intel's signing chains are fixed: which bytes their texts stand for is found out once.
+_split_known: Final = lru_cache(maxsize=16)(split_pem)
+
+
 def _issued_by_root(
     pem: bytes, role: Role, root: TrustRoot, root_crl: RevocationList, item: str
 ) -> Certificate:
-    leaf, anchor = split_pem(pem, item, 2)
+    leaf, anchor = _split_known(pem, item, 2)
     root.require_pinned(anchor, item, CollateralError)
     certificate = verify_authority(leaf, role, root.certificate, item, CollateralError)
     require_not_revoked(certificate, root_crl, item)
     return certificate
-
-
-def _revocation_list(der: bytes, issuer: Certificate, item: str) -> RevocationList:
-    crl = RevocationList.parse(der, item)
-    require_list_of(crl, issuer, item)
-    return crl

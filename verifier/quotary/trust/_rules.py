@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quotary._ecdsa import require_signature, signature_to_der
+from quotary._ecdsa import require_digest_signature, signature_to_der
 from quotary.collateral import QeIdentity, TcbInfo
 from quotary.errors import CollateralError, QuotaryError, Reason, VerificationError
 from quotary.trust._window import Window, WindowKind
@@ -33,10 +33,10 @@ def require_list_of(crl: RevocationList, issuer: Certificate, item: str) -> None
             expected=issuer.subject_key_id.hex(),
             found=crl.authority_key_id.hex(),
         )
-    require_signature(
+    require_digest_signature(
         issuer.key,
         crl.signature,
-        crl.tbs,
+        crl.tbs_hash,
         reason=Reason.CRL_SIGNATURE_INVALID,
         item=item,
         error=CollateralError,
@@ -59,15 +59,21 @@ def require_not_revoked(
         )
 
 
-def require_signed(document: bytes, signature: bytes, signer: Certificate, item: str) -> None:
-    """Raise unless `signer` signed `document`; `item` is `tcb_info` or `qe_identity`."""
+def require_signed(digest: bytes, signature: bytes, signer: Certificate, item: str) -> None:
+    """
+    Raise unless `signer` signed the document with this SHA-256 `digest`.
+
+    `item` is `tcb_info` or `qe_identity`.
+    """
     reason = (
         Reason.TCB_INFO_SIGNATURE_INVALID
         if item == "tcb_info"
         else Reason.QE_IDENTITY_SIGNATURE_INVALID
     )
     der = signature_to_der(signature, item)
-    require_signature(signer.key, der, document, reason=reason, item=item, error=CollateralError)
+    require_digest_signature(
+        signer.key, der, digest, reason=reason, item=item, error=CollateralError
+    )
 
 
 def require_same_tee(tcb_info: TcbInfo, qe_identity: QeIdentity) -> None:

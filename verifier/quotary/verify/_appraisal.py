@@ -19,10 +19,10 @@ class Appraisal:
     One verification in progress.
 
     The arguments are given; `signed` is what raw and compact quotes have in common, `quote_hash`
-    the SHA-256 of its signed bytes: what is signed, and what journals know the quote by. And
-    `quote` is set for raw ones only: what steps 3 to 6 would find in it, a compact quote has from
-    its proven attestation key. The others are set by the step named beside them and must not be
-    read before; a step's `needs` says so.
+    the SHA-256 of its signed bytes, by which journals know the quote, and `td_report` its body,
+    None for SGX. `quote` is set for raw ones only: what steps 3 to 6 would find in it, a compact
+    quote has from its proven attestation key. The others are set by the step named beside them and
+    must not be read before; a step's `needs` says so.
     """
 
     __slots__ = (
@@ -37,11 +37,13 @@ class Appraisal:
         "quote_hash",
         "signed",
         "signer",
+        "td_report",
         "verdict",
     )
 
     quote: Quote
     quote_hash: bytes
+    td_report: TdReport | None
     qe_isv_svn: int
     platform: Platform  # step 3
     attestation_key_id: bytes  # step 4
@@ -53,17 +55,17 @@ class Appraisal:
         self, signed: SignedReport, collateral: Collateral, policy: Policy | None, at: int
     ) -> None:
         """Begin; nothing is proven yet. `at` is Unix seconds."""
-        self.signed = signed
-        self.quote_hash = sha256(signed.signed_bytes).digest()
+        self.begin_with(signed)
         self.collateral = collateral
         self.policy = policy
         self.at = at
+
+    def begin_with(self, signed: SignedReport) -> None:
+        """Set what the quote alone tells."""
+        self.signed = signed
+        self.quote_hash = sha256(signed.signed_bytes).digest()
+        body = signed.body
+        self.td_report = body if isinstance(body, TdReport) else None
         if isinstance(signed, Quote):
             self.quote = signed
             self.qe_isv_svn = signed.qe_report.isv_svn
-
-    @property
-    def td_report(self) -> TdReport | None:
-        """The body of a TDX quote, None for SGX."""
-        body = self.signed.body
-        return body if isinstance(body, TdReport) else None

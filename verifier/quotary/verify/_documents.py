@@ -61,6 +61,10 @@ def gather_collateral(facts: Facts) -> None:
             facts.raw,
             facts.root,
             documents=(facts.tcb_info, facts.qe_identity),
+            digests=(
+                sha256(facts.raw.tcb_info).digest(),
+                sha256(facts.raw.qe_identity).digest(),
+            ),
             signers=(facts.certificate(_TCB_CHAIN), facts.certificate(_QE_CHAIN)),
             pck_ca=facts.certificate(_PCK_CRL_CHAIN),
             lists=(facts.revocation_list("root_ca_crl"), facts.revocation_list("pck_crl")),
@@ -72,9 +76,7 @@ def gather_collateral(facts: Facts) -> None:
 
 def _quote(facts: Facts) -> str:
     given = facts.given_quote
-    facts.quote = given if isinstance(given, Quote) else Quote.parse(given)
-    facts.signed, facts.qe_isv_svn = facts.quote, facts.quote.qe_report.isv_svn
-    facts.quote_hash = sha256(facts.quote.signed_bytes).digest()
+    facts.begin_with(given if isinstance(given, Quote) else Quote.parse(given))
     return f"{facts.quote.tee_type.name} quote, version {facts.quote.version}"
 
 
@@ -179,12 +181,14 @@ def _chain(name: str, item: str, role: Role) -> tuple[Detail, ...]:
 
 def _tcb_info_signed(facts: Facts) -> None:
     raw, signer = facts.raw, facts.certificate(_TCB_CHAIN)
-    require_signed(raw.tcb_info, raw.tcb_info_signature, signer, "tcb_info")
+    require_signed(sha256(raw.tcb_info).digest(), raw.tcb_info_signature, signer, "tcb_info")
 
 
 def _qe_identity_signed(facts: Facts) -> None:
     raw, signer = facts.raw, facts.certificate(_QE_CHAIN)
-    require_signed(raw.qe_identity, raw.qe_identity_signature, signer, "qe_identity")
+    require_signed(
+        sha256(raw.qe_identity).digest(), raw.qe_identity_signature, signer, "qe_identity"
+    )
 
 
 def _tcb_info(facts: Facts) -> str:

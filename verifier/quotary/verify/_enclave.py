@@ -45,14 +45,13 @@ def require_misc_select(report: SgxReport, identity: QeIdentity) -> None:
 
 def require_attributes(report: SgxReport, identity: QeIdentity) -> None:
     """Raise `VerificationError` unless the masked attributes are the identity's."""
-    mask = int.from_bytes(identity.attributes_mask)
-    attributes = (int.from_bytes(report.attributes) & mask).to_bytes(len(report.attributes))
-    if attributes != identity.attributes:
+    masked = int.from_bytes(report.attributes) & int.from_bytes(identity.attributes_mask)
+    if masked != int.from_bytes(identity.attributes):
         raise _mismatch(
             Reason.QE_ATTRIBUTES_MISMATCH,
             "QE attributes",
             identity.attributes.hex(),
-            attributes.hex(),
+            masked.to_bytes(len(report.attributes)).hex(),
         )
 
 

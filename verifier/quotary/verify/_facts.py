@@ -22,6 +22,7 @@ _WORDS: Final = {
     "quote": "a quote that parses",
     "signed": "a quote that parses",
     "quote_hash": "a quote that parses",
+    "td_report": "a quote that parses",
     "qe_isv_svn": "a quote that parses",
     "signer": "an attestation key on the curve",
     "raw": "collateral that can be read",

@@ -75,7 +75,7 @@ def _vendor(appraisal: Appraisal) -> None:
 
 
 def _require_type(appraisal: Appraisal, item: str, found: TeeType) -> None:
-    expected = appraisal.signed.tee_type
+    expected = appraisal.signed.header.tee_type
     if found is not expected:
         raise CollateralError(
             Reason.COLLATERAL_TYPE_MISMATCH, item, expected=expected.name, found=found.name

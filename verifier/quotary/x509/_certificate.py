@@ -27,9 +27,10 @@ from quotary.x509._common import (
     read_authority_key_id,
     read_extensions,
     read_serial,
-    read_signature,
     read_time,
+    split_signed,
 )
+from quotary.x509._mould import cast_again, learn_mould
 
 __all__ = ["MAX_CERTIFICATE_BYTES", "SGX_EXTENSION_ID", "Certificate", "KeyUsage"]
 
@@ -103,44 +104,14 @@ class Certificate:
                 expected=f"at most {MAX_CERTIFICATE_BYTES} bytes",
                 found=str(len(der)),
             )
-        file = DerReader(der, item)
-        outer = file.enter(SEQUENCE)
-        file.finish()
-        tbs = outer.whole(SEQUENCE)
-        read_algorithm(outer, item)
-        signature = read_signature(outer, item)
-        outer.finish()
-        body = DerReader(tbs, item).enter(SEQUENCE)
-        if body.next_tag() != _VERSION_3[0] or body.whole(_VERSION_3[0]) != _VERSION_3:
-            raise ParseError(Reason.CERT_INVALID, item, expected="X.509 version 3")
-        serial = read_serial(body, item)
-        read_algorithm(body, item)
-        issuer = body.whole(SEQUENCE)
-        validity = body.enter(SEQUENCE)
-        not_before, not_after = read_time(validity, item), read_time(validity, item)
-        validity.finish()
-        subject = body.whole(SEQUENCE)
-        public_key = _read_public_key(body, item)
-        extensions = _read_extensions(body, item)
-        is_ca, path_length = _basic_constraints(extensions[_BASIC_CONSTRAINTS], item)
-        return cls(
-            der=der,
-            tbs=tbs,
-            serial=serial,
-            issuer=issuer,
-            subject=subject,
-            common_name=_common_name(subject, item),
-            not_before=not_before,
-            not_after=not_after,
-            public_key=public_key,
-            authority_key_id=read_authority_key_id(extensions[_AUTHORITY_KEY_ID], item),
-            subject_key_id=_subject_key_id(extensions[_SUBJECT_KEY_ID], item),
-            key_usage=_key_usage(extensions[_KEY_USAGE], item),
-            is_ca=is_ca,
-            path_length=path_length,
-            sgx_extension=extensions.get(SGX_EXTENSION_ID),
-            signature=signature,
-        )
+        tbs, signature = split_signed(der, item)
+        fields = cast_again(tbs, item)
+        if fields is None:
+            fields = _read_body(tbs, item)
+            learn_mould(tbs, fields)
+        certificate = object.__new__(cls)
+        certificate.__dict__.update(fields, der=der, tbs=tbs, signature=signature)
+        return certificate
 
     @cached_property
     def key(self) -> PublicKey:
@@ -151,6 +122,37 @@ class Certificate:
     def tbs_hash(self) -> bytes:
         """SHA-256 of the signed bytes."""
         return sha256(self.tbs).digest()
+
+
+def _read_body(tbs: bytes, item: str) -> dict[str, object]:
+    body = DerReader(tbs, item).enter(SEQUENCE)
+    if body.next_tag() != _VERSION_3[0] or body.whole(_VERSION_3[0]) != _VERSION_3:
+        raise ParseError(Reason.CERT_INVALID, item, expected="X.509 version 3")
+    serial = read_serial(body, item)
+    read_algorithm(body, item)
+    issuer = body.whole(SEQUENCE)
+    validity = body.enter(SEQUENCE)
+    not_before, not_after = read_time(validity, item), read_time(validity, item)
+    validity.finish()
+    subject = body.whole(SEQUENCE)
+    public_key = _read_public_key(body, item)
+    extensions = _read_extensions(body, item)
+    is_ca, path_length = _basic_constraints(extensions[_BASIC_CONSTRAINTS], item)
+    return {
+        "serial": serial,
+        "issuer": issuer,
+        "subject": subject,
+        "common_name": _common_name(subject, item),
+        "not_before": not_before,
+        "not_after": not_after,
+        "public_key": public_key,
+        "authority_key_id": read_authority_key_id(extensions[_AUTHORITY_KEY_ID], item),
+        "subject_key_id": _subject_key_id(extensions[_SUBJECT_KEY_ID], item),
+        "key_usage": _key_usage(extensions[_KEY_USAGE], item),
+        "is_ca": is_ca,
+        "path_length": path_length,
+        "sgx_extension": extensions.get(SGX_EXTENSION_ID),
+    }
 
 
 def _read_public_key(body: DerReader, item: str) -> bytes:

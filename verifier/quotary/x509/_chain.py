@@ -5,6 +5,7 @@ from __future__ import annotations
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from quotary._ecdsa import require_signature
@@ -33,16 +34,6 @@ class Role(Enum):
     PCK = "PCK"
     TCB_SIGNING = "TCB signing"
 
-    @property
-    def common_names(self) -> tuple[str, ...]:
-        """The names Intel gives to certificates of this role."""
-        return _COMMON_NAMES[self]
-
-    @property
-    def path_length(self) -> int | None:
-        """The path length constraint of an authority, None for end entities."""
-        return _PATH_LENGTHS.get(self)
-
 
 _COMMON_NAMES: Final[dict[Role, tuple[str, ...]]] = {
     Role.ROOT: ("Intel SGX Root CA",),
@@ -67,21 +58,8 @@ def split_pem(pem: bytes, item: str, count: int) -> tuple[bytes, ...]:
             expected=f"at most {MAX_PEM_BYTES} bytes",
             found=str(len(pem)),
         )
-    certificates = []
-    position = 0
-    while (begin := pem.find(_PEM_BEGIN, position)) >= 0:
-        start = begin + len(_PEM_BEGIN)
-        end = pem.find(_PEM_END, start)
-        if pem[position:begin].strip(_WHITE) or end < 0 or pem[start : start + 1] not in _SPACES:
-            break
-        try:
-            text = pem[start:end].translate(None, _WHITE)
-            certificates.append(a2b_base64(text, strict_mode=True))
-        except Base64Error as error:
-            raise ParseError(Reason.PEM_INVALID, item, expected="base64") from error
-        position = end + len(_PEM_END)
-    if pem[position:].strip(_PADDING):
-        raise ParseError(Reason.PEM_INVALID, item, expected=f"only certificates, offset {position}")
+    first, position = _next(pem, 0, item)
+    certificates = (*first, *_others(pem[position:], item)) if first else ()
     if len(certificates) != count:
         raise ParseError(
             Reason.CHAIN_SHAPE,
@@ -89,7 +67,36 @@ def split_pem(pem: bytes, item: str, count: int) -> tuple[bytes, ...]:
             expected=f"{count} certificates",
             found=str(len(certificates)),
         )
-    return tuple(certificates)
+    return certificates
+
+
+def _next(pem: bytes, position: int, item: str) -> tuple[tuple[bytes, ...], int]:
+    """Return the certificate from `position` on, if there is one, and where it ends."""
+    begin = pem.find(_PEM_BEGIN, position)
+    start = begin + len(_PEM_BEGIN)
+    end = pem.find(_PEM_END, start)
+    if begin < 0 or end < 0 or pem[start : start + 1] not in _SPACES:
+        if pem[position:].strip(_PADDING):
+            raise ParseError(Reason.PEM_INVALID, item, expected="only certificates")
+        return (), position
+    if pem[position:begin].strip(_WHITE):
+        raise ParseError(Reason.PEM_INVALID, item, expected="only certificates")
+    try:
+        text = pem[start:end].translate(None, _WHITE)
+        return (a2b_base64(text, strict_mode=True),), end + len(_PEM_END)
+    except Base64Error as error:
+        raise ParseError(Reason.PEM_INVALID, item, expected="base64") from error
+
+
+@lru_cache(maxsize=32)
+def _others(pem: bytes, item: str) -> tuple[bytes, ...]:
+    """Split what stands after the first certificate: the same in nearly all chains."""
+    certificates: tuple[bytes, ...] = ()
+    found, position = _next(pem, 0, item)
+    while found:
+        certificates += found
+        found, position = _next(pem, position, item)
+    return certificates
 
 
 def require_role(
@@ -99,23 +106,24 @@ def require_role(
     error: type[QuotaryError] = VerificationError,
 ) -> None:
     """Raise `error` unless name, constraints and key usage are those of `role`."""
-    if certificate.common_name not in role.common_names:
+    names, path_length = _COMMON_NAMES[role], _PATH_LENGTHS.get(role)
+    if certificate.common_name not in names:
         raise error(
             Reason.ISSUER_ROLE,
             item,
-            expected=" or ".join(role.common_names),
+            expected=" or ".join(names),
             found=ascii(certificate.common_name),
         )
-    is_authority = role.path_length is not None
-    if certificate.is_ca != is_authority or certificate.path_length != role.path_length:
+    is_authority = path_length is not None
+    if certificate.is_ca != is_authority or certificate.path_length != path_length:
         raise error(
             Reason.BASIC_CONSTRAINTS,
             item,
-            expected=f"CA {is_authority}, path length {role.path_length}",
+            expected=f"CA {is_authority}, path length {path_length}",
             found=f"CA {certificate.is_ca}, path length {certificate.path_length}",
         )
     usage = certificate.key_usage
-    bits = usage.value
+    bits = int(usage)
     suits = bits == _CA_USAGE if is_authority else _suits_end_entity(bits)
     if not suits:
         raise error(Reason.KEY_USAGE, item, expected=f"the usage of {role.name}", found=repr(usage))

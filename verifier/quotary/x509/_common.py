@@ -8,8 +8,10 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from quotary._der import (
+    BIT_STRING,
     BOOLEAN,
     GENERALIZED_TIME,
+    INTEGER,
     OBJECT_ID,
     OCTET_STRING,
     SEQUENCE,
@@ -25,20 +27,24 @@ __all__ = [
     "read_authority_key_id",
     "read_extensions",
     "read_serial",
-    "read_signature",
     "read_time",
     "split_serial",
+    "split_signed",
+    "utc_seconds",
 ]
 
 MAX_EXTENSIONS: Final = 16
 """Intel's certificates have five or six."""
 
 _ECDSA_WITH_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")
+_LONG_SEQUENCE: Final = bytes([SEQUENCE, 0x82])
+_BEFORE_SIGNATURE: Final = _ECDSA_WITH_SHA256 + bytes([BIT_STRING])
 _MAX_SERIAL_BYTES: Final = 20
 _KEY_IDENTIFIER: Final = 0x80
 _INTEGER: Final = b"\x02"
 _SHORTEST_INTEGER: Final = 3
 _SHORTEST_EXTENSION: Final = 5
+_SHORTEST_PAIR: Final = 8
 _THREE_BYTE_ID: Final = bytes([OBJECT_ID, 3])
 _CRITICAL: Final = bytes([BOOLEAN, 1, 0xFF])
 _OCTETS: Final = bytes([OCTET_STRING])
@@ -59,9 +65,47 @@ def read_algorithm(reader: DerReader, item: str) -> None:
         raise ParseError(Reason.SIG_ALG_UNEXPECTED, item, expected="ecdsa-with-SHA256")
 
 
-def read_signature(reader: DerReader, item: str) -> bytes:
+def split_signed(der: bytes, item: str) -> tuple[bytes, bytes]:
+    """Take `SEQUENCE { signed part, algorithm, signature }` apart: the first and the last."""
+    usual = _split_usual(der)
+    if usual is not None:
+        return usual
+    file = DerReader(der, item)
+    outer = file.enter(SEQUENCE)
+    file.finish()
+    tbs = outer.whole(SEQUENCE)
+    read_algorithm(outer, item)
+    signature = _read_signature(outer, item)
+    outer.finish()
+    return tbs, signature
+
+
+def _split_usual(der: bytes) -> tuple[bytes, bytes] | None:
+    """The same for lengths of two bytes, as all of Intel's have; None for any other form."""
+    whole, signed = der[:4], der[4:8]
+    if whole[:2] != _LONG_SEQUENCE or signed[:2] != _LONG_SEQUENCE or len(signed) != len(whole):
+        return None
+    end = 8 + int.from_bytes(signed[2:])
+    start = end + len(_BEFORE_SIGNATURE) + 2
+    signature = der[start:]
+    if (
+        whole[2] == 0
+        or signed[2] == 0
+        or int.from_bytes(whole[2:]) != len(der) - 4
+        or der[end : start - 2] != _BEFORE_SIGNATURE
+        or len(signature) >= _TOP_BIT - 1
+        or der[start - 2 : start] != bytes([len(signature) + 1, 0])
+        or not _is_usual_pair(signature)
+    ):
+        return None
+    return der[4:end], signature
+
+
+def _read_signature(reader: DerReader, item: str) -> bytes:
     """Read a signature value and return it, checked to be DER of two positive integers."""
     signature = reader.bits()
+    if _is_usual_pair(signature):
+        return signature
     outer = DerReader(signature, f"{item} signature")
     pair = outer.enter(SEQUENCE)
     numbers = pair.integer(), pair.integer()
@@ -70,6 +114,30 @@ def read_signature(reader: DerReader, item: str) -> bytes:
     if min(numbers) <= 0:
         raise ParseError(Reason.SIGNATURE_INVALID, item, expected="positive r and s")
     return signature
+
+
+def _is_usual_pair(encoding: bytes) -> bool:
+    """Whether two positive integers of P-256's size are encoded, in their one form."""
+    if len(encoding) < _SHORTEST_PAIR or encoding[0] != SEQUENCE:
+        return False
+    middle = 4 + encoding[3]
+    return (
+        encoding[1] == len(encoding) - 2 < _TOP_BIT
+        and encoding[2] == INTEGER
+        and middle + 2 < len(encoding)
+        and encoding[middle] == INTEGER
+        and encoding[middle + 1] == len(encoding) - middle - 2
+        and _is_positive(encoding[4:middle])
+        and _is_positive(encoding[middle + 2 :])
+    )
+
+
+def _is_positive(content: bytes) -> bool:
+    if not content:
+        return False
+    if content[0] == 0:
+        return len(content) > 1 and content[1] >= _TOP_BIT
+    return content[0] < _TOP_BIT
 
 
 def read_serial(reader: DerReader, item: str) -> int:
@@ -129,6 +197,14 @@ def _seconds(tag: int, content: bytes) -> int:
     month, day, hour, minute, second = (int(rest[i : i + 2]) for i in range(0, 10, 2))
     moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     return int(moment.timestamp())
+
+
+def utc_seconds(content: bytes) -> int | None:
+    """Return the Unix seconds of a UTCTime's content, None when it is none."""
+    try:
+        return _seconds(UTC_TIME, content)
+    except ValueError:
+        return None
 
 
 def read_extensions(reader: DerReader, item: str, invalid: Reason) -> Iterator[Extension]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Final
 
@@ -12,9 +13,9 @@ from quotary.x509._common import (
     read_algorithm,
     read_authority_key_id,
     read_extensions,
-    read_signature,
     read_time,
     split_serial,
+    split_signed,
 )
 
 __all__ = ["MAX_CRL_BYTES", "RevocationList"]
@@ -31,7 +32,7 @@ _KNOWN: Final = frozenset({_AUTHORITY_KEY_ID, _CRL_NUMBER})
 _KNOWN_OF_ENTRIES: Final = frozenset({_REASON_CODE, _INVALIDITY_DATE})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RevocationList:
     """A revocation list. Parsing checks its form, no signature. Times are Unix seconds."""
 
@@ -54,13 +55,7 @@ class RevocationList:
                 expected=f"at most {MAX_CRL_BYTES} bytes",
                 found=str(len(der)),
             )
-        file = DerReader(der, item)
-        outer = file.enter(SEQUENCE)
-        file.finish()
-        tbs = outer.whole(SEQUENCE)
-        read_algorithm(outer, item)
-        signature = read_signature(outer, item)
-        outer.finish()
+        tbs, signature = split_signed(der, item)
         body = DerReader(tbs, item).enter(SEQUENCE)
         if body.integer() != 1:
             raise ParseError(Reason.CRL_INVALID, item, expected="version 2")
@@ -87,7 +82,7 @@ class RevocationList:
             signature=signature,
         )
 
-    @property
+    @cached_property
     def tbs_hash(self) -> bytes:
         """SHA-256 of the signed bytes."""
         return sha256(self.tbs).digest()

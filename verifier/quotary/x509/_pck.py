@@ -75,6 +75,10 @@ class PckIdentity:
 
 
 def _parse(extension: bytes) -> PckIdentity:
+    return _parse_usual(extension) or _parse_any(extension)
+
+
+def _parse_any(extension: bytes) -> PckIdentity:
     fields = _entries(extension, SGX_EXTENSION_ID)
     if fields.keys() not in _FIELD_SETS:
         raise _invalid("fields 1 to 5, or 1 to 7", str(sorted(fields)))
@@ -158,9 +162,102 @@ def _der(tag: int, content: bytes) -> bytes:
     return bytes([tag, len(content)]) + content
 
 
+def _usual_extension() -> bytes:
+    """The extension the Platform CA certifies, with zeros for all values."""
+    flags = (_entry(bytes([_CONFIGURATION, flag]), _der(BOOLEAN, b"\0")) for flag in (1, 2, 3))
+    body = (
+        _entry(bytes([_PPID]), _der(OCTET_STRING, bytes(16)))
+        + _entry(bytes([_TCB]), _usual_tcb())
+        + _entry(bytes([_PCE_ID]), _der(OCTET_STRING, bytes(2)))
+        + _entry(bytes([_FMSPC]), _der(OCTET_STRING, bytes(6)))
+        + _entry(bytes([_SGX_TYPE]), _der(ENUMERATED, b"\0"))
+        + _entry(bytes([_INSTANCE_ID]), _der(OCTET_STRING, bytes(16)))
+        + _entry(bytes([_CONFIGURATION]), _der(SEQUENCE, b"".join(flags)))
+    )
+    return bytes([SEQUENCE, 0x82]) + len(body).to_bytes(2) + body
+
+
+def _entry(path: bytes, value: bytes) -> bytes:
+    content = _der(OBJECT_ID, SGX_EXTENSION_ID + path) + value
+    length = len(content)
+    long = length >= _TOP_BIT
+    return bytes([SEQUENCE, *((0x82, length >> 8, length & 0xFF) if long else (length,))]) + content
+
+
 _USUAL_TCB: Final = _usual_tcb()
 _ENTRY_BYTES: Final = 18
 _VERSIONS: Final = slice(4 + _ENTRY_BYTES - 1, 4 + _PCE_SVN * _ENTRY_BYTES, _ENTRY_BYTES)
+
+_USUAL: Final = _usual_extension()
+
+
+def _value_at(number: int, length: int, header: int = 2) -> slice:
+    """Where the content of a field stands in the usual extension, `header` bytes into its value."""
+    name = _der(OBJECT_ID, SGX_EXTENSION_ID + bytes([number]))
+    start = _USUAL.index(name) + len(name) + header
+    return slice(start, start + length)
+
+
+_TCB_AT: Final = _value_at(_TCB, len(_USUAL_TCB), 0)
+_VERSIONS_AT: Final = slice(
+    _TCB_AT.start + 3 + _ENTRY_BYTES, _TCB_AT.start + 4 + _PCE_SVN * _ENTRY_BYTES, _ENTRY_BYTES
+)
+_CPU_SVN_AT: Final = slice(_TCB_AT.stop - _CPU_SVN_BYTES, _TCB_AT.stop)
+_FLAGS_AT: Final = slice(len(_USUAL) - 1 - 2 * _ENTRY_BYTES, len(_USUAL), _ENTRY_BYTES)
+_PPID_AT: Final = _value_at(_PPID, 16)
+_PCE_ID_AT: Final = _value_at(_PCE_ID, 2)
+_FMSPC_AT: Final = _value_at(_FMSPC, 6)
+_SGX_TYPE_AT: Final = _value_at(_SGX_TYPE, 1)
+_INSTANCE_ID_AT: Final = _value_at(_INSTANCE_ID, 16)
+_HOLES: Final = tuple(
+    (hole, bytes(len(_USUAL[hole])))
+    for hole in (
+        _PPID_AT,
+        _VERSIONS_AT,
+        _CPU_SVN_AT,
+        _PCE_ID_AT,
+        _FMSPC_AT,
+        _SGX_TYPE_AT,
+        _INSTANCE_ID_AT,
+        _FLAGS_AT,
+    )
+)
+_KINDS: Final = {bytes([kind]): kind for kind in SgxType}
+_TRUTH: Final = {0x00: False, 0xFF: True}
+
+
+def _parse_usual(extension: bytes) -> PckIdentity | None:
+    """
+    Read an extension of the usual form, None for any other.
+
+    DER fixes by tags and lengths where values stand: what equals the usual extension in all but the
+    contents of its values has them at the same places.
+    """
+    if len(extension) != len(_USUAL):
+        return None
+    blank = bytearray(extension)
+    for hole, zeros in _HOLES:
+        blank[hole] = zeros
+    versions, flags = extension[_VERSIONS_AT], extension[_FLAGS_AT]
+    kind = _KINDS.get(extension[_SGX_TYPE_AT])
+    if (
+        blank != _USUAL
+        or max(versions) >= _TOP_BIT
+        or kind is None
+        or not _TRUTH.keys() >= {*flags}
+    ):
+        return None
+    return PckIdentity(
+        extension[_PPID_AT],
+        tuple(versions[:-1]),
+        versions[-1],
+        extension[_CPU_SVN_AT],
+        extension[_PCE_ID_AT],
+        extension[_FMSPC_AT],
+        kind,
+        extension[_INSTANCE_ID_AT],
+        *[_TRUTH[flag] for flag in flags],
+    )
 
 
 def _configuration(field: bytes) -> dict[int, bool]:
