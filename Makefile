@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-python test-contracts check format lock export clean \
-	fuzz differential bench-verify bench-garbage
+	fuzz differential soak bench-verify bench-garbage bench-gas bench-relay
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
@@ -59,6 +59,17 @@ bench-verify: setup ## Compare the verifier's speed with dcap-qvl's: build/bench
 
 bench-garbage: setup ## Measure what refusing garbage costs: build/bench/garbage.json
 	@$(PY) scripts/fuzz.py --measure
+
+bench-gas: setup ## Measure gas in whole transactions: build/bench/gas.json
+	@$(PY) scripts/bench_gas.py
+	@$(PY) scripts/bench_gas_zk.py
+	@$(PY) scripts/bench_gas_registry.py
+
+bench-relay: setup ## Measure the relayer beside a bare loop: build/bench/relay.json
+	@$(PY) scripts/bench_relay.py
+
+soak: setup ## Break the bridge for hours (HOURS=8)
+	@$(PY) scripts/soak.py --hours $(or $(HOURS),8)
 
 lock: ## Pin the newest Python packages anew
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
