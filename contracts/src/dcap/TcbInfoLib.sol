@@ -6,17 +6,8 @@ import {Json, Reader} from "./Json.sol";
 import {Advisories, Levels, LevelsLib} from "./LevelsLib.sol";
 import {Mem} from "./Mem.sol";
 import {BIT, check, refuse} from "./Refusal.sol";
+import {Module, TdxModuleLib} from "./TdxModuleLib.sol";
 import {TextLib} from "./TextLib.sol";
-
-/// @dev A TDX module's identity: the signer in two words, attributes and mask, and levels.
-struct Module {
-    uint256 version;
-    uint256 signerHigh;
-    uint256 signerLow;
-    uint256 attributes;
-    uint256 attributesMask;
-    Levels levels;
-}
 
 /// @title TcbInfoLib
 /// @notice TCB infos of version 3, and of version 2 for SGX: read strictly, packed.
@@ -29,7 +20,7 @@ library TcbInfoLib {
     uint256 internal constant FIXED_LENGTH = 9;
     uint256 internal constant SGX_LEVEL_LENGTH = 18 + LevelsLib.META_LENGTH;
     uint256 internal constant TDX_LEVEL_LENGTH = 34 + LevelsLib.META_LENGTH;
-    uint256 internal constant MODULE_LENGTH = 66;
+    uint256 internal constant MODULE_LENGTH = TdxModuleLib.LENGTH;
 
     uint256 private constant MAX_MODULES = 16;
     uint256 private constant COMPONENTS = 16;
@@ -139,7 +130,7 @@ library TcbInfoLib {
             refuse("SCHEMA_UNKNOWN_FIELD");
         }
         if (key == "tdxModule") {
-            info.modules[0] = _module(reader, info.advisories, false);
+            info.modules[0] = TdxModuleLib.read(reader, info.advisories, false);
             return MODULE;
         }
         if (key == "tdxModuleIdentities") {
@@ -283,7 +274,7 @@ library TcbInfoLib {
     function _identities(Info memory info, Reader memory reader) private pure {
         bool more = Json.item(reader, true);
         while (more) {
-            Module memory module = _module(reader, info.advisories, true);
+            Module memory module = TdxModuleLib.read(reader, info.advisories, true);
             uint256 count = info.moduleCount;
             check(count <= MAX_MODULES, "INPUT_TOO_LARGE");
             for (uint256 i = 1; i < count; ++i) {
@@ -292,72 +283,6 @@ library TcbInfoLib {
             info.modules[count] = module;
             info.moduleCount = count + 1;
             more = Json.item(reader, false);
-        }
-    }
-
-    /// @dev An identity; `versioned` ones have an id and levels besides.
-    function _module(Reader memory reader, Advisories memory advisories, bool versioned)
-        private
-        pure
-        returns (Module memory module)
-    {
-        uint256 seen;
-        bytes32 key = Json.member(reader, true);
-        while (key != 0) {
-            uint256 bit;
-            if (key == "mrsigner") {
-                bit = 1;
-                (uint256 start, uint256 length) = Json.text(reader);
-                check(length == 96, "SCHEMA_INVALID");
-                module.signerHigh = Json.hexadecimal(start, 32);
-                module.signerLow = Json.hexadecimal(start + 64, 16);
-            } else if (key == "attributes") {
-                bit = 2;
-                module.attributes = Json.octets(reader, 8);
-            } else if (key == "attributesMask") {
-                bit = 4;
-                module.attributesMask = Json.octets(reader, 8);
-            } else if (versioned && key == "id") {
-                bit = 8;
-                module.version = _version(Json.word(reader));
-            } else if (versioned && key == "tcbLevels") {
-                bit = 16;
-                module.levels = LevelsLib.isvLevels(reader, advisories);
-            } else {
-                refuse("SCHEMA_UNKNOWN_FIELD");
-            }
-            seen = Json.once(seen, bit);
-            key = Json.member(reader, false);
-        }
-        check(seen == (versioned ? 31 : 7), "SCHEMA_INVALID");
-    }
-
-    /// @dev `TDX_01` to `TDX_FF`, in either case.
-    function _version(bytes32 id) private pure returns (uint256 version) {
-        uint256 letters = uint256(id) >> 208;
-        // Bit 0x20 is what the cases of letters differ in.
-        check(
-            letters >> 16 | 0x20202000 == 0x7464785f && uint256(id) << 48 == 0
-                && (letters >> 16) & 0xff == 0x5f,
-            "SCHEMA_INVALID"
-        );
-        version = _hexByte(letters);
-        check(version != 0, "SCHEMA_INVALID");
-    }
-
-    function _hexByte(uint256 letters) private pure returns (uint256 value) {
-        for (uint256 shift = 8;; shift = 0) {
-            uint256 c = (letters >> shift) & 0xff;
-            unchecked {
-                uint256 digit = c - 0x30;
-                if (digit > 9) {
-                    digit = (c | 0x20) - 0x61;
-                    check(digit < 6, "SCHEMA_INVALID");
-                    digit += 10;
-                }
-                value = value << 4 | digit;
-            }
-            if (shift == 0) return value;
         }
     }
 
@@ -376,7 +301,7 @@ library TcbInfoLib {
             Mem.store(p, tdx ? head | info.moduleCount << 240 : head);
             p = _packLevels(info.levels, p + FIXED_LENGTH, tdx);
             for (uint256 i = 0; tdx && i < info.moduleCount; ++i) {
-                p = _packModule(info.modules[i], p);
+                p = TdxModuleLib.pack(info.modules[i], p);
             }
             LevelsLib.packAdvisories(advisories, p);
             Mem.store(Mem.at(section) - 32, section.length - 32);
@@ -405,16 +330,5 @@ library TcbInfoLib {
             }
         }
         return p;
-    }
-
-    function _packModule(Module memory module, uint256 p) private pure returns (uint256) {
-        unchecked {
-            Mem.store(p, module.version << 248 | module.levels.count << 240);
-            Mem.store(p + 2, module.signerHigh);
-            Mem.store(
-                p + 34, module.signerLow << 128 | module.attributes << 64 | module.attributesMask
-            );
-            return LevelsLib.packIsv(module.levels, p + MODULE_LENGTH);
-        }
     }
 }
