@@ -81,6 +81,35 @@ def test_raw_signatures_become_der(r: int, s: int) -> None:
     assert decode_dss_signature(signature_to_der(r.to_bytes(32) + s.to_bytes(32), "test")) == (r, s)
 
 
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+ONE, LAST, AT_ORDER, NONE = (number.to_bytes(32) for number in (1, ORDER - 1, ORDER, 0))
+
+
+def test_the_first_and_the_last_signature_become_der() -> None:
+    """Both ends of the range belong to it."""
+    for raw in (ONE + LAST, LAST + ONE):
+        numbers = decode_dss_signature(signature_to_der(raw, "test"))
+        assert b"".join(number.to_bytes(32) for number in numbers) == raw
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(pair for part in (NONE, AT_ORDER, b"\xff" * 32) for pair in (part + ONE, ONE + part)),
+        b"",
+        ONE,
+        ONE + LAST[:-1],
+        ONE + b"\0" + LAST,
+        LAST + LAST * 9,
+    ],
+)
+def test_raw_signatures_out_of_range_are_refused(raw: bytes) -> None:
+    """Zero, the order and above, and every length but 64."""
+    with pytest.raises(VerificationError) as caught:
+        signature_to_der(raw, "test")
+    assert caught.value.reason is Reason.SIGNATURE_INVALID
+
+
 @pytest.mark.parametrize("point", [bytes(64), b"\x01" * 64, b"\xff" * 64])
 def test_points_off_the_curve_are_refused(point: bytes) -> None:
     """The zero point and others are no keys."""

@@ -28,6 +28,7 @@ PublicKey = EllipticCurvePublicKey
 
 _CURVE: Final = SECP256R1()
 _ALGORITHM: Final = ECDSA(Prehashed(SHA256()))
+_RAW_BYTES: Final = 64
 _ZERO: Final = bytes(32)
 _ORDER: Final = bytes.fromhex("FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551")
 _TOP_BIT: Final = 0x80
@@ -45,15 +46,17 @@ def load_key(point: bytes, item: str) -> PublicKey:
 
 def signature_to_der(raw: bytes, item: str) -> bytes:
     """
-    Encode r ‖ s, 64 bytes, as DER; raises `VerificationError` when r or s is out of range.
+    Encode r ‖ s, 64 bytes, as DER; raises `VerificationError` for other lengths and ranges.
 
     High s is valid: Intel's signatures are not normalised, so no signature may serve as an id.
     """
     r, s = raw[:32], raw[32:]
     # Numbers of one length are in order when their bytes are.
-    if not (_ZERO < r < _ORDER and _ZERO < s < _ORDER):
+    if len(raw) != _RAW_BYTES or not (_ZERO < r < _ORDER and _ZERO < s < _ORDER):
         raise VerificationError(
-            Reason.SIGNATURE_INVALID, item, expected="r and s between 1 and the order of P-256"
+            Reason.SIGNATURE_INVALID,
+            item,
+            expected="64 bytes, r and s between 1 and the order of P-256",
         )
     body = _der_integer(r) + _der_integer(s)
     return b"\x30%c" % len(body) + body
