@@ -629,7 +629,7 @@ _BINDING = (
         "a quote used again",
         "QuoteAlreadyUsed()",
         elsewhere=(
-            f"{_REGISTRY}test_Register_RevertWhen_TheQuoteWasUsed",
+            f"{_REGISTRY}test_Register_RevertWhen_TheQuoteIsNoNewer",
             f"{_REGISTRY}test_Retire_IsForEver",
         ),
     ),
