@@ -94,6 +94,7 @@ class Stage:
     def admit(self, what: str, app: bytes, measurement_id: bytes, source: str) -> None:
         """Admit a measurement as the governor."""
         registry = MeasurementRegistry(self.chain, self.address("MeasurementRegistry"))
+        # The demonstration has no build to name: the source's own hash stands for commit and build.
         digest = sha256(source.encode()).digest()
         manifest = Manifest(Bytes32(digest), Bytes32(digest), source)
         data = registry.admit(Bytes32(app), Bytes32(measurement_id), manifest)
