@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-python test-contracts check format lock export clean \
-	fuzz differential soak bench-verify bench-garbage bench-gas bench-relay
+	fuzz fuzz-contracts differential soak bench-verify bench-garbage bench-gas bench-relay
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
@@ -50,6 +50,11 @@ export: setup ## Recompile the contracts and write what the bridge package ships
 fuzz: setup ## Fuzz every parser by coverage (SECONDS=3600)
 	@$(PY) -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r requirements/fuzz.txt
 	@$(PY) scripts/fuzz.py --seconds $(or $(SECONDS),3600)
+
+fuzz-contracts: setup ## Fuzz the contracts and their invariants longer, by a new seed each time (RUNS=2000)
+	@seed=0x$$(od -An -N8 -tx8 /dev/urandom | tr -d ' '); echo "seed $$seed"; \
+		FOUNDRY_FUZZ_RUNS=$(or $(RUNS),2000) FOUNDRY_INVARIANT_RUNS=$(or $(RUNS),2000) \
+		toolchain/forge test --root contracts --fuzz-seed $$seed --no-match-contract Gas
 
 differential: setup ## Compare with dcap-qvl on many mutants (MUTANTS=100000)
 	@$(PY) scripts/differential.py --mutants $(or $(MUTANTS),100000)
