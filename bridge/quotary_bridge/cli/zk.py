@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +117,8 @@ def read_receipt(name: str) -> Receipt:
 @command
 def _prove(args: Namespace) -> int:
     job = _job(args)
-    receipt = _prover(args).prove(job)
+    with _prover(args) as prover:
+        receipt = prover.prove(job)
     write_text(args.out, receipt.to_json())
     _show(args, receipt, {"receipt": args.out, "job": job.key}, f"receipt      {args.out}")
     return ExitCode.OK
@@ -159,22 +162,26 @@ def _job(args: Namespace) -> Job:
     return Job(image_id, GuestInput(quote, collateral, at, root.certificate.der))
 
 
-def _prover(args: Namespace) -> Prover:
+@contextmanager
+def _prover(args: Namespace) -> Iterator[Prover]:
     if args.prover == "stub":
-        return StubProver()
+        yield StubProver()
+        return
     if not args.program:
         raise _missing("the guest's program is not given", "give --program with its ELF file")
     url = args.url or os.environ.get("BONSAI_API_URL", "")
     key = os.environ.get("BONSAI_API_KEY", "")
     if not url or not key:
         raise _missing("no prover is named", "set BONSAI_API_URL and BONSAI_API_KEY")
-    return RemoteProver(
-        BonsaiClient(ProverAccount(url, key, args.release)),
-        JobFolder(Path(args.jobs)),
-        read_file(args.program, MAX_PROGRAM_BYTES),
-        clock=time.time,  # noqa: TID251 (the edge: how old a job is)
-        limits=Limits(job_seconds=args.time_limit),
-    )
+    program = read_file(args.program, MAX_PROGRAM_BYTES)
+    with closing(BonsaiClient(ProverAccount(url, key, args.release))) as client:
+        yield RemoteProver(
+            client,
+            JobFolder(Path(args.jobs)),
+            program,
+            clock=time.time,  # noqa: TID251 (the edge: how old a job is)
+            limits=Limits(job_seconds=args.time_limit),
+        )
 
 
 def _show(args: Namespace, receipt: Receipt, more: dict[str, Any], line: str) -> None:
