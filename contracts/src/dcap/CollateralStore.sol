@@ -341,11 +341,19 @@ contract CollateralStore is ICollateralStore, ICollateralHashes {
         view
         returns (bytes memory)
     {
-        Assembled memory ready = _assembled[teeType][fmspc][authority];
-        if (ready.pointer != address(0) && ready.stamps == _stampsOf(_stamps, teeType, authority)) {
-            return Mem.code(ready.pointer, 1);
-        }
+        address pointer = _ready(teeType, fmspc, authority);
+        if (pointer != address(0)) return Mem.code(pointer, 1);
         return _assemble(teeType, fmspc, authority);
+    }
+
+    /// @dev Where the collateral is in one piece and nothing changed since; zero where it is not.
+    function _ready(uint256 teeType, uint256 fmspc, uint256 authority)
+        private
+        view
+        returns (address)
+    {
+        Assembled memory ready = _assembled[teeType][fmspc][authority];
+        return ready.stamps == _stampsOf(_stamps, teeType, authority) ? ready.pointer : address(0);
     }
 
     /// @dev Reverts for what is missing or revoked.
@@ -405,6 +413,20 @@ contract CollateralStore is ICollateralStore, ICollateralHashes {
             if (CertificateRecord.derHash(Mem.code(pointer, 1)) == certificate) return authority;
         }
         return 0;
+    }
+
+    /// @inheritdoc ICollateralStore
+    function signerRecord(bytes32 id) external view returns (bytes memory) {
+        return Mem.code(_signers[id], 1);
+    }
+
+    /// @inheritdoc ICollateralStore
+    function isAssembled(uint256 teeType, uint256 fmspc, uint256 authority)
+        external
+        view
+        returns (bool)
+    {
+        return _ready(teeType, fmspc, authority) != address(0);
     }
 
     /// @inheritdoc ICollateralStore
