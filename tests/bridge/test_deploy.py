@@ -24,7 +24,6 @@ from quotary_bridge.chain.contracts import (
     PolicyChanged,
     ProofKind,
     QuoteNotary,
-    RouteStatus,
     VerifierRouter,
     WorkerRegistry,
     decode_event,
@@ -37,9 +36,10 @@ from quotary_bridge.chain.sender import Sender
 from quotary_bridge.chain.well_known import WELL_KNOWN_ADDRESSES
 from quotary_bridge.committee import attest, attestation, committee_proof
 from quotary_bridge.deploy import ROUTES, Deployer, Parameters
-from quotary_bridge.deploy.check import check_governance, route_states
+from quotary_bridge.deploy.check import check_governance, entry_states
 from quotary_bridge.deploy.deployer import predicted_address
 from quotary_bridge.deploy.parameters import (
+    DEMO_IMAGE_ID,
     INTEL_ROOT_KEY_HASH,
     SHORTEST_DELAY,
     Committee,
@@ -53,12 +53,18 @@ from quotary_bridge.errors import (
     Reason,
 )
 from quotary_bridge.model import Address, Bytes32
-from quotary_bridge.zk import stub_seal
+from quotary_bridge.zk import RELEASES, stub_seal
 from quotary_enclave.simulator import Simulator, sample_td
+
+from tests.contracts.zk_vectors import risc_zero_vectors
 
 APP = Bytes32(keccak(text="app"))
 MEASUREMENT = Bytes32(keccak(text="measurement"))
-TEST_ROOT = keccak(text="a root of our own")
+ROOT = TrustRoot.from_certificate(
+    Simulator(datetime(2026, 1, 1, tzinfo=UTC), seed=b"a root of our own").root_der
+)
+TEST_ROOT = ROOT.key_hash
+GUEST = keccak(text="a guest's image id")
 
 
 @pytest.fixture
@@ -76,10 +82,16 @@ def parameters(node: AnvilNode, *, stub: bool = True) -> Parameters:
         guardian=signers[1].address,
         committee=Committee(members, 2),
         root_key_hashes=(TEST_ROOT,),
+        collateral_root=ROOT,
         allow_stub=stub,
+        image_id=GUEST,
         app_id=APP,
         model_id=Bytes32(keccak(text="model")),
     )
+
+
+SELECTORS = tuple(f"selector 0x{release.selector.hex()}" for release in RELEASES)
+OPENED = (*SELECTORS, "route Comm", "route OnCh", "route ZkR0", "route Stub")
 
 
 def deployer(node: AnvilNode, folder: Path, account: int = 0) -> Deployer:
@@ -95,10 +107,10 @@ def test_everything_stands_and_a_second_run_changes_nothing(
     assert not any(item.standing for item in forecast)
     outcome = deployer(node, tmp_path).run(wanted)
     assert outcome.remaining == ()
-    assert sorted(outcome.opened) == ["Comm", "Stub"]
+    assert outcome.opened == tuple(OPENED)
     record = Deployment.load(tmp_path, node.chain_id)
     assert record == outcome.deployment
-    assert {item.contract: item.address for item in forecast} == {
+    assert {item.name: item.address for item in forecast} == {
         name: item.address for name, item in record.contracts.items()
     }
     record.check(node.chain)
@@ -116,7 +128,8 @@ def test_the_contracts_are_what_the_parameters_say(node: AnvilNode, tmp_path: Pa
     router = VerifierRouter(node.chain, record.address("VerifierRouter"))
     assert router.kind_of(ROUTES["CommitteeVerifier"]) is ProofKind.COMMITTEE
     assert router.kind_of(ROUTES["StubQuoteVerifier"]) is ProofKind.STUB
-    assert router.status_of(ROUTES["ZkQuoteVerifier"]) is RouteStatus.UNKNOWN
+    assert router.kind_of(ROUTES["DcapVerifier"]) is ProofKind.ON_CHAIN
+    assert router.kind_of(ROUTES["ZkQuoteVerifier"]) is ProofKind.ZK
     assert router.is_trusted_root(TEST_ROOT)
     assert not router.is_trusted_root(INTEL_ROOT_KEY_HASH)
     committee = CommitteeVerifier(node.chain, record.address("CommitteeVerifier"))
@@ -173,7 +186,7 @@ def test_notarizes_a_verdict_by_stub_and_by_committee(tmp_path: Path) -> None:
     root = TrustRoot.from_certificate(simulator.root_der)
     verdict = verify(quote, collateral, at=at, root=root)
     with AnvilNode(timestamp=int(at.timestamp())) as node:
-        wanted = replace(parameters(node), root_key_hashes=(simulator.root_key_hash,))
+        wanted = replace(parameters(node), root_key_hashes=(root.key_hash,), collateral_root=root)
         record = deployer(node, tmp_path).run(wanted).deployment
         sender = Sender(node.chain, node.signers[0], timeout_seconds=20)
         registry = MeasurementRegistry(node.chain, record.address("MeasurementRegistry"))
@@ -185,7 +198,7 @@ def test_notarizes_a_verdict_by_stub_and_by_committee(tmp_path: Path) -> None:
         digest = verdict.journal_digest
         members = node.signers[3:5]
         proofs = {
-            ProofKind.STUB: ("StubQuoteVerifier", stub_seal(wanted.image_id, digest)),
+            ProofKind.STUB: ("StubQuoteVerifier", stub_seal(GUEST, digest)),
             ProofKind.COMMITTEE: (
                 "CommitteeVerifier",
                 committee_proof(digest, node.chain_id, verifier, members),
@@ -234,7 +247,7 @@ def test_a_crash_costs_only_a_second_run(
 ) -> None:
     """Killed before or after any broadcast, a second run ends as if nothing had happened."""
     wanted = parameters(node)
-    expected = {item.contract: item.address for item in deployer(node, tmp_path).forecast(wanted)}
+    expected = {item.name: item.address for item in deployer(node, tmp_path).forecast(wanted)}
     chain = CrashingChain(node.chain.web3, node.chain_id)
     chain.crash_at(crash, after=after)
     with pytest.raises(CrashError):
@@ -245,7 +258,7 @@ def test_a_crash_costs_only_a_second_run(
     assert found == expected
     assert outcome.deployment.pending is None
     # One transaction for each contract and each route: nothing was done twice.
-    assert node.chain.nonce(node.signers[0].address) == len(expected) + 2
+    assert node.chain.nonce(node.signers[0].address) == len(expected) + len(OPENED)
 
 
 def test_a_restarted_local_chain_is_deployed_anew(tmp_path: Path) -> None:
@@ -268,8 +281,8 @@ def test_routes_wait_for_the_governor(node: AnvilNode, tmp_path: Path) -> None:
     """Whoever deploys need not govern: what is left to do is named."""
     outcome = deployer(node, tmp_path, account=2).run(parameters(node))
     assert outcome.opened == ()
-    assert len(outcome.remaining) == 2
-    assert all("addRoute" in line for line in outcome.remaining)
+    assert len(outcome.remaining) == len(OPENED)
+    assert all("the governor must send 0x" in line for line in outcome.remaining)
 
 
 def test_a_router_without_stub_has_no_stub_route(node: AnvilNode, tmp_path: Path) -> None:
@@ -278,7 +291,7 @@ def test_a_router_without_stub_has_no_stub_route(node: AnvilNode, tmp_path: Path
     assert "StubQuoteVerifier" not in record.contracts
     stub = deployer(node, tmp_path / "other").run(parameters(node)).deployment
     router = VerifierRouter(node.chain, record.address("VerifierRouter"))
-    data = router.add_route(b"Stub", stub.address("StubQuoteVerifier"))
+    data = router.add(b"Stub", stub.address("StubQuoteVerifier"))
     sender = Sender(node.chain, node.signers[0], timeout_seconds=20)
     with pytest.raises(ContractError) as caught:
         sender.send(sender.request(router.address, data))
@@ -292,7 +305,9 @@ OWN = tuple(Signer.from_key("0x" + f"{n:064x}", 31337).address for n in range(10
     "change",
     [
         {"allow_stub": True},
-        {"root_key_hashes": (TEST_ROOT,)},
+        {"root_key_hashes": (TEST_ROOT,), "collateral_root": ROOT},
+        {"root_key_hashes": (INTEL_ROOT_KEY_HASH, TEST_ROOT), "collateral_root": ROOT},
+        {"image_id": DEMO_IMAGE_ID},
         {"root_key_hashes": (INTEL_ROOT_KEY_HASH, TEST_ROOT)},
         {"governor": OWN[0]},
         {"governor": TimelockTerms((OWN[0],), delay=SHORTEST_DELAY - 1)},
@@ -310,6 +325,51 @@ def test_development_settings_stay_on_development_chains(change: dict[str, objec
     with pytest.raises(ConfigurationError) as caught:
         unsound.check(1)
     assert caught.value.reason is Reason.DEVELOPMENT_ONLY
+
+
+def test_collateral_is_proven_under_a_root_that_counts() -> None:
+    """A verifier whose verdicts the router would always refuse is a mistake, not a deployment."""
+    with pytest.raises(ConfigurationError) as caught:
+        Parameters(OWN[0], OWN[1], Committee(OWN[2:], 2), collateral_root=ROOT).check(31337)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+def test_genuine_receipts_pass_until_their_release_is_stopped(
+    node: AnvilNode, tmp_path: Path, shared: Path
+) -> None:
+    """What is deployed verifies real proofs, and the guardian can shut one release out."""
+    record = deployer(node, tmp_path).run(parameters(node)).deployment
+    router = record.address("RiscZeroRouter")
+    verify = interface("RiscZeroRouter").encode_call
+    releases = {release.selector: release for release in RELEASES}
+    proven = [vector for vector in risc_zero_vectors(shared) if vector.seal[:4] in releases]
+    assert proven
+    guardian = Sender(node.chain, node.signers[1], timeout_seconds=20)
+    for vector in proven:
+        call = verify("verify", [vector.seal, vector.image_id, vector.journal_digest])
+        request = guardian.request(router, call)
+        node.chain.call(request, "latest")
+        stop = record.address(f"RiscZeroEmergencyStop-{releases[vector.seal[:4]].version}")
+        state = node.chain.rpc("evm_snapshot")
+        # estop() has a namesake that takes a receipt: this is the selector of the one without.
+        guardian.send(guardian.request(stop, keccak(text="estop()")[:4]))
+        with pytest.raises(ContractError) as caught:
+            node.chain.call(request, "latest")
+        assert caught.value.name == "VerifierIsStopped"
+        node.chain.rpc("evm_revert", [state])
+
+
+def test_without_a_guest_there_is_no_zk_path(node: AnvilNode, tmp_path: Path) -> None:
+    """No image id: neither receipts nor their route; Automata's guest alone has receipts."""
+    wanted = replace(parameters(node), image_id=None, allow_stub=False)
+    outcome = deployer(node, tmp_path).run(wanted)
+    assert outcome.opened == ("route Comm", "route OnCh")
+    assert not any("RiscZero" in name for name in outcome.deployment.contracts)
+    wanted = replace(wanted, automata_program=GUEST)
+    outcome = deployer(node, tmp_path / "automata").run(wanted)
+    assert outcome.opened == (*SELECTORS, "route Comm", "route OnCh")
+    assert "AutomataRiscZeroVerifier" in outcome.deployment.contracts
+    assert "ZkQuoteVerifier" not in outcome.deployment.contracts
 
 
 @pytest.mark.parametrize("threshold", [0, 3, -1])
@@ -424,7 +484,9 @@ def test_a_timelock_governs_and_the_guardian_may_veto(node: AnvilNode, tmp_path:
     with pytest.raises(ContractError) as caught:
         governor.advance(sender, registry.address, admit)
     assert caught.value.name == "WrongMeasurementStatus"
-    assert len(deployer(node, tmp_path).run(replace(parameters(node), governor=terms)).opened) == 2
+    assert len(
+        deployer(node, tmp_path).run(replace(parameters(node), governor=terms)).opened
+    ) == len(OPENED)
 
 
 def test_the_same_call_can_be_made_twice(node: AnvilNode, tmp_path: Path) -> None:
@@ -470,7 +532,7 @@ def test_a_changed_timelock_is_found_out(node: AnvilNode, tmp_path: Path) -> Non
     freeze = interface("VerifierRouter").encode_call("freeze", [ROUTES["CommitteeVerifier"]])
     guardian.send(guardian.request(record.address("VerifierRouter"), freeze))
     check_governance(node.chain, record)
-    assert route_states(node.chain, record)["Comm"] is RouteStatus.FROZEN
+    assert entry_states(node.chain, record)["route Comm"] == "frozen"
 
 
 @pytest.mark.parametrize("terms", [TimelockTerms(()), TimelockTerms((OWN[0],), delay=-1)])

@@ -30,8 +30,9 @@ _RECORD_BYTES_LIMIT = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """One contract that stands, and how it came to."""
+    """One contract that stands, what it is, and how it came to."""
 
+    contract: str
     address: Address
     arguments: Mapping[str, Any]
     transaction: bytes
@@ -155,6 +156,7 @@ class Deployment:
         """Return the record as the file holds it."""
         contracts = {
             name: {
+                "contract": item.contract,
                 "address": item.address,
                 "arguments": dict(item.arguments),
                 "transaction": _hex(item.transaction),
@@ -194,6 +196,7 @@ def _parse(document: Mapping[str, Any], chain_id: int) -> Deployment:
         raise ValueError(f"it is of chain {document['chainId']}, not {chain_id}")
     contracts = {
         str(name): Deployed(
+            contract=str(item["contract"]),
             address=_address(item["address"]),
             arguments=dict(item["arguments"]),
             transaction=_bytes(item["transaction"]),

@@ -18,9 +18,10 @@ from quotary_bridge.cli.options import (
     trust_root,
 )
 from quotary_bridge.deploy import Deployer, Outcome, Parameters
-from quotary_bridge.deploy.check import check_governance, route_states
+from quotary_bridge.deploy.check import check_governance, entry_states
 from quotary_bridge.deploy.parameters import (
     DEFAULT_ACCEPTED_STATUSES,
+    DEMO_IMAGE_ID,
     SHORTEST_DELAY,
     Committee,
     TimelockTerms,
@@ -86,6 +87,19 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         metavar="BITS",
         help="bit n accepts TCB status n (%(default)s)",
     )
+    roles.add_argument(
+        "--image-id",
+        type=identifier,
+        metavar="HEX",
+        help="the guest whose zero-knowledge proofs count (none; a placeholder on development "
+        "chains)",
+    )
+    roles.add_argument(
+        "--automata-program",
+        type=identifier,
+        metavar="HEX",
+        help="read the proofs of Automata's guest with this image id, too",
+    )
     development = parser.add_argument_group("development chains only")
     development.add_argument("--allow-stub", action="store_true", help="admit the stub prover")
     development.add_argument(
@@ -116,12 +130,12 @@ def _deploy(args: Namespace) -> int:
             {
                 "sent": False,
                 "contracts": {
-                    item.contract: {"address": item.address, "standing": item.standing}
+                    item.name: {"address": item.address, "standing": item.standing}
                     for item in forecast
                 },
             },
             "\n".join(
-                f"{item.contract:<22} {item.address}  {'stands' if item.standing else 'new'}"
+                f"{item.name:<27} {item.address}  {'stands' if item.standing else 'new'}"
                 for item in forecast
             ),
         )
@@ -134,16 +148,13 @@ def _deploy(args: Namespace) -> int:
 def _check(args: Namespace, context: Context) -> int:
     record = context.deployment()
     check_governance(context.chain, record)
-    states = {
-        name: status.name.lower() for name, status in route_states(context.chain, record).items()
-    }
+    states = entry_states(context.chain, record)
     addresses = {name: item.address for name, item in record.contracts.items()}
-    routes = ", ".join(f"{name} {state}" for name, state in states.items())
+    routers = "\n".join(f"{label} {state}" for label, state in states.items())
     answer(
         args,
-        {"chain_id": record.chain_id, "contracts": addresses, "routes": states},
-        f"chain {record.chain_id} holds all {len(addresses)} contracts of the record\n"
-        f"routes: {routes}",
+        {"chain_id": record.chain_id, "contracts": addresses, "routers": states},
+        f"chain {record.chain_id} holds all {len(addresses)} contracts of the record\n{routers}",
     )
     return ExitCode.OK
 
@@ -169,12 +180,16 @@ def _parameters(args: Namespace, context: Context, account: Address) -> Paramete
             "give both --app and --model, or neither",
         )
     members = tuple(dict.fromkeys(args.member or [account]))
+    root = trust_root(args.root, development=context.development)
     return Parameters(
         governor=args.governor or _terms(args, context, account),
         guardian=args.guardian or account,
         committee=Committee(members, args.threshold or len(members)),
-        root_key_hashes=(trust_root(args.root, development=context.development).key_hash,),
+        root_key_hashes=(root.key_hash,),
+        collateral_root=root,
         allow_stub=args.allow_stub,
+        image_id=args.image_id or (DEMO_IMAGE_ID if context.development else None),
+        automata_program=args.automata_program,
         max_age=args.max_age,
         workers=WorkerRules(
             activation_delay=args.activation_delay, accepted_statuses=args.accepted_statuses
@@ -196,10 +211,10 @@ def _terms(args: Namespace, context: Context, account: Address) -> TimelockTerms
 def _tell(args: Namespace, outcome: Outcome) -> None:
     contracts = outcome.deployment.contracts
     lines = [
-        f"{name:<22} {item.address}  {'new' if name in outcome.created else 'stood'}"
+        f"{name:<27} {item.address}  {'new' if name in outcome.created else 'stood'}"
         for name, item in contracts.items()
     ]
-    lines += [f"route {name} opened" for name in outcome.opened]
+    lines += [f"{label} opened" for label in outcome.opened]
     lines += [f"left to do: {text}" for text in outcome.remaining]
     lines.append(f"record: {outcome.record}")
     answer(
@@ -208,7 +223,7 @@ def _tell(args: Namespace, outcome: Outcome) -> None:
             "chain_id": outcome.deployment.chain_id,
             "contracts": {name: item.address for name, item in contracts.items()},
             "created": outcome.created,
-            "routes_opened": outcome.opened,
+            "opened": outcome.opened,
             "remaining": outcome.remaining,
             "record": str(outcome.record),
         },

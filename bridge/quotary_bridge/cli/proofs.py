@@ -99,7 +99,8 @@ def prove_by_receipt(context: Context, record: Deployment, receipt: Receipt) -> 
 def _stub(context: Context, record: Deployment, verdict: Verdict) -> Proof:
     _require_development(context)
     record.address("StubQuoteVerifier")
-    image_id = bytes.fromhex(str(record.parameters["imageId"])[2:])
+    arguments = record.contracts["StubQuoteVerifier"].arguments
+    image_id = bytes.fromhex(str(arguments["imageId"])[2:])
     seal = stub_seal(image_id, verdict.journal_digest)
     return Proof(ROUTES["StubQuoteVerifier"], seal, "stub")
 

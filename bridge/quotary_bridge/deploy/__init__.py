@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from quotary_bridge.deploy.deployer import Deployer, Outcome
+from quotary_bridge.deploy.openings import ROUTES
 from quotary_bridge.deploy.parameters import Parameters, TimelockTerms
-from quotary_bridge.deploy.plan import ROUTES, Step, plan
+from quotary_bridge.deploy.plan import Step, plan
 
 __all__ = ["ROUTES", "Deployer", "Outcome", "Parameters", "Step", "TimelockTerms", "plan"]

@@ -1,23 +1,23 @@
-"""Comparing what can change on a chain with the record: the timelock's terms and the routes."""
+"""Comparing what can change on a chain with the record: the timelock's terms and the routers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from quotary_bridge.chain import Chain
-from quotary_bridge.chain.contracts import RouteStatus, Timelock, VerifierRouter
+from quotary_bridge.chain.contracts import Timelock
 from quotary_bridge.chain.contracts.base import ZERO_ADDRESS
 from quotary_bridge.chain.deployment import Deployment
-from quotary_bridge.deploy.plan import ROUTES
+from quotary_bridge.deploy.openings import openings
 from quotary_bridge.errors import DeploymentMismatch, Reason
 from quotary_bridge.model import Address
 
-__all__ = ["check_governance", "route_states"]
+__all__ = ["check_governance", "entry_states"]
 
 
 def check_governance(chain: Chain, record: Deployment) -> None:
     """
-    Compare the timelock's delay and roles, and every route's verifier, with the record.
+    Compare the timelock's delay and roles, and where every router's entries lead, with the record.
 
     Governor, guardian and all else that a constructor fixed are part of the code, whose hash
     `Deployment.check` compares. Raises `DeploymentMismatch` with everything that differs.
@@ -27,18 +27,13 @@ def check_governance(chain: Chain, record: Deployment) -> None:
         raise DeploymentMismatch(
             Reason.DEPLOYMENT_MISMATCH,
             f"the chain differs from the record: {'; '.join(found)}",
-            "find out who changed it: the timelock's and the router's events say so",
+            "find out who changed it: the timelock's and the routers' events say so",
         )
 
 
-def route_states(chain: Chain, record: Deployment) -> dict[str, RouteStatus]:
-    """Return what became of each route that the record has a verifier for."""
-    router = VerifierRouter(chain, record.address("VerifierRouter"))
-    return {
-        route.decode(): router.status_of(route)
-        for verifier, route in ROUTES.items()
-        if verifier in record.contracts
-    }
+def entry_states(chain: Chain, record: Deployment) -> dict[str, str]:
+    """Return what became of each router entry that the record has a verifier for, by its label."""
+    return {opening.label: opening.state() for opening in openings(chain, record)}
 
 
 def _of_timelock(chain: Chain, record: Deployment) -> Iterator[str]:
@@ -64,10 +59,9 @@ def _of_timelock(chain: Chain, record: Deployment) -> Iterator[str]:
 
 
 def _of_routes(chain: Chain, record: Deployment) -> Iterator[str]:
-    router = VerifierRouter(chain, record.address("VerifierRouter"))
-    for verifier, route in ROUTES.items():
-        if verifier not in record.contracts or router.status_of(route) is not RouteStatus.ACTIVE:
+    for opening in openings(chain, record):
+        if opening.state() != "active":
             continue
-        target = router.verifier_of(route)
-        if target != record.address(verifier):
-            yield f"route {route.decode()} leads to {target}, not to {verifier}"
+        target = opening.target()
+        if target != opening.verifier:
+            yield f"{opening.label} leads to {target}, not to {opening.name}"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import structlog
 from eth_utils.address import to_checksum_address
@@ -13,13 +11,13 @@ from eth_utils.crypto import keccak
 
 from quotary_bridge.chain import Chain, Receipt
 from quotary_bridge.chain.accounts import DEVELOPMENT_CHAIN_IDS
-from quotary_bridge.chain.contracts import RouteStatus, VerifierRouter
 from quotary_bridge.chain.deployment import Deployed, Deployment, Pending
 from quotary_bridge.chain.governance import Governor
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.sender import Sender
+from quotary_bridge.deploy.openings import openings
 from quotary_bridge.deploy.parameters import Parameters, differences
-from quotary_bridge.deploy.plan import Route, Step, plan, routes
+from quotary_bridge.deploy.plan import Step, plan
 from quotary_bridge.errors import (
     ConfigurationError,
     ContractError,
@@ -33,6 +31,9 @@ __all__ = ["Deployer", "Forecast", "Outcome", "predicted_address"]
 # Where the prefixes of short strings and of short lists begin (Yellow Paper, appendix B).
 _RLP_STRING, _RLP_LIST = 0x80, 0xC0
 
+# JSON numbers beyond this lose digits in many readers (RFC 8259, section 6).
+_EXACT_INTEGER = 2**53
+
 _log = structlog.get_logger(__name__)
 
 
@@ -40,7 +41,7 @@ _log = structlog.get_logger(__name__)
 class Forecast:
     """One contract of a plan: where it stands, or will stand."""
 
-    contract: str
+    name: str
     address: Address
     standing: bool
 
@@ -72,12 +73,12 @@ class Deployer:
         nonce = self._chain.nonce(self._sender.address, "pending")
         found = []
         for step in plan(parameters):
-            standing = record.contracts.get(step.contract)
+            standing = record.contracts.get(step.name)
             if standing is not None:
-                found.append(Forecast(step.contract, standing.address, standing=True))
+                found.append(Forecast(step.name, standing.address, standing=True))
                 continue
             address = predicted_address(self._sender.address, nonce)
-            found.append(Forecast(step.contract, address, standing=False))
+            found.append(Forecast(step.name, address, standing=False))
             nonce += 1
         return tuple(found)
 
@@ -93,11 +94,11 @@ class Deployer:
         record = self._settle(self._resume(parameters), parameters)
         created = []
         for step in plan(parameters):
-            if step.contract not in record.contracts:
+            if step.name not in record.contracts:
                 record = self._create(record, step)
-                created.append(step.contract)
+                created.append(step.name)
         path = record.save(self._folder)
-        opened, remaining = self._open_routes(record, routes(parameters))
+        opened, remaining = self._open(record)
         return Outcome(record, path, tuple(created), opened, remaining)
 
     def _resume(self, parameters: Parameters) -> Deployment:
@@ -155,8 +156,8 @@ class Deployer:
             receipt = self._sender.wait(pending.hash, request)
         except ContractError:
             return record.with_pending(None)
-        step = next(step for step in plan(parameters) if step.contract == pending.step)
-        return self._note(record, pending, receipt, step.arguments(_addresses(record)))
+        step = next(step for step in plan(parameters) if step.name == pending.step)
+        return self._note(record, pending, receipt, step)
 
     def _create(self, record: Deployment, step: Step) -> Deployment:
         arguments = step.arguments(_addresses(record))
@@ -164,7 +165,7 @@ class Deployer:
         request = self._sender.request(None, code)
         signed = self._sender.sign(request)
         pending = Pending(
-            step=step.contract,
+            step=step.name,
             nonce=signed.nonce,
             raw=signed.raw,
             hash=signed.hash,
@@ -174,13 +175,13 @@ class Deployer:
         record.with_pending(pending).save(self._folder)
         self._chain.send_raw(signed.raw)
         receipt = self._sender.wait(signed.hash, request)
-        done = self._note(record, pending, receipt, arguments)
+        done = self._note(record, pending, receipt, step)
         done.save(self._folder)
-        _log.info("deployed", contract=step.contract, address=pending.address)
+        _log.info("deployed", contract=step.name, address=pending.address)
         return done
 
     def _note(
-        self, record: Deployment, pending: Pending, receipt: Receipt, arguments: Mapping[str, Any]
+        self, record: Deployment, pending: Pending, receipt: Receipt, step: Step
     ) -> Deployment:
         address = receipt.contract_address
         code = b"" if address is None else self._chain.code(address, receipt.block_number)
@@ -190,7 +191,9 @@ class Deployer:
                 f"the creation of {pending.step} left no code at {pending.address}",
                 "check that the node is the chain's own",
             )
+        arguments = step.arguments(_addresses(record))
         deployed = Deployed(
+            contract=step.contract,
             address=address,
             arguments={name: _json(value) for name, value in arguments.items()},
             transaction=pending.hash,
@@ -199,32 +202,26 @@ class Deployer:
         )
         return record.with_contract(pending.step, deployed)
 
-    def _open_routes(
-        self, record: Deployment, wanted: tuple[Route, ...]
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        router = VerifierRouter(self._chain, record.address("VerifierRouter"))
+    def _open(self, record: Deployment) -> tuple[tuple[str, ...], tuple[str, ...]]:
         governor = Governor.of(self._chain, record)
         governs = governor.may_act(self._sender.address)
         opened, remaining = [], []
-        for route in wanted:
-            verifier = record.address(route.verifier)
-            status = router.status_of(route.route)
-            name = route.route.decode()
-            if status is RouteStatus.ACTIVE and router.verifier_of(route.route) == verifier:
+        for opening in openings(self._chain, record):
+            label, state, router = opening.label, opening.state(), opening.router
+            if state == "active" and opening.target() == opening.verifier:
                 continue
-            if status is not RouteStatus.UNKNOWN:
-                remaining.append(f"route {name} is {status.name.lower()} and stays so")
+            if state != "unknown":
+                remaining.append(f"{label} is {state} and stays so")
             elif not governs:
                 remaining.append(
-                    f"the governor must call addRoute(0x{route.route.hex()}, {verifier})"
+                    f"{label}: the governor must send 0x{opening.call().hex()} to {router.address}"
                 )
             else:
-                data = router.add_route(route.route, verifier)
-                act = governor.advance(self._sender, router.address, data)
+                act = governor.advance(self._sender, router.address, opening.call())
                 if act.done:
-                    opened.append(name)
+                    opened.append(label)
                 else:
-                    remaining.append(f"route {name} waits for the timelock: {act.told()}")
+                    remaining.append(f"{label} waits for the timelock: {act.told()}")
         return tuple(opened), tuple(remaining)
 
 
@@ -245,4 +242,6 @@ def _addresses(record: Deployment) -> dict[str, Address]:
 def _json(value: object) -> object:
     if isinstance(value, bytes):
         return f"0x{value.hex()}"
+    if isinstance(value, int) and abs(value) >= _EXACT_INTEGER:
+        return str(value)
     return [_json(item) for item in value] if isinstance(value, list | tuple) else value

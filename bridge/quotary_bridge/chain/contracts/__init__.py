@@ -7,7 +7,13 @@ simulating, signing and sending are other people's work.
 
 from __future__ import annotations
 
-from quotary_bridge.chain.contracts.base import Contract, MeasurementStatus, ProofKind, RouteStatus
+from quotary_bridge.chain.contracts.base import (
+    Contract,
+    MeasurementStatus,
+    ProofKind,
+    RouteStatus,
+    SelectorStatus,
+)
 from quotary_bridge.chain.contracts.events import (
     CallbackFailed,
     Event,
@@ -34,7 +40,11 @@ from quotary_bridge.chain.contracts.oracle import (
     ResultOracle,
 )
 from quotary_bridge.chain.contracts.registries import Manifest, MeasurementRegistry
-from quotary_bridge.chain.contracts.routes import CommitteeVerifier, VerifierRouter
+from quotary_bridge.chain.contracts.routes import (
+    CommitteeVerifier,
+    ReceiptRouter,
+    VerifierRouter,
+)
 from quotary_bridge.chain.contracts.timelock import Operation, OperationState, Timelock
 from quotary_bridge.chain.contracts.workers import (
     Activity,
@@ -65,6 +75,7 @@ __all__ = [
     "PolicyChanged",
     "ProofKind",
     "QuoteNotary",
+    "ReceiptRouter",
     "RegisteredWorker",
     "RequestCreated",
     "RequestFulfilled",
@@ -73,6 +84,7 @@ __all__ = [
     "RequestStatus",
     "ResultOracle",
     "RouteStatus",
+    "SelectorStatus",
     "Timelock",
     "VerifierRouter",
     "WorkerRegistered",
