@@ -37,9 +37,14 @@ All the features a TD can have: AVX, AVX-512, PT, PKU, CET, user interrupts, LBR
 
 @dataclass(frozen=True, slots=True)
 class SgxAttributes:
-    """Refuses enclaves that are not initialised, or have one of `forbidden` set. Ignores TDX."""
+    """
+    Refuses enclaves that are not initialised, lack one of `required`, or have one of `forbidden`.
+
+    Ignores TDX.
+    """
 
     forbidden: SgxFlags = _FORBIDDEN_SGX
+    required: SgxFlags = SgxFlags.INIT
 
     def check(self, evidence: Evidence) -> None:
         """Raise with `SGX_ATTR_FORBIDDEN`."""
@@ -47,9 +52,13 @@ class SgxAttributes:
         if not isinstance(report, SgxReport):
             return
         flags = int.from_bytes(report.attributes[:8], "little")
-        if not flags & _INIT:
+        required = self.required.value | _INIT
+        if flags & required != required:
             raise VerificationError(
-                Reason.SGX_ATTR_FORBIDDEN, "SGX attributes", expected="INIT set"
+                Reason.SGX_ATTR_FORBIDDEN,
+                "SGX attributes",
+                expected=f"{_names(SgxFlags(required))} set",
+                found=_names(SgxFlags(flags & required)) or "none of them",
             )
         found = flags & self.forbidden.value
         if found:
@@ -67,13 +76,15 @@ class TdAttributeRules:
     Refuses TDs that their host, or another TD, could look into. Ignores SGX.
 
     Debug and the whole debug group, reserved bits, migratable TDs, bound service TDs, and TDs
-    without SEPT_VE_DISABLE are refused; each but the reserved bits can be allowed.
+    without SEPT_VE_DISABLE are refused; each but the reserved bits can be allowed. `forbidden` are
+    further attributes that are refused.
     """
 
     allow_debug: bool = False
     allow_migratable: bool = False
     allow_service_td: bool = False
     allow_sept_ve: bool = False
+    forbidden: TdAttributes = TdAttributes(0)
 
     def check(self, evidence: Evidence) -> None:
         """Raise with the reason of the first rule broken."""
@@ -103,7 +114,7 @@ class TdAttributeRules:
             )
 
     def _check_forbidden(self, bits: int) -> None:
-        forbidden = _RESERVED_TD
+        forbidden = _RESERVED_TD | self.forbidden.value
         if not self.allow_migratable:
             forbidden |= _MIGRATABLE
         if not self.allow_service_td:
