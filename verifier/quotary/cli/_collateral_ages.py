@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from quotary.cli.output import visible
-from quotary.collateral import QeIdentity, RawCollateral, TcbInfo
+from quotary.cli.output import shown_time, visible
+from quotary.collateral import RawCollateral
 from quotary.errors import CollateralError, QuotaryError
 from quotary.trust import Collateral, TrustRoot, Window, unix_seconds
-from quotary.x509 import RevocationList
+from quotary.verify.expired import latest_collateral
 
 __all__ = ["Ages", "ages_of", "print_ages", "verified_when_current"]
 
@@ -88,7 +88,7 @@ def print_ages(ages: Ages, warn: timedelta = timedelta()) -> None:
     lines.append(f"  {'document':<{_ITEM_WIDTH}}{'issued':<22}{'next update':<22}left")
     for window in ages.windows:
         mark = "  STALE" if ages.is_stale(window, warn) else ""
-        dates = f"{_date(window.start):<22}{_date(window.end):<22}"
+        dates = f"{shown_time(window.start):<22}{shown_time(window.end):<22}"
         lines.append(f"  {window.item:<{_ITEM_WIDTH}}{dates}{_left(window.end - ages.at)}{mark}")
     sys.stdout.write("".join(visible(line) + "\n" for line in lines))
 
@@ -103,31 +103,10 @@ def verified_when_current(raw: RawCollateral, root: TrustRoot, at: datetime) -> 
     try:
         return Collateral.verify(raw, root, at=at)
     except CollateralError as stale:
-        moment = _latest_issue(raw)
-        if moment is None:
-            raise
         try:
-            return Collateral.verify(raw, root, at=moment)
+            return latest_collateral(raw, root)
         except QuotaryError:
             raise stale from None
-
-
-def _latest_issue(raw: RawCollateral) -> datetime | None:
-    """When the newest of the documents was issued: if they ever were valid together, then."""
-    try:
-        latest = max(
-            TcbInfo.parse(raw.tcb_info).issue_date,
-            QeIdentity.parse(raw.qe_identity).issue_date,
-            RevocationList.parse(raw.root_ca_crl, "root_ca_crl").this_update,
-            RevocationList.parse(raw.pck_crl, "pck_crl").this_update,
-        )
-    except QuotaryError:
-        return None
-    return datetime.fromtimestamp(latest, UTC)
-
-
-def _date(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _left(seconds: int) -> str:

@@ -15,6 +15,7 @@ from quotary.fetch import FMSPC_BYTES, Limits, PckCa, UpdateChannel
 from quotary.trust import INTEL_ROOT, TrustRoot
 
 __all__ = [
+    "API_KEY_VARIABLE",
     "TIMES",
     "add_cache",
     "add_json",
@@ -24,6 +25,9 @@ __all__ = [
     "read_root",
     "seconds",
 ]
+
+API_KEY_VARIABLE: Final = "QUOTARY_PCS_API_KEY"
+"""The subscription key for the collateral service; never an option, which others could see."""
 
 TIMES: Final = "RFC 3339 or Unix seconds (now)"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from quotary.cli._collateral_ages import Ages, ages_of, print_ages, verified_when_current
-from quotary.cli._collateral_errors import translated
 from quotary.cli._collateral_options import (
+    API_KEY_VARIABLE,
     TIMES,
     add_cache,
     add_json,
@@ -22,6 +22,7 @@ from quotary.cli._collateral_options import (
     seconds,
 )
 from quotary.cli._collateral_watch import Watch
+from quotary.cli._mishaps import translated
 from quotary.cli.inputs import read_input, read_time
 from quotary.cli.output import CommandError, ExitCode, print_json, visible
 from quotary.collateral import MAX_COLLATERAL_BYTES, RawCollateral
@@ -237,7 +238,7 @@ def _client(
     limits = Limits(
         document_seconds=min(Limits().document_seconds, args.timeout), total_seconds=args.timeout
     )
-    api_key = os.environ.get("QUOTARY_PCS_API_KEY") or None
+    api_key = os.environ.get(API_KEY_VARIABLE) or None
     chosen = channel or args.channel
     if args.pccs:
         service = CollateralService.pccs(

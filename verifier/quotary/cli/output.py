@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final
 
 from quotary.errors import CollateralError, QuotaryError, Reason
+from quotary.fetch import FetchError
 from quotary.verify.explain_text import printable
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "print_failure",
     "print_json",
     "print_table",
+    "shown_time",
     "visible",
 ]
 
@@ -60,13 +63,29 @@ class CommandError(Exception):
         return f"{self.reason}: {self.item}{found}"
 
 
-_STALE: Final = frozenset({Reason.CERT_EXPIRED, Reason.CRL_EXPIRED, Reason.COLLATERAL_EXPIRED})
+_STALE: Final = frozenset(
+    {
+        Reason.CERT_EXPIRED,
+        Reason.CRL_EXPIRED,
+        Reason.COLLATERAL_EXPIRED,
+        Reason.COLLATERAL_ROLLBACK,
+        Reason.CACHE_EMPTY,
+        Reason.CACHE_DAMAGED,
+    }
+)
+_CONFIGURATION: Final = frozenset(
+    {Reason.HOST_NOT_ALLOWED, Reason.TLS_REQUIRED, Reason.PATH_ESCAPE}
+)
 
 
 def exit_code_of(error: QuotaryError | CommandError) -> ExitCode:
-    """Return the exit code an error ends the program with."""
+    """Return the exit code an error ends the program with: the same in every command."""
     if isinstance(error, CommandError):
         return error.code
+    if error.reason in _CONFIGURATION:
+        return ExitCode.CONFIGURATION
+    if isinstance(error, FetchError):
+        return ExitCode.NETWORK
     if isinstance(error, CollateralError) and error.reason in _STALE:
         return ExitCode.STALE
     return ExitCode.REJECTED
@@ -101,6 +120,11 @@ def print_table(title: str, rows: Mapping[str, object]) -> None:
     width = max(map(len, rows), default=0)
     for name, value in rows.items():
         sys.stdout.write(f"  {visible(name):<{width}}  {visible(str(value))}\n")
+
+
+def shown_time(seconds: int) -> str:
+    """Return Unix seconds as RFC 3339."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def visible(text: str) -> str:

@@ -19,6 +19,7 @@ _SEPT_VE_DISABLE: Final = int(TdAttributes.SEPT_VE_DISABLE)
 _MIGRATABLE: Final = int(TdAttributes.MIGRATABLE)
 _SERVTD_EXT: Final = int(TdAttributes.SERVTD_EXT)
 
+_NO_TD_ATTRIBUTES: Final = TdAttributes(0)
 _TUD: Final = 0xFF
 """Byte 0 of the TD attributes: whatever is set there makes the TD untrusted (debug group)."""
 
@@ -84,7 +85,7 @@ class TdAttributeRules:
     allow_migratable: bool = False
     allow_service_td: bool = False
     allow_sept_ve: bool = False
-    forbidden: TdAttributes = TdAttributes(0)
+    forbidden: TdAttributes = _NO_TD_ATTRIBUTES
 
     def check(self, evidence: Evidence) -> None:
         """Raise with the reason of the first rule broken."""
