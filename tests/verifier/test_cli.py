@@ -324,7 +324,8 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Name: greeting\nVersion: 1\n", encoding="utf-8")
     (info / "entry_points.txt").write_text(
-        "[quotary.commands]\ngreet = greeting_plugin:register\nneedy = quotary_needy:register\n",
+        "[quotary.commands]\ngreet = greeting_plugin:register\nneedy = quotary_needy:register\n"
+        "[quotary.commands.collateral]\ngreet = greeting_plugin:register\n",
         encoding="utf-8",
     )
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -339,6 +340,17 @@ def test_other_packages_add_commands(capsys: pytest.CaptureFixture[str]) -> None
     assert "INTERNAL_ERROR" in err
     assert "Traceback" not in err
     assert "greet" in run(capsys, "--help")[1]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_other_packages_add_to_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Theirs stand beside ours, in help and completion too."""
+    assert run(capsys, "collateral", "greet", "you")[:2] == (4, "hello you\n")
+    assert run(capsys, "collateral", "show", "--file", "nowhere.json")[0] == 2
+    listed = run(capsys, "collateral", "--help")[1]
+    assert "greet" in listed
+    assert "watch" in listed
+    assert "greet" in run(capsys, "completion", "bash")[1]
 
 
 @pytest.mark.usefixtures("plugin")

@@ -20,6 +20,7 @@ __all__ = [
     "add_cache",
     "add_json",
     "add_service",
+    "add_service_address",
     "add_target",
     "days",
     "read_root",
@@ -64,6 +65,19 @@ def add_target(parser: ArgumentParser, *, required: bool, file: bool = False) ->
 
 def add_service(parser: ArgumentParser) -> None:
     """Add what says which service to ask, and how patiently."""
+    add_service_address(parser)
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=Limits().total_seconds,
+        metavar="SECONDS",
+        help="for all documents and retries together (120)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
+def add_service_address(parser: ArgumentParser) -> None:
+    """Add what says which service to ask."""
     parser.add_argument(
         "--pccs",
         metavar="URL",
@@ -73,14 +87,6 @@ def add_service(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--ca-file", metavar="FILE", help="authorities of the service's TLS certificate, PEM"
     )
-    parser.add_argument(
-        "--timeout",
-        type=seconds,
-        default=Limits().total_seconds,
-        metavar="SECONDS",
-        help="for all documents and retries together (120)",
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
 def add_cache(parser: ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from quotary.cli._collateral_options import (
     add_cache,
     add_json,
     add_service,
+    add_service_address,
     add_target,
     days,
     read_root,
@@ -42,20 +43,46 @@ from quotary.fetch import (
 from quotary.quote import Quote
 from quotary.quote.encoding import MAX_ENCODED_BYTES, decode_quote
 from quotary.tcb import TeeType
+from quotary.trust import TrustRoot
 
-__all__ = ["register"]
+__all__ = ["add_source", "read_source", "register"]
 
 _SCHEMA_VERSION: Final = 1
 
 
-def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
-    """Add the command."""
+def register(
+    subparsers: _SubParsersAction[ArgumentParser],
+) -> _SubParsersAction[ArgumentParser]:
+    """Add the command; returns where more commands of `quotary collateral` can be added."""
     parser = subparsers.add_parser("collateral", help="fetch, show and watch collateral")
-    commands = parser.add_subparsers(dest="collateral_command", required=True, metavar="COMMAND")
+    commands: _SubParsersAction[ArgumentParser] = parser.add_subparsers(
+        dest="collateral_command", required=True, metavar="COMMAND"
+    )
     _add_fetch(commands)
     _add_show(commands)
     _add_age(commands)
     _add_watch(commands)
+    return commands
+
+
+def add_source(parser: ArgumentParser) -> None:
+    """Add where a command gets collateral: out of a file, or from a service."""
+    add_target(parser, required=True, file=True)
+    add_service_address(parser)
+
+
+def read_source(args: Namespace, root: TrustRoot, at: datetime) -> RawCollateral:
+    """
+    Return the collateral that the options of `add_source` name, fetched and verified as of `at`
+    where it is not in a file.
+
+    Raises `QuotaryError` or `CommandError`.
+    """
+    if args.file is not None:
+        return _read_collateral(args.file)
+    with translated():
+        service = _service(args, args.channel, Limits())
+        return CollateralClient(service, root=root).fetch(_target(args), at=at).raw
 
 
 def _add_fetch(commands: _SubParsersAction[ArgumentParser]) -> None:
@@ -238,18 +265,18 @@ def _client(
     limits = Limits(
         document_seconds=min(Limits().document_seconds, args.timeout), total_seconds=args.timeout
     )
-    api_key = os.environ.get(API_KEY_VARIABLE) or None
-    chosen = channel or args.channel
-    if args.pccs:
-        service = CollateralService.pccs(
-            args.pccs, channel=chosen, limits=limits, ca_file=args.ca_file, api_key=api_key
-        )
-    else:
-        service = CollateralService(
-            channel=chosen, limits=limits, ca_file=args.ca_file, api_key=api_key
-        )
+    service = _service(args, channel or args.channel, limits)
     progress = None if args.quiet or args.json else _progress
     return CollateralClient(service, root=read_root(args.root), cache=cache, progress=progress)
+
+
+def _service(args: Namespace, channel: UpdateChannel, limits: Limits) -> CollateralService:
+    api_key = os.environ.get(API_KEY_VARIABLE) or None
+    if args.pccs:
+        return CollateralService.pccs(
+            args.pccs, channel=channel, limits=limits, ca_file=args.ca_file, api_key=api_key
+        )
+    return CollateralService(channel=channel, limits=limits, ca_file=args.ca_file, api_key=api_key)
 
 
 def _progress(event: FetchEvent) -> None:

@@ -14,6 +14,16 @@ from quotary_bridge.chain.contracts.base import (
     RouteStatus,
     SelectorStatus,
 )
+from quotary_bridge.chain.contracts.dcap import (
+    Authority,
+    CollateralStore,
+    DcapVerifier,
+    KeptKey,
+    KeptPlatform,
+    Reevaluation,
+    StoredDocument,
+    StoredList,
+)
 from quotary_bridge.chain.contracts.events import (
     CallbackFailed,
     Event,
@@ -56,13 +66,18 @@ from quotary_bridge.chain.contracts.workers import (
 
 __all__ = [
     "Activity",
+    "Authority",
     "Binding",
     "CallbackFailed",
     "CallbackStatus",
+    "CollateralStore",
     "CommitteeVerifier",
     "Contract",
+    "DcapVerifier",
     "Event",
     "FulfilledResult",
+    "KeptKey",
+    "KeptPlatform",
     "Manifest",
     "MeasurementAdmitted",
     "MeasurementRegistry",
@@ -76,6 +91,7 @@ __all__ = [
     "ProofKind",
     "QuoteNotary",
     "ReceiptRouter",
+    "Reevaluation",
     "RegisteredWorker",
     "RequestCreated",
     "RequestFulfilled",
@@ -85,6 +101,8 @@ __all__ = [
     "ResultOracle",
     "RouteStatus",
     "SelectorStatus",
+    "StoredDocument",
+    "StoredList",
     "Timelock",
     "VerifierRouter",
     "WorkerRegistered",
