@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import reprlib
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NoReturn
@@ -91,7 +92,11 @@ def _skip(text: str, position: int) -> int:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ParseError(Reason.JSON_DUPLICATE_KEY, "JSON", expected="each key once")
+        keys = [key for key, _ in pairs]
+        twice = next(key for index, key in enumerate(keys) if key in keys[:index])
+        raise ParseError(
+            Reason.JSON_DUPLICATE_KEY, "JSON", expected="each key once", found=ascii(twice)[:80]
+        )
     return result
 
 
@@ -122,7 +127,7 @@ class Fields:
     def __init__(self, value: object, item: str) -> None:
         """Read `value`, which must be an object; `item` names it in errors."""
         if not isinstance(value, dict):
-            raise ParseError(Reason.SCHEMA_INVALID, item, expected="an object")
+            raise ParseError(Reason.SCHEMA_INVALID, item, expected="an object", found=_shown(value))
         self._left = dict(value)
         self._item = item
 
@@ -134,14 +139,14 @@ class Fields:
         """Read a text of printable ASCII."""
         value = self._take(name)
         if not isinstance(value, str) or not value.isascii() or not value.isprintable():
-            raise self._invalid(name, "printable ASCII text")
+            raise self._invalid(name, "printable ASCII text", value)
         return value
 
     def number(self, name: str, limit: int) -> int:
         """Read an integer between 0 and `limit`; true and false are none."""
         value = self._take(name)
         if type(value) is not int or not 0 <= value <= limit:
-            raise self._invalid(name, f"an integer from 0 to {limit}")
+            raise self._invalid(name, f"an integer from 0 to {limit}", value)
         return value
 
     def octets(self, name: str, length: int) -> bytes:
@@ -154,7 +159,7 @@ class Fields:
             octets = b""
         # White space, which `fromhex` passes over, leaves too few bytes for the length of the text.
         if len(octets) != length or len(digits) != 2 * length:
-            raise self._invalid(name, f"{length} bytes in hex")
+            raise self._invalid(name, f"{length} bytes in hex", value)
         return octets
 
     def time(self, name: str) -> int:
@@ -163,18 +168,18 @@ class Fields:
         try:
             seconds = _seconds(value) if isinstance(value, str) else None
         except ValueError as error:
-            raise self._invalid(name, "a time of the calendar") from error
+            raise self._invalid(name, "a time of the calendar", value) from error
         if seconds is None:
-            raise self._invalid(name, "a time like 2025-01-31T12:00:00Z")
+            raise self._invalid(name, "a time like 2025-01-31T12:00:00Z", value)
         if not 0 <= seconds <= _MAX_TIME:
-            raise self._invalid(name, "a time of the years 1970 to 9999, in UTC")
+            raise self._invalid(name, "a time of the years 1970 to 9999, in UTC", value)
         return seconds
 
     def sequence(self, name: str, *, empty: bool = False) -> list[Any]:
         """Read a list, not empty unless `empty`."""
         value = self._take(name)
         if not isinstance(value, list) or not (value or empty):
-            raise self._invalid(name, "a list" if empty else "a list with entries")
+            raise self._invalid(name, "a list" if empty else "a list with entries", value)
         return value
 
     def value(self, name: str) -> object:
@@ -195,7 +200,18 @@ class Fields:
         try:
             return self._left.pop(name)
         except KeyError:
-            raise self._invalid(name, "the field") from None
+            raise ParseError(
+                Reason.SCHEMA_INVALID,
+                f"{self._item}.{name}",
+                expected="the field",
+                found="no such field",
+            ) from None
 
-    def _invalid(self, name: str, expected: str) -> ParseError:
-        return ParseError(Reason.SCHEMA_INVALID, f"{self._item}.{name}", expected=expected)
+    def _invalid(self, name: str, expected: str, value: object) -> ParseError:
+        item = f"{self._item}.{name}"
+        return ParseError(Reason.SCHEMA_INVALID, item, expected=expected, found=_shown(value))
+
+
+def _shown(value: object) -> str:
+    """Return the beginning of a value, however large it is, in printable ASCII."""
+    return ascii(value[:80]) if isinstance(value, str) else ascii(reprlib.repr(value))[1:-1]

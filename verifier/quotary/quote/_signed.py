@@ -214,7 +214,9 @@ def _parse_header(data: bytes) -> QuoteHeader:
             found=f"{tee_code:#04x}",
         )
     if version != FLAT_VERSION and svns != _NO_SVNS:
-        raise ParseError(Reason.RESERVED_NONZERO, "header", expected="zero at offset 8")
+        raise ParseError(
+            Reason.RESERVED_NONZERO, "header", expected="zero at offset 8", found=svns.hex()
+        )
     qe_svn, pce_svn = _SVNS.unpack(svns) if version == FLAT_VERSION else (None, None)
     return QuoteHeader(version, key_type, tee_type, qe_svn, pce_svn, vendor_id, user_data)
 

@@ -52,11 +52,11 @@ _KEY_USAGE: Final = bytes.fromhex("551d0f")
 _BASIC_CONSTRAINTS: Final = bytes.fromhex("551d13")
 _CRL_POINTS: Final = bytes.fromhex("551d1f")
 _REQUIRED: Final = {
-    _AUTHORITY_KEY_ID: Reason.KEY_ID_MISSING,
-    _SUBJECT_KEY_ID: Reason.KEY_ID_MISSING,
-    _KEY_USAGE: Reason.KEY_USAGE,
-    _BASIC_CONSTRAINTS: Reason.BASIC_CONSTRAINTS,
-    _CRL_POINTS: Reason.CERT_INVALID,
+    _AUTHORITY_KEY_ID: (Reason.KEY_ID_MISSING, "an authority key identifier"),
+    _SUBJECT_KEY_ID: (Reason.KEY_ID_MISSING, "a subject key identifier"),
+    _KEY_USAGE: (Reason.KEY_USAGE, "a key usage"),
+    _BASIC_CONSTRAINTS: (Reason.BASIC_CONSTRAINTS, "basic constraints"),
+    _CRL_POINTS: (Reason.CERT_INVALID, "CRL distribution points"),
 }
 _KNOWN: Final = frozenset({*_REQUIRED, SGX_EXTENSION_ID})
 
@@ -181,9 +181,9 @@ def _read_extensions(body: DerReader, item: str) -> dict[bytes, bytes]:
                 found=extension.object_id.hex(),
             )
         extensions[extension.object_id] = extension.value
-    for object_id, reason in _REQUIRED.items():
+    for object_id, (reason, name) in _REQUIRED.items():
         if object_id not in extensions:
-            raise ParseError(reason, item, expected=f"extension {object_id.hex()}")
+            raise ParseError(reason, item, expected=name, found="no such extension")
     return extensions
 
 

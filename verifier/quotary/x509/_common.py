@@ -61,8 +61,14 @@ class Extension(NamedTuple):
 
 def read_algorithm(reader: DerReader, item: str) -> None:
     """Read an algorithm identifier that must be ecdsa-with-SHA256 without parameters."""
-    if reader.whole(SEQUENCE) != _ECDSA_WITH_SHA256:
-        raise ParseError(Reason.SIG_ALG_UNEXPECTED, item, expected="ecdsa-with-SHA256")
+    algorithm = reader.whole(SEQUENCE)
+    if algorithm != _ECDSA_WITH_SHA256:
+        raise ParseError(
+            Reason.SIG_ALG_UNEXPECTED,
+            item,
+            expected=f"ecdsa-with-SHA256 ({_ECDSA_WITH_SHA256.hex()})",
+            found=algorithm[:_SHOWN].hex(),
+        )
 
 
 def split_signed(der: bytes, item: str) -> tuple[bytes, bytes]:
@@ -145,7 +151,10 @@ def read_serial(reader: DerReader, item: str) -> int:
     serial = reader.integer()
     if serial <= 0 or serial.bit_length() > 8 * _MAX_SERIAL_BYTES:
         raise ParseError(
-            Reason.SERIAL_INVALID, item, expected="a positive number of at most 20 bytes"
+            Reason.SERIAL_INVALID,
+            item,
+            expected="a positive number of at most 20 bytes",
+            found=f"{serial:#x}"[: 2 * _SHOWN],
         )
     return serial
 
@@ -174,11 +183,20 @@ def read_time(reader: DerReader, item: str) -> int:
     tag = reader.next_tag()
     if tag not in _TIME_LENGTHS:
         raise ParseError(Reason.CERT_TIME_INVALID, item, expected="UTCTime or GeneralizedTime")
+    text = reader.content(tag)
     try:
-        return _seconds(tag, reader.content(tag))
+        return _seconds(tag, text)
     except ValueError as error:
-        raise ParseError(Reason.CERT_TIME_INVALID, item, expected=str(error)) from error
+        raise ParseError(
+            Reason.CERT_TIME_INVALID,
+            item,
+            expected="a time of the calendar, in the form of RFC 5280",
+            found=ascii(bytes(text[:_SHOWN])),
+        ) from error
 
+
+_SHOWN: Final = 32
+"""So many bytes of what is wrong are shown."""
 
 _TIME_LENGTHS: Final = {UTC_TIME: 13, GENERALIZED_TIME: 15}
 
