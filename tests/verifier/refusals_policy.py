@@ -22,6 +22,7 @@ from quotary.policy import (
     XfamWithin,
 )
 from quotary.quote.encoding import decode_quote
+from quotary.trust import verify_evaluations
 from quotary.x509 import SgxType
 from quotary_enclave.simulator import Scenario, Simulator, samples
 from quotary_enclave.simulator.documents import IsvLevel
@@ -54,6 +55,21 @@ def another_journal_version() -> object:
 
 _ADVISED = TD.with_qe_identity(levels=(IsvLevel(1, advisories=("INTEL-SA-00001",)),))
 
+
+def forged_evaluations() -> object:
+    """A list of evaluations that the TCB signer did not sign."""
+    evidence = TD.mint()
+    collateral = evidence.collateral
+    return verify_evaluations(
+        b"{}",
+        bytes.fromhex(collateral["tcb_info_signature"]),
+        collateral["tcb_info_issuer_chain"].encode(),
+        bytes.fromhex(collateral["root_ca_crl"]),
+        TrustRoot.from_certificate(evidence.root_der),
+        at=AT,
+    )
+
+
 POLICY_REFUSALS: dict[Reason, Callable[[], object]] = {
     Reason.QUOTE_ENCODING_INVALID: lambda: decode_quote(b"neither hex nor base64!"),
     Reason.COLLATERAL_FORMAT_INVALID: lambda: RawCollateral.from_json('{"tcb_info": 1}'),
@@ -71,5 +87,6 @@ POLICY_REFUSALS: dict[Reason, Callable[[], object]] = {
     Reason.PLATFORM_NOT_ALLOWED: lambda: under(InstanceRules(allowed=frozenset())),
     Reason.PLATFORM_CONFIGURATION: lambda: under(SgxTypes(frozenset({SgxType.STANDARD}))),
     Reason.SVN_TOO_LOW: lambda: under(ExpectedSgx(minimum_isv_svn=9), SGX),
+    Reason.TCB_EVALUATIONS_SIGNATURE_INVALID: forged_evaluations,
     Reason.JOURNAL_INVALID: another_journal_version,
 }

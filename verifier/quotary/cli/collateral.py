@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from datetime import datetime, timedelta
@@ -10,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from quotary.cli._collateral_ages import Ages, ages_of, print_ages, verified_when_current
+from quotary.cli._collateral_lists import add_lists
 from quotary.cli._collateral_options import (
-    API_KEY_VARIABLE,
     TIMES,
     add_cache,
     add_json,
@@ -22,6 +21,7 @@ from quotary.cli._collateral_options import (
     read_root,
     seconds,
 )
+from quotary.cli._collateral_service import client_of, service_of
 from quotary.cli._collateral_watch import Watch
 from quotary.cli._mishaps import translated
 from quotary.cli.inputs import read_input, read_time
@@ -32,12 +32,9 @@ from quotary.fetch import (
     CacheEntry,
     CollateralCache,
     CollateralClient,
-    CollateralService,
-    FetchEvent,
     Limits,
     PlatformKey,
     Target,
-    UpdateChannel,
     target_of,
 )
 from quotary.quote import Quote
@@ -62,6 +59,7 @@ def register(
     _add_show(commands)
     _add_age(commands)
     _add_watch(commands)
+    add_lists(commands)
     return commands
 
 
@@ -81,7 +79,7 @@ def read_source(args: Namespace, root: TrustRoot, at: datetime) -> RawCollateral
     if args.file is not None:
         return _read_collateral(args.file)
     with translated():
-        service = _service(args, args.channel, Limits())
+        service = service_of(args, args.channel, Limits())
         return CollateralClient(service, root=root).fetch(_target(args), at=at).raw
 
 
@@ -157,7 +155,7 @@ def _add_watch(commands: _SubParsersAction[ArgumentParser]) -> None:
 def _fetch(args: Namespace) -> int:
     at, target = read_time(args.at), _target(args)
     with translated():
-        client = _client(args, cache=None if args.no_cache else _cache(args))
+        client = client_of(args, cache=None if args.no_cache else _cache(args))
         fetched = client.fetch(target, at=at)
     text = fetched.raw.to_json()
     if args.out == "-":
@@ -249,7 +247,7 @@ def _watch(args: Namespace) -> int:
         given = None if args.quote is None and args.fmspc is None else (_key(args), args.channel)
         watch = Watch(
             cache=cache,
-            client_for=lambda channel: _client(args, cache=cache, channel=channel),
+            client_for=lambda channel: client_of(args, cache=cache, channel=channel),
             given=given,
             margin=args.margin,
             as_json=args.json,
@@ -257,30 +255,6 @@ def _watch(args: Namespace) -> int:
         if args.once:
             return watch.round(read_time(args.at))
         return watch.run(every=args.every)
-
-
-def _client(
-    args: Namespace, *, cache: CollateralCache | None, channel: UpdateChannel | None = None
-) -> CollateralClient:
-    limits = Limits(
-        document_seconds=min(Limits().document_seconds, args.timeout), total_seconds=args.timeout
-    )
-    service = _service(args, channel or args.channel, limits)
-    progress = None if args.quiet or args.json else _progress
-    return CollateralClient(service, root=read_root(args.root), cache=cache, progress=progress)
-
-
-def _service(args: Namespace, channel: UpdateChannel, limits: Limits) -> CollateralService:
-    api_key = os.environ.get(API_KEY_VARIABLE) or None
-    if args.pccs:
-        return CollateralService.pccs(
-            args.pccs, channel=channel, limits=limits, ca_file=args.ca_file, api_key=api_key
-        )
-    return CollateralService(channel=channel, limits=limits, ca_file=args.ca_file, api_key=api_key)
-
-
-def _progress(event: FetchEvent) -> None:
-    sys.stderr.write(visible(f"{event.item}: {event.state} {event.detail}") + "\n")
 
 
 def _cache(args: Namespace) -> CollateralCache:

@@ -20,7 +20,7 @@ from quotary.tcb import (
     TeeType,
 )
 
-__all__ = ["MAX_DOCUMENT_BYTES", "QeIdentity", "TcbInfo"]
+__all__ = ["MAX_DOCUMENT_BYTES", "QeIdentity", "TcbInfo", "read_object"]
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024
 """Genuine TCB infos have up to about 20 kB."""
@@ -73,7 +73,7 @@ class TcbInfo:
     @classmethod
     def parse(cls, document: bytes) -> TcbInfo:
         """Parse the signed JSON object, version 2 (SGX only) or 3. Raises `ParseError`."""
-        fields = Fields(_object(document, "tcb_info"), "tcb_info")
+        fields = Fields(read_object(document, "tcb_info"), "tcb_info")
         version = fields.number("version", 0xFFFF)
         if version not in _TCB_INFO_VERSIONS:
             raise _unsupported("tcb_info.version", "2 or 3", version)
@@ -122,7 +122,7 @@ class QeIdentity:
     @classmethod
     def parse(cls, document: bytes) -> QeIdentity:
         """Parse the signed JSON object, version 2. Raises `ParseError`."""
-        fields = Fields(_object(document, "qe_identity"), "qe_identity")
+        fields = Fields(read_object(document, "qe_identity"), "qe_identity")
         version = fields.number("version", 0xFFFF)
         if version != _QE_IDENTITY_VERSION:
             raise _unsupported("qe_identity.version", "2", version)
@@ -146,7 +146,8 @@ class QeIdentity:
         return identity
 
 
-def _object(document: bytes, item: str) -> dict[str, object]:
+def read_object(document: bytes, item: str) -> dict[str, object]:
+    """Return the JSON object that is all of a signed document; raises `ParseError`."""
     if len(document) > MAX_DOCUMENT_BYTES:
         raise ParseError(
             Reason.INPUT_TOO_LARGE,
