@@ -158,19 +158,24 @@ class AccountChoice:
             found = self._from_command_line(chain_id)
         else:
             found = load_keystore(self._keyfile(), self.password_file).for_chain(chain_id)
-        if self.sender is None:
-            return found
-        if not is_address(self.sender):
-            raise ConfigurationError(
-                Reason.CONFIGURATION_INVALID, f"{self.sender!r} is no address", "correct ETH_FROM"
-            )
-        if Address(to_checksum_address(self.sender)) != found.address:
+        named = self.named()
+        if named is not None and named != found.address:
             raise KeyRefused(
                 Reason.WRONG_ACCOUNT,
                 f"the key is that of {found.address}, not of {self.sender}",
                 "choose the account that --from or ETH_FROM names, or drop these",
             )
         return found
+
+    def named(self) -> Address | None:
+        """Return the account that --from or ETH_FROM names; raises `ConfigurationError`."""
+        if self.sender is None:
+            return None
+        if not is_address(self.sender):
+            raise ConfigurationError(
+                Reason.CONFIGURATION_INVALID, f"{self.sender!r} is no address", "correct ETH_FROM"
+            )
+        return Address(to_checksum_address(self.sender))
 
     def _from_command_line(self, chain_id: int) -> Signer:
         if chain_id not in DEVELOPMENT_CHAIN_IDS:

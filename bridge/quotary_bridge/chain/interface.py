@@ -21,7 +21,15 @@ from quotary_bridge.errors import ConfigurationError, Reason, RpcUnavailable
 AbiValue = Any
 """A decoded value: int, bool, str, bytes, a tuple of them, or a dict for a struct."""
 
-__all__ = ["AbiValue", "Entry", "Interface", "KnownError", "error_catalogue", "interface"]
+__all__ = [
+    "AbiValue",
+    "Entry",
+    "Interface",
+    "KnownError",
+    "compiler_of",
+    "error_catalogue",
+    "interface",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +156,19 @@ def _known(item: Mapping[str, Any]) -> KnownError:
     return KnownError(entry, cause, remedy)
 
 
+def compiler_of(name: str) -> Mapping[str, Any]:
+    """Return what made the exported code of a contract: name, version and settings."""
+    compiler: Mapping[str, Any] = _document(name)["compiler"]
+    return compiler
+
+
 @cache
 def interface(name: str) -> Interface:
     """Load an exported ABI; raises `ConfigurationError` where the package has none by that name."""
+    return parse_interface(name, _document(name))
+
+
+def _document(name: str) -> dict[str, Any]:
     source = files("quotary_bridge.chain").joinpath("abi", f"{name}.json")
     if not source.is_file():
         raise ConfigurationError(
@@ -158,7 +176,8 @@ def interface(name: str) -> Interface:
             f"no ABI of {name} is part of this installation",
             "install the package anew, or run scripts/export_abi.py in a checkout",
         )
-    return parse_interface(name, json.loads(source.read_text(encoding="utf-8")))
+    document: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
+    return document
 
 
 def parse_interface(name: str, document: Mapping[str, Any] | list[Any]) -> Interface:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.contracts import ReceiptRouter, VerifierRouter
-from quotary_bridge.chain.deployment import Deployment
 from quotary_bridge.deploy.plan import stop_of
 from quotary_bridge.model import Address
 from quotary_bridge.zk.risc_zero import RELEASES
 
-__all__ = ["ROUTES", "Opening", "openings"]
+__all__ = ["ROUTES", "Opening", "entries", "openings"]
 
 ROUTES: Mapping[str, bytes] = MappingProxyType(
     {
@@ -28,19 +27,13 @@ ROUTES: Mapping[str, bytes] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """One entry of a router: `key` (4 bytes) is to lead to `verifier`."""
+    """One entry of a router: `key` (4 bytes) is to lead to `verifier`, the contract `name`."""
 
+    label: str
     router: VerifierRouter | ReceiptRouter
     key: bytes
     name: str
     verifier: Address
-
-    @property
-    def label(self) -> str:
-        """What people call it."""
-        if isinstance(self.router, ReceiptRouter):
-            return f"selector 0x{self.key.hex()}"
-        return f"route {self.key.decode()}"
 
     def state(self) -> str:
         """Return what became of the entry: unknown, active, frozen or removed."""
@@ -55,18 +48,29 @@ class Opening:
         return self.router.add(self.key, self.verifier)
 
 
-def openings(chain: Chain, record: Deployment) -> tuple[Opening, ...]:
-    """Return what a deployment opens, by the contracts it has: receipts before what needs them."""
+def entries(names: Iterable[str]) -> dict[str, str]:
+    """Return which contract each entry leads to, by its label, where `names` are deployed."""
+    standing = set(names)
+    return {label: name for label, _, name in _known() if name in standing}
+
+
+def openings(chain: Chain, addresses: Mapping[str, Address]) -> tuple[Opening, ...]:
+    """Return what a deployment opens, by what it consists of: receipts before what needs them."""
     found = []
-    standing = record.contracts
-    if "RiscZeroRouter" in standing:
-        receipts = ReceiptRouter(chain, record.address("RiscZeroRouter"))
-        for release in RELEASES:
-            name = stop_of(release)
-            if name in standing:
-                found.append(Opening(receipts, release.selector, name, standing[name].address))
-    router = VerifierRouter(chain, record.address("VerifierRouter"))
-    for name, route in ROUTES.items():
-        if name in standing:
-            found.append(Opening(router, route, name, standing[name].address))
+    for label, key, name in _known():
+        if name in addresses:
+            router: VerifierRouter | ReceiptRouter
+            if label.startswith("selector"):
+                router = ReceiptRouter(chain, addresses["RiscZeroRouter"])
+            else:
+                router = VerifierRouter(chain, addresses["VerifierRouter"])
+            found.append(Opening(label, router, key, name, addresses[name]))
     return tuple(found)
+
+
+def _known() -> Iterator[tuple[str, bytes, str]]:
+    """Every entry there can be: label, key, and the contract it leads to."""
+    for release in RELEASES:
+        yield f"selector 0x{release.selector.hex()}", release.selector, stop_of(release)
+    for name, route in ROUTES.items():
+        yield f"route {route.decode()}", route, name

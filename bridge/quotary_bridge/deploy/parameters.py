@@ -83,7 +83,7 @@ class Parameters:
     may be when it is submitted. `image_id` names the guest whose proofs are accepted: without one
     there is no zk path. `automata_program` adds the reader of the proofs of Automata's guest with
     that image id. `allow_stub` admits the stub prover, for ever. `app_id` and `model_id` deploy the
-    example consumer too.
+    example consumer too. `salt` is any text: another one leads to other addresses.
     """
 
     governor: Address | TimelockTerms
@@ -98,6 +98,7 @@ class Parameters:
     workers: WorkerRules = WorkerRules()
     app_id: bytes | None = None
     model_id: bytes | None = None
+    salt: str = ""
 
     def check(self, chain_id: int) -> None:
         """
@@ -166,6 +167,7 @@ class Parameters:
             },
             "appId": _hex(self.app_id),
             "modelId": _hex(self.model_id),
+            "salt": self.salt,
         }
 
 
