@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from eth_utils.address import to_checksum_address
@@ -15,14 +16,19 @@ __all__ = [
     "Block",
     "BlockTag",
     "Log",
+    "Mined",
     "Receipt",
     "block_from",
     "log_from",
+    "mined_from",
     "quantity",
     "receipt_from",
 ]
 
 BlockTag = int | Literal["latest", "safe", "finalized", "pending", "earliest"]
+
+ADDRESSES_REMEMBERED = 1024
+"""Logs repeat a few addresses, and spelling one takes a hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,16 @@ class Receipt:
     logs: tuple[Log, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """Of a receipt, where the transaction was mined, and how it ended."""
+
+    transaction_hash: bytes
+    block_number: int
+    block_hash: bytes
+    succeeded: bool
+
+
 def block_from(answer: Mapping[str, Any]) -> Block:
     """Parse a block; raises `RpcUnavailable` where the node's answer is broken."""
     with _Broken("block"):
@@ -81,7 +97,7 @@ def log_from(answer: Mapping[str, Any]) -> Log:
     """Parse a log; raises `RpcUnavailable` where the node's answer is broken."""
     with _Broken("log"):
         return Log(
-            address=Address(to_checksum_address(answer["address"])),
+            address=_address(answer["address"]),
             topics=tuple(_bytes(topic, 32) for topic in answer["topics"]),
             data=_bytes(answer["data"]),
             block_number=quantity(answer["blockNumber"]),
@@ -89,6 +105,17 @@ def log_from(answer: Mapping[str, Any]) -> Log:
             transaction_hash=_bytes(answer["transactionHash"], 32),
             index=quantity(answer["logIndex"]),
             removed=bool(answer.get("removed", False)),
+        )
+
+
+def mined_from(answer: Mapping[str, Any]) -> Mined:
+    """Parse of a receipt what `Mined` holds; raises `RpcUnavailable` where it is broken."""
+    with _Broken("receipt"):
+        return Mined(
+            transaction_hash=_bytes(answer["transactionHash"], 32),
+            block_number=quantity(answer["blockNumber"]),
+            block_hash=_bytes(answer["blockHash"], 32),
+            succeeded=quantity(answer["status"]) == 1,
         )
 
 
@@ -103,7 +130,7 @@ def receipt_from(answer: Mapping[str, Any]) -> Receipt:
             succeeded=quantity(answer["status"]) == 1,
             gas_used=quantity(answer["gasUsed"]),
             effective_gas_price=quantity(answer.get("effectiveGasPrice") or "0x0"),
-            contract_address=None if created is None else Address(to_checksum_address(created)),
+            contract_address=None if created is None else _address(created),
             logs=tuple(log_from(entry) for entry in answer["logs"]),
         )
 
@@ -113,6 +140,11 @@ def quantity(answer: object) -> int:
     if not isinstance(answer, str) or not answer.startswith("0x"):
         raise ValueError("not a hexadecimal quantity")
     return int(answer, 16)
+
+
+@lru_cache(ADDRESSES_REMEMBERED)
+def _address(answer: str) -> Address:
+    return Address(to_checksum_address(answer))
 
 
 def _bytes(answer: object, size: int | None = None) -> bytes:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from quotary_bridge.store.leases import Lease, LeaseHeldError
 from quotary_bridge.store.location import Location, PostgresUrl, location
-from quotary_bridge.store.store import Store, StoreUnavailableError
+from quotary_bridge.store.store import ROWS_LIMIT, Store, StoreUnavailableError
 from quotary_bridge.store.writer import Cursor, SignedTransaction, Writer
 
 __all__ = [
+    "ROWS_LIMIT",
     "Cursor",
     "Lease",
     "LeaseHeldError",
