@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NewType
 
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from quotary_bridge.words import encode_words
@@ -37,6 +38,7 @@ __all__ = [
     "Timestamp",
     "TransactionHash",
     "Wei",
+    "address_from",
     "job_key",
 ]
 
@@ -57,8 +59,15 @@ Timestamp = NewType("Timestamp", int)
 TransactionHash = NewType("TransactionHash", bytes)
 Wei = NewType("Wei", int)
 
+ADDRESSES_REMEMBERED = 1 << 10
 KEYS_REMEMBERED = 1 << 14
 """A job's key is asked for at every step; more jobs than this are hardly open at once."""
+
+
+@lru_cache(ADDRESSES_REMEMBERED)
+def address_from(raw: bytes) -> Address:
+    """Return the address of 20 bytes; spelling one takes a hash, and a few are seen again often."""
+    return Address(to_checksum_address(raw))
 
 
 @lru_cache(KEYS_REMEMBERED)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
-from eth_utils.address import to_checksum_address
-
 from quotary_bridge.errors import Reason, RpcUnavailable
-from quotary_bridge.model import Address
+from quotary_bridge.model import Address, address_from
 
 __all__ = [
     "Block",
@@ -26,9 +23,6 @@ __all__ = [
 ]
 
 BlockTag = int | Literal["latest", "safe", "finalized", "pending", "earliest"]
-
-ADDRESSES_REMEMBERED = 1024
-"""Logs repeat a few addresses, and spelling one takes a hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +136,8 @@ def quantity(answer: object) -> int:
     return int(answer, 16)
 
 
-@lru_cache(ADDRESSES_REMEMBERED)
-def _address(answer: str) -> Address:
-    return Address(to_checksum_address(answer))
+def _address(answer: object) -> Address:
+    return address_from(_bytes(answer, 20))
 
 
 def _bytes(answer: object, size: int | None = None) -> bytes:

@@ -93,9 +93,10 @@ class Cycle:
     @contextmanager
     def write(self) -> Iterator[Writer]:
         """One transaction of the signer's: see `Store.write`."""
-        self._slots = None
         with self.ports.store.write(self.lease) as writer:
             yield writer
+            if writer.touches_slots:
+                self._slots = None
 
     @property
     def slots(self) -> tuple[Slot, ...]:

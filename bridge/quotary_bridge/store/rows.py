@@ -7,7 +7,6 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from eth_utils.address import to_checksum_address
 from sqlalchemy import RowMapping
 
 from quotary_bridge.lifecycle import Job, JobState
@@ -32,6 +31,7 @@ from quotary_bridge.model import (
     Timestamp,
     TransactionHash,
     Wei,
+    address_from,
 )
 from quotary_bridge.words import encode_words, split_words
 
@@ -132,7 +132,7 @@ def result_from(row: RowMapping) -> SignedResult:
 
 
 def _address(word: bytes) -> Address:
-    return Address(to_checksum_address(word[12:]))
+    return address_from(word[12:])
 
 
 # The statement is kept as the ABI would encode it: a word a field, in their order.

@@ -103,6 +103,7 @@ class Writer:
         """Write through `connection`, in whose transaction `held` was proven."""
         self._connection = connection
         self._lease = held
+        self.touches_slots = False
         self._jobs: dict[JobKey, Job] = {}
         self._stored: dict[JobKey, Job] = {}
         self._fresh: list[JobKey] = []
@@ -185,6 +186,7 @@ class Writer:
     def open_slots(self, purposes: Sequence[tuple[Nonce, JobKey | None]]) -> list[int]:
         """Give nonces out, each to a job or (None) to close a gap; returns the slots' ids."""
         self.flush()
+        self.touches_slots = True
         rows = [
             {
                 "chain_id": self._lease.chain_id,
@@ -209,6 +211,7 @@ class Writer:
         self, signed: Sequence[tuple[int, SignedTransaction]], at: BlockNumber
     ) -> None:
         """Keep signed bytes, each as the newest attempt of a slot; `at` is the pinned block."""
+        self.touches_slots = True
         unknown = {slot_id for slot_id, _ in signed} - set(self._ordinals)
         for some in chunked(sorted(unknown)):
             self._ordinals.update(dict.fromkeys(some, 0))
@@ -305,6 +308,7 @@ class Writer:
         return []
 
     def _of_slot(self, slot_id: int) -> dict[str, Any]:
+        self.touches_slots = True
         return {
             "the_slot": slot_id,
             "the_chain": self._lease.chain_id,

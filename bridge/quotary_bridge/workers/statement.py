@@ -12,12 +12,10 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Final
 
-from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature
+from coincurve import PublicKey
 from eth_utils.crypto import keccak
-from eth_utils.exceptions import ValidationError
 
-from quotary_bridge.model import Address, ChainId, Result
+from quotary_bridge.model import Address, ChainId, Result, address_from
 from quotary_bridge.words import encode_words
 
 __all__ = ["SIGNATURE_BYTES", "result_digest", "signer_of"]
@@ -68,7 +66,7 @@ def signer_of(digest: bytes, signature: bytes) -> Address | None:
         return None
     compact = signature[:64] + bytes([signature[64] - _RECOVERY_IDS[0]])
     try:
-        key = Signature(compact).recover_public_key_from_msg_hash(digest)
-    except (BadSignature, ValidationError, ValueError):
+        key = PublicKey.from_signature_and_message(compact, digest, hasher=None)
+    except Exception:  # noqa: BLE001 (the library raises a bare one where no key fits)
         return None
-    return Address(key.to_checksum_address())
+    return address_from(keccak(key.format(compressed=False)[1:])[12:])
