@@ -179,7 +179,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(arguments) == 0
     out = capsys.readouterr().out
     assert out.startswith("dropped")
-    assert "1 dropped at once, 0 fall sooner, 0 fall no sooner than before, 0 gained, of 1" in out
+    assert "1 dropped at once, 0 fall sooner, 0 fall as before, 0 gained, of 1" in out
     assert main(["policy", "check", str(tmp_path / "grace.toml")]) == 0
     assert "GracedStatuses" in capsys.readouterr().out
     assert main(["policy", "check", str(tmp_path / "grace.toml"), "--json"]) == 0

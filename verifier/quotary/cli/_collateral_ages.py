@@ -17,7 +17,8 @@ __all__ = ["Ages", "ages_of", "print_ages", "verified_when_current"]
 
 _DAY: Final = 86400
 _HOUR: Final = 3600
-_ITEM_WIDTH: Final = 26
+_ITEM_WIDTH: Final = 25
+_DATE_WIDTH: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,14 @@ def print_ages(ages: Ages, warn: timedelta = timedelta()) -> None:
     """Print a table for people."""
     numbers = "/".join(dict.fromkeys(map(str, ages.evaluation_numbers)))
     lines = [f"{ages.title}: TCB evaluation {numbers}"]
-    lines.append(f"  {'document':<{_ITEM_WIDTH}}{'issued':<22}{'next update':<22}left")
+    heads = f"{'issued, UTC':<{_DATE_WIDTH}}{'next update':<{_DATE_WIDTH}}"
+    lines.append(f"  {'document':<{_ITEM_WIDTH}}{heads}left")
     for window in ages.windows:
-        mark = "  STALE" if ages.is_stale(window, warn) else ""
-        dates = f"{shown_time(window.start):<22}{shown_time(window.end):<22}"
-        lines.append(f"  {window.item:<{_ITEM_WIDTH}}{dates}{_left(window.end - ages.at)}{mark}")
+        left = _left(window.end - ages.at)
+        if ages.is_stale(window, warn):
+            left = f"STALE {left}"
+        dates = f"{_minute(window.start):<{_DATE_WIDTH}}{_minute(window.end):<{_DATE_WIDTH}}"
+        lines.append(f"  {window.item:<{_ITEM_WIDTH}}{dates}{left}")
     sys.stdout.write("".join(visible(line) + "\n" for line in lines))
 
 
@@ -107,6 +111,10 @@ def verified_when_current(raw: RawCollateral, root: TrustRoot, at: datetime) -> 
             return latest_collateral(raw, root)
         except QuotaryError:
             raise stale from None
+
+
+def _minute(seconds: int) -> str:
+    return shown_time(seconds)[:16].replace("T", " ")
 
 
 def _left(seconds: int) -> str:

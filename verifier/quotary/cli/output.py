@@ -7,16 +7,18 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import IntEnum
+from shutil import get_terminal_size
 from typing import Final
 
 from quotary.errors import CollateralError, QuotaryError, Reason
 from quotary.fetch import FetchError
-from quotary.verify.explain_text import printable
+from quotary.verify.explain_text import folded, printable
 
 __all__ = [
     "CommandError",
     "ExitCode",
     "exit_code_of",
+    "line_width",
     "print_failure",
     "print_json",
     "print_table",
@@ -117,9 +119,15 @@ def print_json(value: Mapping[str, object]) -> None:
 def print_table(title: str, rows: Mapping[str, object]) -> None:
     """Print a title and aligned rows on stdout; control characters are escaped."""
     sys.stdout.write(visible(title) + "\n")
-    width = max(map(len, rows), default=0)
+    column, width = max(map(len, rows), default=0), line_width()
     for name, value in rows.items():
-        sys.stdout.write(f"  {visible(name):<{width}}  {visible(str(value))}\n")
+        line = f"  {visible(name):<{column}}  {visible(str(value))}"
+        sys.stdout.write("\n".join(folded(line, column + 4, width)) + "\n")
+
+
+def line_width() -> int | None:
+    """Return how wide lines may be: a terminal's width; None into files and pipes, for programs."""
+    return get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def shown_time(seconds: int) -> str:

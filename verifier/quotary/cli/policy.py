@@ -11,12 +11,13 @@ from typing import Final
 from quotary.cli._collateral_options import read_root
 from quotary.cli._policy_file import read_policy, rule_terms
 from quotary.cli.inputs import read_input, read_time
-from quotary.cli.output import CommandError, ExitCode, print_json, print_table, visible
+from quotary.cli.output import CommandError, ExitCode, line_width, print_json, print_table, visible
 from quotary.collateral import MAX_COLLATERAL_BYTES, RawCollateral
 from quotary.errors import QuotaryError
 from quotary.policy import DEFAULT, AllOf
 from quotary.quote import Quote
 from quotary.quote.encoding import MAX_ENCODED_BYTES, decode_quote
+from quotary.verify.explain_text import folded
 from quotary.verify.simulate import Forecast, simulate
 
 __all__ = ["register"]
@@ -143,11 +144,12 @@ def _counts(forecasts: tuple[Forecast, ...]) -> dict[str, int]:
 
 def _print(forecasts: tuple[Forecast, ...]) -> None:
     for forecast in forecasts:
-        sys.stdout.write(f"{_word(forecast):<8}  {visible(forecast.name)}  {_why(forecast)}\n")
+        line = f"{_word(forecast):<8}  {visible(forecast.name)}  {_why(forecast)}".rstrip()
+        sys.stdout.write("\n".join(folded(line, 10, line_width())) + "\n")
     counts = _counts(forecasts)
     sys.stdout.write(
         f"{counts['dropped']} dropped at once, {counts['shortened']} fall sooner, "
-        f"{counts['falling'] - counts['shortened']} fall no sooner than before, "
+        f"{counts['falling'] - counts['shortened']} fall as before, "
         f"{counts['gained']} gained, of {counts['total']} quotes\n"
     )
 
@@ -167,6 +169,6 @@ def _why(forecast: Forecast) -> str:
         return visible(str(forecast.after))
     if forecast.falls_at is not None:
         when = forecast.to_json()["falls_at"]
-        anyway = "" if forecast.shortened else " (no sooner than before)"
+        anyway = "" if forecast.shortened else " (as before)"
         return visible(f"at {when}{anyway}: {forecast.falls_for}")
     return ""
