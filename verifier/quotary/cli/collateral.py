@@ -125,7 +125,13 @@ def _add_age(commands: _SubParsersAction[ArgumentParser]) -> None:
     )
     add_target(parser, required=False, file=True)
     add_cache(parser)
-    parser.add_argument("--warn", type=days, default=timedelta(), metavar="DAYS")
+    parser.add_argument(
+        "--warn",
+        type=days,
+        default=timedelta(),
+        metavar="DAYS",
+        help="count as stale what will be within so many days (0)",
+    )
     parser.add_argument("--at", metavar="TIME", help=f"ages as of this time, {TIMES}")
     add_json(parser)
     parser.set_defaults(run=_age)
@@ -143,9 +149,19 @@ def _add_watch(commands: _SubParsersAction[ArgumentParser]) -> None:
     add_service(parser)
     add_cache(parser)
     parser.add_argument(
-        "--margin", type=days, default=timedelta(days=7), metavar="DAYS", help="(7)"
+        "--margin",
+        type=days,
+        default=timedelta(days=7),
+        metavar="DAYS",
+        help="fetch anew what ends within so many days (7)",
     )
-    parser.add_argument("--every", type=seconds, default=3600.0, metavar="SECONDS", help="(3600)")
+    parser.add_argument(
+        "--every",
+        type=seconds,
+        default=3600.0,
+        metavar="SECONDS",
+        help="the time from one round to the next (3600)",
+    )
     parser.add_argument("--once", action="store_true", help="one round, then exit")
     parser.add_argument("--at", metavar="TIME", help=f"with --once: as of this time, {TIMES}")
     add_json(parser)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
-from collections.abc import Sequence
+from argparse import ArgumentParser, HelpFormatter, Namespace, _SubParsersAction
+from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from quotary.cli import aci, chat, collateral, completion, policy, quote, workload
 from quotary.cli.output import CommandError, ExitCode, exit_code_of, print_failure
@@ -20,6 +21,7 @@ COMMANDS_GROUP: Final = "quotary.commands"
 group `quotary.commands.collateral` are commands of `quotary collateral`."""
 
 _INTERRUPTED: Final = 130
+_WORD: Final = re.compile(r"(?:'[^']*'|\S)+")
 _EXTRAS: Final = {"quotary_bridge": "bridge", "quotary_enclave": "enclave"}
 _BUILT_IN: Final = frozenset({"aci", "chat", "collateral", "policy", "quote", "workload"})
 
@@ -55,8 +57,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+class _Help(HelpFormatter):
+    """Shows examples as they are typed: one below the other, folded where a shell goes on."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        head, colon, commands = text.partition(": ")
+        if not head.startswith("example"):
+            return super()._fill_text(text, width, indent)
+        lines = [line for command in commands.split("; ") for line in _folded(command, width)]
+        return "\n".join((head + colon.strip(), *lines))
+
+
+def _folded(command: str, width: int) -> Iterator[str]:
+    """Yield the lines of a command; quoted words stay whole, and only the first is not indented."""
+    line = " "
+    for word in _WORD.findall(command):
+        if len(line) + len(word) + 3 > width:
+            yield f"{line} \\"
+            line = "     "
+        line += f" {word}"
+    yield line
+
+
 class _Parser(ArgumentParser):
     """A parser whose complaints are errors like all others."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - those of argparse
+        super().__init__(*args, **({"formatter_class": _Help} | options))
 
     def error(self, message: str) -> NoReturn:
         raise CommandError(
@@ -84,7 +111,19 @@ def _parser(arguments: Sequence[str]) -> ArgumentParser:
         wanted == "collateral" and then not in of_collateral.choices
     ):
         _register_others(of_collateral, f"{COMMANDS_GROUP}.collateral", then)
+    _describe(parser)
     return parser
+
+
+def _describe(parser: ArgumentParser) -> None:
+    """Give commands without a description the line that lists them."""
+    for action in parser._actions:  # noqa: SLF001  # argparse offers no other way to look inside
+        if isinstance(action, _SubParsersAction):
+            lines = {choice.dest: choice.help for choice in action._choices_actions}  # noqa: SLF001
+            for name, child in action.choices.items():
+                line = lines.get(name) or ""
+                child.description = child.description or f"{line[:1].upper()}{line[1:]}."
+                _describe(child)
 
 
 def _register_others(

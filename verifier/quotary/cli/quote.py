@@ -35,6 +35,7 @@ def _add_inspect(commands: _SubParsersAction[ArgumentParser]) -> None:
         "inspect",
         help="show what a quote says, verifying nothing",
         description="Show what a quote says. Nothing is verified: anyone can write such bytes.",
+        epilog="example: quotary quote inspect quote.bin --json",
     )
     _add_file(parser)
     _add_json(parser)
@@ -46,7 +47,8 @@ def _add_verify(commands: _SubParsersAction[ArgumentParser]) -> None:
         "verify",
         help="verify a quote with collateral",
         description="Verify a quote: Intel's whole chain of trust, then a policy.",
-        epilog="example: quotary quote verify quote.bin --collateral collateral.json --json",
+        epilog="examples: quotary quote verify quote.bin --collateral collateral.json --json; "
+        "quotary quote verify quote.bin --fetch --explain --html explained.html",
     )
     _add_file(parser)
     parser.add_argument(
