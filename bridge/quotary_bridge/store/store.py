@@ -9,9 +9,7 @@ from functools import cache
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, RowMapping, Select
-from sqlalchemy.exc import DBAPIError, OperationalError
 
-from quotary_bridge.errors import Reason, Transient
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import (
     Address,
@@ -25,6 +23,7 @@ from quotary_bridge.model import (
     Timestamp,
 )
 from quotary_bridge.store import leases, queries
+from quotary_bridge.store.availability import StoreUnavailableError, available
 from quotary_bridge.store.engine import READS, open_engine
 from quotary_bridge.store.leases import Lease
 from quotary_bridge.store.location import Location
@@ -40,10 +39,6 @@ ROWS_LIMIT = 1 << 40
 """No limit: more rows than any store holds."""
 
 _in_state = cache(queries.in_state)
-
-
-class StoreUnavailableError(Transient):
-    """The database is locked, full or out of reach; nothing was written, and nothing failed."""
 
 
 class Store:
@@ -213,25 +208,10 @@ class Store:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with _available(), self._engine.connect().execution_options(**READS) as connection:
+        with available(), self._engine.connect().execution_options(**READS) as connection:
             yield connection
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with _available(), self._engine.begin() as connection:
+        with available(), self._engine.begin() as connection:
             yield connection
-
-
-@contextmanager
-def _available() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        if not (isinstance(error, OperationalError) or error.connection_invalidated):
-            raise
-        raise StoreUnavailableError(
-            Reason.FILE_UNREADABLE,
-            f"the store cannot be read or written now: {error.orig}",
-            "look for another program that locks it, for free space on its disk, and whether its "
-            "server runs",
-        ) from error

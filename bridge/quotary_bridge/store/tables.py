@@ -21,15 +21,17 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     TypeDecorator,
     UniqueConstraint,
     text,
 )
 
-__all__ = ["attempt", "cursor", "job", "lease", "metadata", "result", "slot"]
+__all__ = ["attempt", "cursor", "job", "lease", "metadata", "result", "slot", "task"]
 
 _UNRESOLVED = text("state in ('open', 'mined')")
 _UNFINISHED = text("not terminal")
+_OPEN = text("state = 'open'")
 
 
 class _Amount(TypeDecorator[int]):
@@ -184,4 +186,20 @@ lease = Table(
     Column("holder", String(200), nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+)
+
+task = Table(
+    "task",
+    metadata,
+    Column("kind", String(40), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("given", Text, nullable=False),
+    Column("progress", Text, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("give_up_at", BigInteger),
+    Column("reason", String(200)),
+    Column("token", BigInteger, nullable=False),
+    Index("task_due", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
 )

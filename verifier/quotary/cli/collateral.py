@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -35,6 +36,7 @@ from quotary.fetch import (
     Limits,
     PlatformKey,
     Target,
+    UpdateChannel,
     target_of,
 )
 from quotary.quote import Quote
@@ -42,7 +44,15 @@ from quotary.quote.encoding import MAX_ENCODED_BYTES, decode_quote
 from quotary.tcb import TeeType
 from quotary.trust import TrustRoot
 
-__all__ = ["add_source", "read_source", "register"]
+__all__ = [
+    "add_filing",
+    "add_platform",
+    "add_source",
+    "filing",
+    "platform",
+    "read_source",
+    "register",
+]
 
 _SCHEMA_VERSION: Final = 1
 
@@ -81,6 +91,29 @@ def read_source(args: Namespace, root: TrustRoot, at: datetime) -> RawCollateral
     with translated():
         service = service_of(args, args.channel, Limits())
         return CollateralClient(service, root=root).fetch(_target(args), at=at).raw
+
+
+def add_platform(parser: ArgumentParser) -> None:
+    """Add whose collateral is meant, for `platform` to read, and on which channel."""
+    add_target(parser, required=True)
+
+
+def platform(args: Namespace) -> PlatformKey:
+    """Return what the collateral that `add_platform` named is filed under; needs no service."""
+    return _key(args)
+
+
+def add_filing(parser: ArgumentParser) -> None:
+    """Add which service to ask and where to file what it says, for `filing` to read."""
+    add_service(parser)
+    add_cache(parser)
+
+
+def filing(args: Namespace) -> Callable[[UpdateChannel], CollateralClient]:
+    """Return what makes a client of each channel; raises `CommandError` for what cannot be used."""
+    with translated():
+        cache = _cache(args)
+    return lambda channel: client_of(args, cache=cache, channel=channel)
 
 
 def _add_fetch(commands: _SubParsersAction[ArgumentParser]) -> None:
@@ -258,12 +291,12 @@ def _watch(args: Namespace) -> int:
         raise CommandError(
             ExitCode.USAGE, "USAGE", "--at", remedy="A fixed time makes sense with --once only."
         )
+    clients = filing(args)
     with translated():
-        cache = _cache(args)
         given = None if args.quote is None and args.fmspc is None else (_key(args), args.channel)
         watch = Watch(
-            cache=cache,
-            client_for=lambda channel: client_of(args, cache=cache, channel=channel),
+            cache=_cache(args),
+            client_for=clients,
             given=given,
             margin=args.margin,
             as_json=args.json,
