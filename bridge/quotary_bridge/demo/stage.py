@@ -154,8 +154,7 @@ def open_stage(report: Report, at: datetime) -> Iterator[Stage]:
         outcome = Deployer(sender, Path(folder)).run(parameters)
         deployment = outcome.deployment
         for name, deployed in deployment.contracts.items():
-            transaction = deployed.transaction
-            receipt = None if transaction is None else chain.receipt(transaction)
+            receipt = chain.receipt(deployed.transaction)
             if receipt is not None:
                 report.sent(f"deploy {name}", receipt.transaction_hash, receipt.gas_used)
         report.fact("chain id", str(chain.chain_id), note="Anvil, hardfork osaka")

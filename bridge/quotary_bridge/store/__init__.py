@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from quotary_bridge.store.leases import Lease, LeaseHeldError
 from quotary_bridge.store.location import Location, PostgresUrl, location
-from quotary_bridge.store.store import ROWS_LIMIT, Store, StoreUnavailableError
-from quotary_bridge.store.tasks import Claim, Task, TaskBook, TaskReport, TaskState
+from quotary_bridge.store.store import Store, StoreUnavailableError
 from quotary_bridge.store.writer import Cursor, SignedTransaction, Writer
 
 __all__ = [
-    "ROWS_LIMIT",
-    "Claim",
     "Cursor",
     "Lease",
     "LeaseHeldError",
@@ -19,10 +16,6 @@ __all__ = [
     "SignedTransaction",
     "Store",
     "StoreUnavailableError",
-    "Task",
-    "TaskBook",
-    "TaskReport",
-    "TaskState",
     "Writer",
     "location",
 ]
