@@ -1,101 +1,83 @@
-"""Write docs/reasons.md and docs/checks.md out of the code; with --check, only compare."""
+"""Write docs/reasons.md, docs/checks.md and refusals.json from the code; --check compares."""
 
 from __future__ import annotations
 
 import ast
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), *(str(ROOT / name) for name in ("verifier", "enclave"))]
 
-from quotary import QuotaryError, Quote, RawCollateral, Reason, TrustRoot, verify  # noqa: E402
+from quotary import QuotaryError, Reason, TrustRoot  # noqa: E402
 from quotary.errors import REMEDIES  # noqa: E402
 from quotary.verify import STEPS  # noqa: E402
 from quotary.verify.explain import Explanation, explain  # noqa: E402
 from quotary.verify.matrix import MATRIX  # noqa: E402
-from quotary_enclave.simulator import Evidence, Scenario, Simulator, samples  # noqa: E402
-from quotary_enclave.simulator.faults import FAULTS  # noqa: E402
+from quotary_enclave.simulator import Evidence  # noqa: E402
 
 from tests.verifier.attacks import ATTACKS  # noqa: E402
+from tests.verifier.refusals import SAMPLES, refusal_of, terms_of  # noqa: E402
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
-SAMPLES = samples(Simulator(AT, seed=b"documentation"))
-BASES = ("td15-v5-platform", "td10-v4-platform", "sgx-v3-platform")
 LONGEST = 48
 NOTICE = "<!-- Written by scripts/build_docs.py: change the code, then run it. -->\n\n"
 
 
 def main() -> int:
-    """Write the pages, or say which differ; returns the exit code."""
-    pages = {"reasons.md": reasons_page(), "checks.md": checks_page()}
+    """Write the files, or say which differ; returns the exit code."""
+    errors = {reason: refusal_of(reason) for reason in Reason}
+    files = {
+        "docs/reasons.md": reasons_page(errors),
+        "docs/checks.md": checks_page(),
+        "tests/verifier/refusals.json": refusals_file(errors),
+    }
     stale = []
-    for name, text in pages.items():
-        path = ROOT / "docs" / name
+    for name, text in files.items():
+        path = ROOT / name
         if "--check" in sys.argv[1:]:
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
                 stale.append(name)
         else:
             path.write_text(text, encoding="utf-8")
     for name in stale:
-        print(f"docs/{name} is not what the code says: run scripts/build_docs.py", file=sys.stderr)
+        print(f"{name} is not what the code says: run scripts/build_docs.py", file=sys.stderr)
     return 1 if stale else 0
 
 
-def reasons_page() -> str:
+def refusals_file(errors: Mapping[Reason, QuotaryError]) -> str:
+    """What each refusal says, word for word: the tests hold the code to it."""
+    return (
+        json.dumps({reason: terms_of(error) for reason, error in errors.items()}, indent=1) + "\n"
+    )
+
+
+def reasons_page(errors: Mapping[Reason, QuotaryError]) -> str:
     """Every reason: its items, an example of what was expected and found, a remedy."""
-    examples, items = dict(example_errors()), items_in_code()
+    items = items_in_code()
     lines = [
         "# Reasons\n\n" + NOTICE + "Evidence that is refused is refused for one of these reasons. "
         "They are stable: the same names stand in errors,\nin `--json`, in metrics and in the "
-        "contracts. Each error names the item, what was expected and what was found;\nthe example "
-        "is one the simulator makes.\n\n"
+        "contracts. Each error names the item, what was expected and what was found;\neach example "
+        "is a refusal that a test brings about, word for word.\n\n"
         "| reason | item | expected, found (example) | remedy |\n| --- | --- | --- | --- |\n"
     ]
-    for reason in Reason:
-        error = examples.get(reason)
-        known = sorted({*items.get(reason, set()), *([error.item] if error else [])})
-        shown = ""
-        if error is not None:
-            parts = (("expected", error.expected), ("found", error.found))
-            shown = "; ".join(f"{name} {short(value)}" for name, value in parts if value)
+    for reason, error in errors.items():
+        terms = terms_of(error)
+        known = sorted({*items.get(reason, set()), str(terms["item"])})
+        shown = "; ".join(
+            f"{name} {short(value)}"
+            for name, value in terms.items()
+            if name != "item" and value is not None
+        )
         lines.append(
             f"| `{reason}` | {cell(', '.join(known))} | {cell(shown)} | "
             f"{cell(REMEDIES[reason])} |\n"
         )
     return "".join(lines)
-
-
-def example_errors() -> Iterator[tuple[Reason, QuotaryError]]:
-    """One error for every reason the simulator can provoke; the first of the catalogue counts."""
-    seen: set[str] = set()
-    for fault in FAULTS.values():
-        if fault.reason in seen or fault.reason is None:
-            continue
-        base = next((SAMPLES[base] for base in BASES if fault.fits(SAMPLES[base])), None)
-        if base is None:
-            continue
-        error = refusal(fault.deviate(base))
-        seen.add(fault.reason)
-        yield error.reason, error
-
-
-def refusal(scenario: Scenario) -> QuotaryError:
-    """What `verify` says of a scenario that must not pass."""
-    evidence = scenario.mint()
-    try:
-        verify(
-            Quote.parse(evidence.quote),
-            RawCollateral.from_json(json.dumps(evidence.collateral)),
-            at=AT,
-            root=TrustRoot.from_certificate(evidence.root_der),
-        )
-    except QuotaryError as error:
-        return error
-    raise SystemExit("a fault of the catalogue was accepted")
 
 
 def items_in_code() -> dict[Reason, set[str]]:

@@ -3,6 +3,7 @@ Write what the bridge package ships of the contracts, or check that it is up to 
 
     scripts/export_abi.py            write bridge/quotary_bridge/chain/abi/
     scripts/export_abi.py --check    exit 1 where the committed files differ
+    scripts/export_abi.py --print    print all files as one JSON object: `quotary deploy verify`
 
 Each deployable contract gets one file: ABI, bytecode, immutables by name, compiler and settings.
 `errors.json` maps the selector of every custom error to what it means and what to do about it.
@@ -176,9 +177,15 @@ def _write(files: dict[str, str], folder: Path) -> None:
 def main() -> int:
     """Return the exit code: 0 where the files are written or up to date, 1 where they differ."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare only; exit 1 on differences")
-    check = parser.parse_args().check
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="compare only; exit 1 on differences")
+    what.add_argument("--print", action="store_true", help="print them; write nothing")
+    options = parser.parse_args()
+    check = options.check
     files = exported_files(compile_contracts())
+    if options.print:
+        print(json.dumps({name: json.loads(text) for name, text in files.items()}))
+        return 0
     where = ABI_FOLDER.relative_to(ROOT)
     if not check:
         _write(files, ABI_FOLDER)

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -39,6 +42,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip().splitlines()[0])
     parser.add_argument("targets", nargs="*", metavar="target", help=", ".join(TARGETS))
     parser.add_argument("--seconds", type=int, default=60, help="in total, over all targets")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="at the same time")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=("auto", "guided", "plain"), default="auto")
     parser.add_argument("--keep", action="store_true", help="add the best inputs to the corpus")
@@ -51,10 +55,13 @@ def main() -> int:
     if options.measure:
         return write_costs(names)
     is_guided = guided.available() if options.engine == "auto" else options.engine == "guided"
-    seconds = max(1, options.seconds // len(names))
+    # The guided engine has a process for each target; the plain one is this process.
+    jobs = max(1, options.jobs) if is_guided else 1
+    seconds = max(1, options.seconds * jobs // len(names))
     print(f"{len(names)} targets, {seconds} s each, {'atheris' if is_guided else 'plain'} engine")
     run = run_guided if is_guided else run_plain
-    found = sum(run(name, seconds, options.seed) for name in names)
+    with ThreadPoolExecutor(jobs) as pool:
+        found = sum(pool.map(partial(run, seconds=seconds, seed=options.seed), names))
     if options.keep and is_guided:
         for name in names:
             keep(name)

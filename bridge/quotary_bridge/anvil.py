@@ -37,7 +37,11 @@ _MACHINES: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class AnvilOptions:
-    """How the chain begins and mines; `timestamp` is the genesis block's, in Unix seconds."""
+    """
+    How the chain begins and mines; `timestamp` is the genesis block's, in Unix seconds.
+
+    `create2_deployer` has it begin with the deterministic deployer, as Anvil does by default.
+    """
 
     chain_id: int = DEVELOPMENT_CHAIN_ID
     timestamp: int | None = None
@@ -46,6 +50,7 @@ class AnvilOptions:
     slots_in_an_epoch: int | None = None
     port: int | None = None
     hardfork: str = HARDFORK
+    create2_deployer: bool = True
 
     def arguments(self, port: int) -> list[str]:
         """The command line without the program."""
@@ -60,7 +65,8 @@ class AnvilOptions:
             "--slots-in-an-epoch": self.slots_in_an_epoch,
         }
         flat = [str(part) for item in given.items() if item[1] is not None for part in item]
-        return ["--quiet", *flat]
+        bare = [] if self.create2_deployer else ["--disable-default-create2-deployer"]
+        return ["--quiet", *flat, *bare]
 
 
 class _PortTakenError(RpcUnavailable):
@@ -85,6 +91,7 @@ class AnvilNode:
         slots_in_an_epoch: int | None = None,
         port: int | None = None,
         hardfork: str = HARDFORK,
+        create2_deployer: bool = True,
     ) -> None:
         """Nothing starts before `start` or the `with` block."""
         self._options = AnvilOptions(
@@ -94,6 +101,7 @@ class AnvilNode:
             slots_in_an_epoch=slots_in_an_epoch,
             port=port,
             hardfork=hardfork,
+            create2_deployer=create2_deployer,
         )
         self._program: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None

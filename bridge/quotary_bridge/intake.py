@@ -26,7 +26,7 @@ from quotary_bridge.model import (
 )
 from quotary_bridge.store import Cursor, Lease, Store, Writer
 
-__all__ = ["REQUEST_GONE", "Intake", "IntakeReport", "RequestSource"]
+__all__ = ["REQUEST_GONE", "Ending", "Intake", "IntakeReport", "RequestSource", "Scan"]
 
 REQUEST_GONE = "RequestGone"
 """The block the request was in was replaced, to finality, by one without it."""
@@ -45,19 +45,46 @@ class RequestSource(Protocol):
     def address(self) -> Address:
         """The oracle."""
 
-    def requests(self, first: BlockNumber, last: BlockNumber) -> tuple[Request, ...]:
-        """Return the requests made in the blocks `first` to `last`, both included."""
+    def scan(self, first: BlockNumber, last: BlockNumber) -> Scan:
+        """Return what was asked and what ended in the blocks `first` to `last`, both included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """That a request needs no answer any more, why, and the block that says so."""
+
+    key: JobKey
+    reason: str
+    block: BlockRef
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the oracle's events of some blocks say."""
+
+    requests: tuple[Request, ...] = ()
+    endings: tuple[Ending, ...] = ()
+
+    def __add__(self, other: Scan) -> Scan:
+        """Return both, in their order."""
+        return Scan(self.requests + other.requests, self.endings + other.endings)
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeReport:
-    """What one reading changed; `anchor` is the newest block that can no longer change."""
+    """
+    What one reading changed, and what it read of requests that ended.
+
+    `anchor` is the newest block that can no longer change, `top` the newest that was read.
+    """
 
     seen: tuple[Request, ...]
     moved: tuple[JobKey, ...]
     orphaned: tuple[JobKey, ...]
+    endings: tuple[Ending, ...]
     reorganised: bool
     anchor: BlockRef
+    top: BlockNumber
 
 
 class Intake:
@@ -84,9 +111,12 @@ class Intake:
         self._depth = finality_depth
         self._start = start
 
-    def read(self, head: Block, held: Lease) -> IntakeReport:
+    def read(self, head: Block, held: Lease, settled: BlockNumber | None = None) -> IntakeReport:
         """
         Bring the store up to `head`.
+
+        `settled` is the `top` of the last reading whose endings were acted on: the anchor moves no
+        further, so that what a crash kept from being acted on is read again.
 
         Raises `FinalityViolation` where a final block is gone, and `BlockNotFound` where the chain
         moved while it was read: then nothing was written and the cycle is repeated.
@@ -95,8 +125,10 @@ class Intake:
         before = self._store.cursor(chain_id, self._source.address) or self._origin(head)
         self._require_anchor(before.final)
         top = self._top(before, head)
-        found = {request.key: request for request in self._scan(before.final.number, top)}
-        after = Cursor(self._ref(top), self._ref(self._final(before, top, head)))
+        scan = self._scan(before.final.number, top)
+        found = {request.key: request for request in scan.requests}
+        final = self._final(before, -1 if settled is None else min(top, settled), head)
+        after = Cursor(self._ref(top), self._ref(final))
         # Logs carry no proof of the block they were asked for at: what was read counts only if the
         # chain is still the one that was pinned.
         if self._chain.block(head.number).hash != head.hash:
@@ -105,7 +137,7 @@ class Intake:
         with self._store.write(held) as writer:
             seen, moved, orphaned = self._apply(writer, found, before.final, top, head)
             writer.move_cursor(chain_id, self._source.address, after)
-        return IntakeReport(seen, moved, orphaned, reorganised, after.final)
+        return IntakeReport(seen, moved, orphaned, scan.endings, reorganised, after.final, top)
 
     def _apply(
         self,
@@ -116,10 +148,13 @@ class Intake:
         head: Block,
     ) -> tuple[tuple[Request, ...], tuple[JobKey, ...], tuple[JobKey, ...]]:
         chain_id = ChainId(self._chain.chain_id)
-        known = {job.key: job for job in self._store.open_jobs(chain_id, self._source.address)}
+        recent = self._store.recent_jobs(chain_id, self._source.address, anchor.number)
+        known = {job.key: job for job in recent}
+        others = self._store.jobs([key for key in found if key not in known])
+        writer.load(known)
         seen, moved, orphaned = [], [], []
         for key, request in found.items():
-            job = known.get(key) or self._store.job(key)
+            job = known.get(key) or others.get(key)
             if job is None:
                 writer.add_job(begin(request))
                 seen.append(request)
@@ -139,29 +174,28 @@ class Intake:
                 orphaned.append(key)
         return tuple(seen), tuple(moved), tuple(orphaned)
 
-    def _scan(self, anchor: BlockNumber, top: BlockNumber) -> list[Request]:
-        found: list[Request] = []
+    def _scan(self, anchor: BlockNumber, top: BlockNumber) -> Scan:
+        found = Scan()
         for first in range(anchor + 1, top + 1, BLOCKS_PER_QUERY):
-            last = min(top, first + BLOCKS_PER_QUERY - 1)
-            found.extend(self._requests(first, last))
+            found += self._read(first, min(top, first + BLOCKS_PER_QUERY - 1))
         return found
 
-    def _requests(self, first: int, last: int) -> tuple[Request, ...]:
+    def _read(self, first: int, last: int) -> Scan:
         try:
-            return self._source.requests(BlockNumber(first), BlockNumber(last))
+            return self._source.scan(BlockNumber(first), BlockNumber(last))
         except RequestRefused:
             # Services differ in how wide a range, and how many logs, they answer at once.
             if first == last:
                 raise
         middle = (first + last) // 2
-        return self._requests(first, middle) + self._requests(middle + 1, last)
+        return self._read(first, middle) + self._read(middle + 1, last)
 
     def _top(self, before: Cursor, head: Block) -> BlockNumber:
         reach = before.final.number + BLOCKS_PER_QUERY * QUERIES_PER_CYCLE
         return BlockNumber(min(head.number, reach))
 
-    def _final(self, before: Cursor, top: BlockNumber, head: Block) -> BlockNumber:
-        return BlockNumber(max(before.final.number, min(top, head.number - self._depth)))
+    def _final(self, before: Cursor, read: int, head: Block) -> BlockNumber:
+        return BlockNumber(max(before.final.number, min(read, head.number - self._depth)))
 
     def _origin(self, head: Block) -> Cursor:
         # The anchor must be final, even where the oracle was deployed a moment ago.

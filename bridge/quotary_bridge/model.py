@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType
 
-from eth_abi.abi import encode
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
+
+from quotary_bridge.words import encode_words
 
 __all__ = [
     "Address",
@@ -35,6 +38,7 @@ __all__ = [
     "Timestamp",
     "TransactionHash",
     "Wei",
+    "address_from",
     "job_key",
 ]
 
@@ -55,7 +59,18 @@ Timestamp = NewType("Timestamp", int)
 TransactionHash = NewType("TransactionHash", bytes)
 Wei = NewType("Wei", int)
 
+ADDRESSES_REMEMBERED = 1 << 10
+KEYS_REMEMBERED = 1 << 14
+"""A job's key is asked for at every step; more jobs than this are hardly open at once."""
 
+
+@lru_cache(ADDRESSES_REMEMBERED)
+def address_from(raw: bytes) -> Address:
+    """Return the address of 20 bytes; spelling one takes a hash, and a few are seen again often."""
+    return Address(to_checksum_address(raw))
+
+
+@lru_cache(KEYS_REMEMBERED)
 def job_key(chain_id: ChainId, oracle: Address, request_id: Bytes32) -> JobKey:
     """
     Return the key under which a request is worked on exactly once.
@@ -63,7 +78,7 @@ def job_key(chain_id: ChainId, oracle: Address, request_id: Bytes32) -> JobKey:
     `keccak256(abi.encode(chainId, oracle, requestId))`: the same request seen through two events, a
     re-scan or a reorg is the same job.
     """
-    return JobKey(keccak(encode(["uint256", "address", "bytes32"], [chain_id, oracle, request_id])))
+    return JobKey(keccak(encode_words(chain_id, oracle, request_id)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,9 @@ class Town:
 
 def settings_of(town: Town, **changes: float) -> RelayerSettings:
     """Settings for a chain whose blocks come when a test says so."""
-    base = RelayerSettings(finality_depth=4, start_block=town.deployed_at, replace_after=2)
+    base = RelayerSettings(
+        finality_depth=4, start_block=town.deployed_at, replace_after=2, patience_seconds=60.0
+    )
     return replace(base, **changes)
 
 

@@ -172,7 +172,7 @@ def test_from_deployment_to_answer(quotary: Command, world: World) -> None:
     """Deploy, admit, register through the committee, ask, relay, and read the answer."""
     contracts = deployed(quotary, world)["contracts"]
     assert "ResultOracle" in contracts
-    assert quotary("deploy", "--check", *world.reading).code == 0
+    assert quotary("deploy", "check", *world.reading).code == 0
     again = deployed(quotary, world)
     assert again["created"] == []
     assert again["contracts"] == contracts
@@ -447,12 +447,27 @@ def free_port() -> int:
             6,
             Reason.FILE_UNREADABLE,
         ),
+        (["verify", "--rpc-url", "NODE"], 6, Reason.DEPLOYMENT_MISSING),
+        (["plan", "--rpc-url", "NODE"], 6, Reason.CONFIGURATION_MISSING),
+        (["--rpc-url", "NODE", "--unsigned", "/nowhere"], 6, Reason.CONFIGURATION_MISSING),
+        (["plan", "--rpc-url", "NODE", "--unsigned", "x"], 6, Reason.CONFIGURATION_INVALID),
+        (
+            ["--rpc-url", "NODE", "--unsigned", "/proc/nowhere", "--from", f"0x{'11' * 20}"],
+            6,
+            Reason.FILE_UNREADABLE,
+        ),
+        (["--rpc-url", "NODE", "--unsigned", "x", "--from", "me"], 6, Reason.CONFIGURATION_INVALID),
+        (
+            ["--rpc-url", "NODE", "--private-key", KEYS[0], "--threshold", "0"],
+            6,
+            Reason.CONFIGURATION_INVALID,
+        ),
         (
             ["--rpc-url", "NODE", "--private-key", KEYS[0], "--app", "x"],
             6,
             Reason.CONFIGURATION_MISSING,
         ),
-        (["--rpc-url", "NODE", "--check"], 6, Reason.DEPLOYMENT_MISSING),
+        (["check", "--rpc-url", "NODE"], 6, Reason.DEPLOYMENT_MISSING),
     ],
 )
 def test_bad_input_is_one_clear_line(  # noqa: PLR0917 (three fixtures, three parameters)

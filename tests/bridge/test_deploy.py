@@ -12,7 +12,6 @@ import pytest
 from eth_utils.crypto import keccak
 from quotary import RawCollateral, TrustRoot, verify
 from quotary_bridge.anvil import AnvilNode
-from quotary_bridge.chain import Chain
 from quotary_bridge.chain.accounts import Signer
 from quotary_bridge.chain.contracts import (
     CommitteeVerifier,
@@ -24,7 +23,6 @@ from quotary_bridge.chain.contracts import (
     PolicyChanged,
     ProofKind,
     QuoteNotary,
-    RouteStatus,
     VerifierRouter,
     WorkerRegistry,
     decode_event,
@@ -36,10 +34,9 @@ from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.sender import Sender
 from quotary_bridge.chain.well_known import WELL_KNOWN_ADDRESSES
 from quotary_bridge.committee import attest, attestation, committee_proof
-from quotary_bridge.deploy import ROUTES, Deployer, Parameters
-from quotary_bridge.deploy.check import check_governance, route_states
-from quotary_bridge.deploy.deployer import predicted_address
+from quotary_bridge.deploy import ROUTES, Parameters
 from quotary_bridge.deploy.parameters import (
+    DEMO_IMAGE_ID,
     INTEL_ROOT_KEY_HASH,
     SHORTEST_DELAY,
     Committee,
@@ -53,12 +50,21 @@ from quotary_bridge.errors import (
     Reason,
 )
 from quotary_bridge.model import Address, Bytes32
-from quotary_bridge.zk import stub_seal
+from quotary_bridge.zk import RELEASES, stub_seal
 from quotary_enclave.simulator import Simulator, sample_td
 
-APP = Bytes32(keccak(text="app"))
-MEASUREMENT = Bytes32(keccak(text="measurement"))
-TEST_ROOT = keccak(text="a root of our own")
+from tests.bridge.deploy_parts import (
+    APP,
+    GUEST,
+    MEASUREMENT,
+    OPENED,
+    ROOT,
+    SELECTORS,
+    TEST_ROOT,
+    deployer,
+    parameters,
+)
+from tests.contracts.zk_vectors import risc_zero_vectors
 
 
 @pytest.fixture
@@ -66,24 +72,6 @@ def node() -> Iterator[AnvilNode]:
     """A chain of its own: nonces and addresses start from nothing."""
     with AnvilNode() as fresh:
         yield fresh
-
-
-def parameters(node: AnvilNode, *, stub: bool = True) -> Parameters:
-    signers = node.signers
-    members = tuple(signer.address for signer in signers[3:6])
-    return Parameters(
-        governor=signers[0].address,
-        guardian=signers[1].address,
-        committee=Committee(members, 2),
-        root_key_hashes=(TEST_ROOT,),
-        allow_stub=stub,
-        app_id=APP,
-        model_id=Bytes32(keccak(text="model")),
-    )
-
-
-def deployer(node: AnvilNode, folder: Path, account: int = 0) -> Deployer:
-    return Deployer(Sender(node.chain, node.signers[account], timeout_seconds=20), folder)
 
 
 def test_everything_stands_and_a_second_run_changes_nothing(
@@ -95,10 +83,10 @@ def test_everything_stands_and_a_second_run_changes_nothing(
     assert not any(item.standing for item in forecast)
     outcome = deployer(node, tmp_path).run(wanted)
     assert outcome.remaining == ()
-    assert sorted(outcome.opened) == ["Comm", "Stub"]
+    assert outcome.opened == tuple(OPENED)
     record = Deployment.load(tmp_path, node.chain_id)
     assert record == outcome.deployment
-    assert {item.contract: item.address for item in forecast} == {
+    assert {item.name: item.address for item in forecast} == {
         name: item.address for name, item in record.contracts.items()
     }
     record.check(node.chain)
@@ -116,7 +104,8 @@ def test_the_contracts_are_what_the_parameters_say(node: AnvilNode, tmp_path: Pa
     router = VerifierRouter(node.chain, record.address("VerifierRouter"))
     assert router.kind_of(ROUTES["CommitteeVerifier"]) is ProofKind.COMMITTEE
     assert router.kind_of(ROUTES["StubQuoteVerifier"]) is ProofKind.STUB
-    assert router.status_of(ROUTES["ZkQuoteVerifier"]) is RouteStatus.UNKNOWN
+    assert router.kind_of(ROUTES["DcapVerifier"]) is ProofKind.ON_CHAIN
+    assert router.kind_of(ROUTES["ZkQuoteVerifier"]) is ProofKind.ZK
     assert router.is_trusted_root(TEST_ROOT)
     assert not router.is_trusted_root(INTEL_ROOT_KEY_HASH)
     committee = CommitteeVerifier(node.chain, record.address("CommitteeVerifier"))
@@ -173,7 +162,7 @@ def test_notarizes_a_verdict_by_stub_and_by_committee(tmp_path: Path) -> None:
     root = TrustRoot.from_certificate(simulator.root_der)
     verdict = verify(quote, collateral, at=at, root=root)
     with AnvilNode(timestamp=int(at.timestamp())) as node:
-        wanted = replace(parameters(node), root_key_hashes=(simulator.root_key_hash,))
+        wanted = replace(parameters(node), root_key_hashes=(root.key_hash,), collateral_root=root)
         record = deployer(node, tmp_path).run(wanted).deployment
         sender = Sender(node.chain, node.signers[0], timeout_seconds=20)
         registry = MeasurementRegistry(node.chain, record.address("MeasurementRegistry"))
@@ -185,7 +174,7 @@ def test_notarizes_a_verdict_by_stub_and_by_committee(tmp_path: Path) -> None:
         digest = verdict.journal_digest
         members = node.signers[3:5]
         proofs = {
-            ProofKind.STUB: ("StubQuoteVerifier", stub_seal(wanted.image_id, digest)),
+            ProofKind.STUB: ("StubQuoteVerifier", stub_seal(GUEST, digest)),
             ProofKind.COMMITTEE: (
                 "CommitteeVerifier",
                 committee_proof(digest, node.chain_id, verifier, members),
@@ -203,49 +192,6 @@ def test_notarizes_a_verdict_by_stub_and_by_committee(tmp_path: Path) -> None:
             with pytest.raises(ContractError) as caught:
                 sender.send(sender.request(notary.address, data))
             assert caught.value.name == "QuoteAlreadyNotarized"
-
-
-class CrashError(Exception):
-    """The process dies here."""
-
-
-class CrashingChain(Chain):
-    """A chain whose process dies at the nth broadcast: before it, or just after."""
-
-    def crash_at(self, count: int, *, after: bool) -> None:
-        """Count down to the end."""
-        self.left, self.after = count, after
-
-    def send_raw(self, raw: bytes) -> bytes:
-        """Broadcast, or die."""
-        self.left -= 1
-        if self.left == 0 and not self.after:
-            raise CrashError
-        sent = super().send_raw(raw)
-        if self.left == 0:
-            raise CrashError
-        return sent
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("crash", [1, 4, 7])
-def test_a_crash_costs_only_a_second_run(
-    node: AnvilNode, tmp_path: Path, crash: int, *, after: bool
-) -> None:
-    """Killed before or after any broadcast, a second run ends as if nothing had happened."""
-    wanted = parameters(node)
-    expected = {item.contract: item.address for item in deployer(node, tmp_path).forecast(wanted)}
-    chain = CrashingChain(node.chain.web3, node.chain_id)
-    chain.crash_at(crash, after=after)
-    with pytest.raises(CrashError):
-        Deployer(Sender(chain, node.signers[0], timeout_seconds=20), tmp_path).run(wanted)
-    assert Deployment.load(tmp_path, node.chain_id).pending is not None
-    outcome = deployer(node, tmp_path).run(wanted)
-    found = {name: item.address for name, item in outcome.deployment.contracts.items()}
-    assert found == expected
-    assert outcome.deployment.pending is None
-    # One transaction for each contract and each route: nothing was done twice.
-    assert node.chain.nonce(node.signers[0].address) == len(expected) + 2
 
 
 def test_a_restarted_local_chain_is_deployed_anew(tmp_path: Path) -> None:
@@ -268,8 +214,8 @@ def test_routes_wait_for_the_governor(node: AnvilNode, tmp_path: Path) -> None:
     """Whoever deploys need not govern: what is left to do is named."""
     outcome = deployer(node, tmp_path, account=2).run(parameters(node))
     assert outcome.opened == ()
-    assert len(outcome.remaining) == 2
-    assert all("addRoute" in line for line in outcome.remaining)
+    assert len(outcome.remaining) == len(OPENED)
+    assert all("the governor must send 0x" in line for line in outcome.remaining)
 
 
 def test_a_router_without_stub_has_no_stub_route(node: AnvilNode, tmp_path: Path) -> None:
@@ -278,7 +224,7 @@ def test_a_router_without_stub_has_no_stub_route(node: AnvilNode, tmp_path: Path
     assert "StubQuoteVerifier" not in record.contracts
     stub = deployer(node, tmp_path / "other").run(parameters(node)).deployment
     router = VerifierRouter(node.chain, record.address("VerifierRouter"))
-    data = router.add_route(b"Stub", stub.address("StubQuoteVerifier"))
+    data = router.add(b"Stub", stub.address("StubQuoteVerifier"))
     sender = Sender(node.chain, node.signers[0], timeout_seconds=20)
     with pytest.raises(ContractError) as caught:
         sender.send(sender.request(router.address, data))
@@ -292,7 +238,9 @@ OWN = tuple(Signer.from_key("0x" + f"{n:064x}", 31337).address for n in range(10
     "change",
     [
         {"allow_stub": True},
-        {"root_key_hashes": (TEST_ROOT,)},
+        {"root_key_hashes": (TEST_ROOT,), "collateral_root": ROOT},
+        {"root_key_hashes": (INTEL_ROOT_KEY_HASH, TEST_ROOT), "collateral_root": ROOT},
+        {"image_id": DEMO_IMAGE_ID},
         {"root_key_hashes": (INTEL_ROOT_KEY_HASH, TEST_ROOT)},
         {"governor": OWN[0]},
         {"governor": TimelockTerms((OWN[0],), delay=SHORTEST_DELAY - 1)},
@@ -312,6 +260,51 @@ def test_development_settings_stay_on_development_chains(change: dict[str, objec
     assert caught.value.reason is Reason.DEVELOPMENT_ONLY
 
 
+def test_collateral_is_proven_under_a_root_that_counts() -> None:
+    """A verifier whose verdicts the router would always refuse is a mistake, not a deployment."""
+    with pytest.raises(ConfigurationError) as caught:
+        Parameters(OWN[0], OWN[1], Committee(OWN[2:], 2), collateral_root=ROOT).check(31337)
+    assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+def test_genuine_receipts_pass_until_their_release_is_stopped(
+    node: AnvilNode, tmp_path: Path, shared: Path
+) -> None:
+    """What is deployed verifies real proofs, and the guardian can shut one release out."""
+    record = deployer(node, tmp_path).run(parameters(node)).deployment
+    router = record.address("RiscZeroRouter")
+    verify = interface("RiscZeroRouter").encode_call
+    releases = {release.selector: release for release in RELEASES}
+    proven = [vector for vector in risc_zero_vectors(shared) if vector.seal[:4] in releases]
+    assert proven
+    guardian = Sender(node.chain, node.signers[1], timeout_seconds=20)
+    for vector in proven:
+        call = verify("verify", [vector.seal, vector.image_id, vector.journal_digest])
+        request = guardian.request(router, call)
+        node.chain.call(request, "latest")
+        stop = record.address(f"RiscZeroEmergencyStop-{releases[vector.seal[:4]].version}")
+        state = node.chain.rpc("evm_snapshot")
+        # estop() has a namesake that takes a receipt: this is the selector of the one without.
+        guardian.send(guardian.request(stop, keccak(text="estop()")[:4]))
+        with pytest.raises(ContractError) as caught:
+            node.chain.call(request, "latest")
+        assert caught.value.name == "VerifierIsStopped"
+        node.chain.rpc("evm_revert", [state])
+
+
+def test_without_a_guest_there_is_no_zk_path(node: AnvilNode, tmp_path: Path) -> None:
+    """No image id: neither receipts nor their route; Automata's guest alone has receipts."""
+    wanted = replace(parameters(node), image_id=None, allow_stub=False)
+    outcome = deployer(node, tmp_path).run(wanted)
+    assert outcome.opened == ("route Comm", "route OnCh")
+    assert not any("RiscZero" in name for name in outcome.deployment.contracts)
+    wanted = replace(wanted, automata_program=GUEST)
+    outcome = deployer(node, tmp_path / "automata").run(wanted)
+    assert outcome.opened == (*SELECTORS, "route Comm", "route OnCh")
+    assert "AutomataRiscZeroVerifier" in outcome.deployment.contracts
+    assert "ZkQuoteVerifier" not in outcome.deployment.contracts
+
+
 @pytest.mark.parametrize("threshold", [0, 3, -1])
 def test_a_committee_must_be_able_to_agree(threshold: int) -> None:
     """Neither nobody nor more than all."""
@@ -320,39 +313,14 @@ def test_a_committee_must_be_able_to_agree(threshold: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deployer_address", "nonce", "expected"),
-    [
-        (
-            "0x6ac7ea33f8831ea9dcc53393aaa88b25a785dbf0",
-            0,
-            "0xcd234a471b72ba2f1ccf0a70fcaba648a5eecd8d",
-        ),
-        (
-            "0x6ac7ea33f8831ea9dcc53393aaa88b25a785dbf0",
-            1,
-            "0x343c43a37d37dff08ae8c4a11544c718abb4fcf8",
-        ),
-        (
-            "0x6ac7ea33f8831ea9dcc53393aaa88b25a785dbf0",
-            2,
-            "0xf778b86fa74e846c4f0a1fbd1335fe81c00a0c91",
-        ),
-    ],
-)
-def test_addresses_are_predicted(deployer_address: str, nonce: int, expected: str) -> None:
-    """CREATE's rule, by well-known examples."""
-    assert predicted_address(Address(deployer_address), nonce).lower() == expected
-
-
-@pytest.mark.parametrize(
     "damage",
     [
         "",
         "[]",
         "{}",
-        '{"schema_version": 2}',
-        '{"schema_version": 1, "chainId": 1}',
-        '{"schema_version": 1, "chainId": 31337, "genesis": "zz"}',
+        '{"schema_version": 1}',
+        '{"schema_version": 2, "chainId": 1}',
+        '{"schema_version": 2, "chainId": 31337, "genesis": "zz"}',
     ],
 )
 def test_a_damaged_record_is_named(tmp_path: Path, damage: str) -> None:
@@ -424,7 +392,9 @@ def test_a_timelock_governs_and_the_guardian_may_veto(node: AnvilNode, tmp_path:
     with pytest.raises(ContractError) as caught:
         governor.advance(sender, registry.address, admit)
     assert caught.value.name == "WrongMeasurementStatus"
-    assert len(deployer(node, tmp_path).run(replace(parameters(node), governor=terms)).opened) == 2
+    assert len(
+        deployer(node, tmp_path).run(replace(parameters(node), governor=terms)).opened
+    ) == len(OPENED)
 
 
 def test_the_same_call_can_be_made_twice(node: AnvilNode, tmp_path: Path) -> None:
@@ -442,35 +412,6 @@ def test_the_same_call_can_be_made_twice(node: AnvilNode, tmp_path: Path) -> Non
     acts = [governor.advance(sender, policy, call) for call in calls]
     assert all(act.done for act in acts)
     assert len({act.operation_id for act in acts}) == 4
-
-
-def test_a_changed_timelock_is_found_out(node: AnvilNode, tmp_path: Path) -> None:
-    """Delay and roles live in storage, so the record's check reads them; frozen routes show."""
-    account = node.signers[0]
-    terms = TimelockTerms((account.address,), (account.address,), delay=0)
-    record = deployer(node, tmp_path).run(replace(parameters(node), governor=terms)).deployment
-    check_governance(node.chain, record)
-    governor = Governor.of(node.chain, record)
-    timelock = interface("GovernanceTimelock")
-    executor = keccak(text="EXECUTOR_ROLE")
-    zero = "0x" + "00" * 20
-    sender = Sender(node.chain, account, timeout_seconds=20)
-    changes: list[tuple[str, list[object], str]] = [
-        ("updateDelay", [7], "delay is 7 s, not 0 s"),
-        ("revokeRole", [keccak(text="CANCELLER_ROLE"), node.signers[1].address], "has lost"),
-        ("grantRole", [executor, zero], "anyone may execute"),
-    ]
-    for function, arguments, complaint in changes:
-        state = node.chain.rpc("evm_snapshot")
-        governor.advance(sender, governor.address, timelock.encode_call(function, arguments))
-        with pytest.raises(DeploymentMismatch, match=complaint):
-            check_governance(node.chain, record)
-        node.chain.rpc("evm_revert", [state])
-    guardian = Sender(node.chain, node.signers[1], timeout_seconds=20)
-    freeze = interface("VerifierRouter").encode_call("freeze", [ROUTES["CommitteeVerifier"]])
-    guardian.send(guardian.request(record.address("VerifierRouter"), freeze))
-    check_governance(node.chain, record)
-    assert route_states(node.chain, record)["Comm"] is RouteStatus.FROZEN
 
 
 @pytest.mark.parametrize("terms", [TimelockTerms(()), TimelockTerms((OWN[0],), delay=-1)])

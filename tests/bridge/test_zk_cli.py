@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from quotary_bridge.zk import GuestInput, Receipt, execute
 
 from tests.bridge import test_cli
 from tests.bridge.test_cli import APP, NOW, Command, World, admitted, deployed
-from tests.contracts.zk_trapdoor import forged_seal
+from tests.bridge.zk_service import API_KEY, Service, bincode_receipt, serving
+from tests.contracts.zk_trapdoor import forged_seal, known_release
 from tests.contracts.zk_vectors import risc_zero_vectors
 from tests.verifier.genuine import pick
 
@@ -119,6 +121,48 @@ def test_a_remote_prover_needs_guest_program_and_account(
     ran = quotary(*whole, "--url", "ftp://nowhere")
     assert (ran.code, ran.json["reason"]) == (6, "CONFIGURATION_INVALID")
     assert "canary" not in ran.out + ran.err
+
+
+def test_a_remote_prover_proves_once(
+    quotary: Command,
+    evidence: tuple[object, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The proof of a service is checked before it is kept; the same job again asks for nothing."""
+    program, receipt = tmp_path / "guest.elf", tmp_path / "receipt.json"
+    program.write_bytes(b"\x7fELF of the tests")
+    monkeypatch.setenv("BONSAI_API_KEY", API_KEY)
+    with serving(Service(proven_by_known_release)) as service:
+        whole = (
+            *("zk", "prove", *evidence, "--prover", "remote", "--jobs", tmp_path / "jobs"),
+            *("--image-id", IMAGE.hex(), "--program", program, "--url", service.url, "--json"),
+        )
+        no_waiting = partial(zk.RemoteProver, sleep=lambda _: None)
+        monkeypatch.setattr(zk, "RemoteProver", no_waiting)
+        foreign = quotary(*whole)
+        assert (foreign.code, foreign.json["reason"]) == (3, "PROVER_BROKEN_ANSWER")
+        assert not receipt.exists()
+
+        monkeypatch.setattr(zk, "RemoteProver", partial(no_waiting, releases=(known_release(),)))
+        proven = quotary(*whole)
+        assert (proven.code, proven.json["proof_kind"]) == (0, "zk"), proven
+        asked = len(service.requests)
+        assert quotary(*whole).json == proven.json
+        assert len(service.requests) == asked
+        assert API_KEY not in proven.out + proven.err + receipt.read_text()
+    kept = Receipt.from_json(receipt.read_bytes())
+    assert kept.verify((known_release(),)) == known_release()
+    assert kept.verdict().to_json() == proven.json["verdict"]
+    away = quotary(*whole, "--jobs", tmp_path / "others")
+    assert (away.code, away.json["reason"]) == (3, "PROVER_UNREACHABLE")
+
+
+def proven_by_known_release(image: bytes, given: bytes) -> bytes:
+    """What a service answers that proves under the key whose secrets we know."""
+    journal = execute(given)
+    seal = forged_seal(image, sha256(journal).digest())
+    return bincode_receipt(seal[4:], journal, known_release().parameters_digest)
 
 
 def test_registering_by_a_receipt(quotary: Command, world: World, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from quotary import RawCollateral, Verdict
+from quotary import RawCollateral, TrustRoot, Verdict
 from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain.contracts import Binding, Manifest, MeasurementRegistry
 from quotary_bridge.chain.sender import Sender
@@ -80,6 +80,7 @@ def _parameters(node: AnvilNode, simulator: Simulator) -> Parameters:
         guardian=signers[1].address,
         committee=Committee((signers[3].address,), 1),
         root_key_hashes=(simulator.root_key_hash,),
+        collateral_root=TrustRoot.from_certificate(simulator.root_der),
     )
 
 

@@ -101,6 +101,17 @@ def test_genuine_evidence_is_judged_as_the_independent_verifier_does(told: dict[
     assert told["genuine"]["platform"]["fmspc"] == "b0c06f000000"
 
 
+def test_the_chain_verifies_the_genuine_quote_by_itself(told: dict[str, Any]) -> None:
+    """Raw and compact, each cheaper than the peer's figure that is printed beside it."""
+    if "genuine" not in told:
+        pytest.skip("genuine evidence is out of reach: the package index did not serve it")
+    shown = told["onchain"]
+    assert shown["compact_quote"]["gas"] < shown["raw_quote"]["gas"] // 5
+    figures = [entry for entry in shown.values() if entry["peer_gas"]]
+    assert len(figures) == len(shown) == 5
+    assert all(entry["gas"] < entry["peer_gas"] // 4 for entry in figures)
+
+
 def test_the_readme_shows_what_the_demo_prints(told: dict[str, Any]) -> None:
     """The recording in the README is current, but for hashes, gas and durations."""
     if "genuine" not in told:

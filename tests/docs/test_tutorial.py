@@ -19,7 +19,7 @@ from quotary_enclave.model.weights import find_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-PORTS = ("8545", "8750", "8751")
+PORTS = ("8545", "8750", "8751", "8752")
 SECONDS = 600
 
 
@@ -110,6 +110,10 @@ def test_every_step_does_what_the_text_says(session: str) -> None:
         "nothing was sent",
         "proof        committee",
         "proves nothing",
+        "7 brought",
+        "0 brought, 0 gas",
+        "the chain's own verification",
+        "TCB now          UpToDate",
         "status   pending",
         "status   fulfilled",
         '"choice":"dangerous"',

@@ -244,6 +244,7 @@ class Campaign:
                 start_block=self._world.deployed_at,
                 replace_after=2,
                 in_flight=8,
+                patience_seconds=60.0,
             ),
             listener=_tell,
             client=client_of(one=Worker()),

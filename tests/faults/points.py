@@ -113,6 +113,6 @@ def _caller() -> str:
     while frame.f_back is not None:
         frame = frame.f_back
         module = frame.f_globals.get("__name__", "")
-        if module.startswith(_OWN):
+        if module.startswith(_OWN) and not module.endswith(".cycle"):
             return f"{module.rpartition('.')[2]}.{frame.f_code.co_name}"
     return found

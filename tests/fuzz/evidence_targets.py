@@ -22,7 +22,8 @@ from quotary import (
     verify_compact,
     verify_with_key,
 )
-from quotary.collateral import QeIdentity, TcbInfo, unwrap_signed
+from quotary.collateral import QeIdentity, TcbEvaluations, TcbInfo, unwrap_signed
+from quotary.fetch._catalogues import read_evaluations, read_fmspcs
 from quotary.fetch._documents import (
     read_pck_chain,
     read_pck_crl,
@@ -223,6 +224,20 @@ def _qe_identities() -> Iterator[bytes]:
     return (evidence.collateral["qe_identity"].encode() for evidence in _few())
 
 
+def _parse_evaluations(data: bytes) -> None:
+    listed = TcbEvaluations.parse(data).evaluations
+    assert len({each.number for each in listed}) == len(listed) > 0
+    assert all(0 <= each.tcb_date <= 253_402_300_799 for each in listed)
+
+
+def _evaluations() -> Iterator[bytes]:
+    date = '"2026-05-13T00:00:00Z"'
+    entry = f'"tcbRecoveryEventDate":{date},"tcbDate":{date}'
+    listed = ",".join(f'{{"tcbEvaluationDataNumber":{n},{entry}}}' for n in (19, 18))
+    text = f'{{"id":"TDX","version":1,"issueDate":{date},"nextUpdate":{date}'
+    yield f'{text},"tcbEvalNumbers":[{listed}]}}'.encode()
+
+
 def _unwrap(data: bytes) -> None:
     document, signature = unwrap_signed(data, "tcbInfo")
     assert document in data
@@ -289,6 +304,7 @@ def _read_answer(data: bytes) -> None:
     names = (
         *("tcb-info-issuer-chain", "sgx-enclave-identity-issuer-chain", "sgx-tcbm"),
         *("sgx-pck-crl-issuer-chain", "sgx-pck-certificate-issuer-chain"),
+        "tcb-evaluation-data-numbers-issuer-chain",
     )
     response = Response(200, dict.fromkeys(names, header.decode("latin-1")), body)
     service = CollateralService()
@@ -298,6 +314,8 @@ def _read_answer(data: bytes) -> None:
         lambda: read_pck_crl(response),
         lambda: read_root_ca_crl(response),
         lambda: read_pck_chain(response),
+        lambda: read_evaluations(TeeType.TDX, response),
+        lambda: read_fmspcs(response),
     )
     refusals = []
     for read in readers:
@@ -315,6 +333,10 @@ def _answers() -> Iterator[bytes]:
     yield chain + b"\n" + next(_wrapped())
     yield chain + b"\n" + evidence.collateral["root_ca_crl"].encode()
     yield chain + b"\n" + bytes.fromhex(evidence.collateral["pck_crl"])
+    signature = evidence.collateral["tcb_info_signature"].encode()
+    listed = b'{"tcbEvaluationDataNumbers":%s,"signature":"%s"}'
+    yield chain + b"\n" + listed % (next(_evaluations()), signature)
+    yield b'\n[{"fmspc":"90C06F000000","platform":"E5"}]'
 
 
 EVIDENCE_TARGETS: tuple[Target, ...] = (
@@ -329,6 +351,7 @@ EVIDENCE_TARGETS: tuple[Target, ...] = (
     Target("verify-collateral", _verify_collateral, _parts, (*_DER_TOKENS, *_JSON_TOKENS)),
     Target("tcb-info", _parse_tcb_info, _tcb_infos, _JSON_TOKENS),
     Target("qe-identity", _parse_qe_identity, _qe_identities, _JSON_TOKENS),
+    Target("tcb-evaluations", _parse_evaluations, _evaluations, _JSON_TOKENS),
     Target("signed-answer", _unwrap, _wrapped, _JSON_TOKENS),
     Target("certificate", _parse_certificate, _certificates, _DER_TOKENS),
     Target("revocation-list", _parse_list, _lists, _DER_TOKENS),

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quotary import CollateralError, QuotaryError, Reason, VerificationError
 from quotary.cli import main
-from quotary.cli.output import visible
+from quotary.cli.output import CommandError, ExitCode, exit_code_of, visible
+from quotary.fetch import FetchError
 from quotary_enclave.simulator import Scenario, Simulator, samples
 from quotary_enclave.simulator.faults import FAULTS
 
+from tests.verifier.fetch.service import Service, serving
 from tests.verifier.genuine import pick
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -119,6 +122,44 @@ def test_verify_reports_refusals(
     assert (code, out) == (expected, "")
     assert err.count("\n") == 1
     assert str(fault.reason) in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (FetchError(Reason.FETCH_FAILED, "TCB info"), 3),
+        (FetchError(Reason.TLS_UNTRUSTED, "TCB info"), 3),
+        (FetchError(Reason.TLS_REQUIRED, "base_url"), 6),
+        (FetchError(Reason.HOST_NOT_ALLOWED, "base_url"), 6),
+        (CollateralError(Reason.CRL_EXPIRED, "pck_crl"), 7),
+        (CollateralError(Reason.COLLATERAL_ROLLBACK, "tcb_info"), 7),
+        (CollateralError(Reason.CACHE_EMPTY, "cache"), 7),
+        (CollateralError(Reason.CRL_SIGNATURE_INVALID, "pck_crl"), 1),
+        (VerificationError(Reason.COLLATERAL_ROLLBACK, "evaluation number"), 1),
+        (VerificationError(Reason.CERT_EXPIRED, "PCK certificate"), 1),
+        (CommandError(ExitCode.REVERTED, "REVERTED", "call"), 4),
+    ],
+)
+def test_one_table_of_exit_codes(error: QuotaryError | CommandError, code: int) -> None:
+    """What an error says decides, not the command it ends: bridge and verifier share the table."""
+    assert exit_code_of(error) == code
+
+
+def test_collateral_can_be_fetched(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    """Verified and explained with what a PCCS delivers; its absence is exit code 3."""
+    pccs = Service(pccs=True)
+    pccs.publish(json.loads(files.collateral.read_text()))
+    given = files.arguments.index("--collateral")
+    base = [*files.arguments[:given], *files.arguments[given + 2 :], "--fetch", "--pccs"]
+    with serving(pccs):
+        code, shown = as_json(capsys, *base, pccs.url)
+        assert (code, shown["ok"]) == (0, True)
+        code, shown = as_json(capsys, *base, pccs.url, "--explain")
+        assert (code, shown["ok"]) == (0, True)
+    code, shown = as_json(capsys, *base, pccs.url)
+    assert (code, shown["reason"]) == (3, "FETCH_FAILED")
+    code, shown = as_json(capsys, *files.arguments, "--pccs-ca-file", "ca.pem")
+    assert (code, shown["reason"]) == (2, "USAGE")
 
 
 def test_stale_collateral_has_its_own_code(
@@ -283,7 +324,8 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Name: greeting\nVersion: 1\n", encoding="utf-8")
     (info / "entry_points.txt").write_text(
-        "[quotary.commands]\ngreet = greeting_plugin:register\nneedy = quotary_needy:register\n",
+        "[quotary.commands]\ngreet = greeting_plugin:register\nneedy = quotary_needy:register\n"
+        "[quotary.commands.collateral]\ngreet = greeting_plugin:register\n",
         encoding="utf-8",
     )
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -298,6 +340,17 @@ def test_other_packages_add_commands(capsys: pytest.CaptureFixture[str]) -> None
     assert "INTERNAL_ERROR" in err
     assert "Traceback" not in err
     assert "greet" in run(capsys, "--help")[1]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_other_packages_add_to_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Theirs stand beside ours, in help and completion too."""
+    assert run(capsys, "collateral", "greet", "you")[:2] == (4, "hello you\n")
+    assert run(capsys, "collateral", "show", "--file", "nowhere.json")[0] == 2
+    listed = run(capsys, "collateral", "--help")[1]
+    assert "greet" in listed
+    assert "watch" in listed
+    assert "greet" in run(capsys, "completion", "bash")[1]
 
 
 @pytest.mark.usefixtures("plugin")

@@ -102,6 +102,38 @@ def test_completion_knows_every_command(shell: str, capsys: pytest.CaptureFixtur
         assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("qu", {"quote"}),
+        ("quote v", {"verify"}),
+        ("quote verify --allow-s", {"--allow-status"}),
+        ("quote verify --allow-status Up", {"UpToDate"}),
+        ("collateral fetch --tee ", {"sgx", "tdx"}),
+        ("collateral fetch --quote ", set()),
+        ("quote verify ", set()),
+        ("completion f", {"fish"}),
+    ],
+)
+def test_completion_completes(typed: str, offered: set[str], tmp_path: Path) -> None:
+    """Commands, options and choices; nothing where a file is meant, so that bash names files."""
+    script = tmp_path / "completion.bash"
+    script.write_text(completion_script(_parser([]), "bash"), encoding="utf-8")
+    words = " ".join(f"'{word}'" for word in ["quotary", *typed.split(" ")])
+    asked = (
+        f"source {shlex.quote(str(script))}; COMP_WORDS=({words}); "
+        "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _quotary; echo ${COMPREPLY[*]}"
+    )
+    done = subprocess.run(
+        [shutil.which("bash") or "", "--norc", "-c", asked],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (set(done.stdout.split()), done.stderr) == (offered, "")
+
+
 def test_no_completion_for_other_shells() -> None:
     """A mistake of the caller, and of usage on the command line."""
     with pytest.raises(ValueError, match="tcsh"):

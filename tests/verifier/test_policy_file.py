@@ -145,6 +145,13 @@ OTHER = {length: "07" * length for length in (6, 16, 32, 48, 64)}
         (f'[td]\nrtmr3 = "{OTHER[48]}"', Reason.MEASUREMENT_MISMATCH),
         (f'[td]\nmr_config_id = "{OTHER[48]}"', Reason.MEASUREMENT_MISMATCH),
         ("[td]\nxfam_allowed = 3", Reason.XFAM_INVALID),
+        (f'[td]\nallow_service_td = true\nmr_service_td = "{"00" * 48}"', None),
+        (
+            f'[td]\nallow_service_td = true\nmr_service_td = "{OTHER[48]}"',
+            Reason.MEASUREMENT_MISMATCH,
+        ),
+        ('[td]\nattributes_forbidden = ["PKS", "KL"]', None),
+        ('[td]\nattributes_forbidden = ["SEPT_VE_DISABLE"]', Reason.TD_ATTR_FORBIDDEN),
         (f'[sgx]\nmr_enclave = "{OTHER[32]}"', Reason.TEE_TYPE_NOT_ALLOWED),
         ('[expect]\ntee_types = ["SGX"]', Reason.TEE_TYPE_NOT_ALLOWED),
         ('[expect]\ntee_types = ["SGX", "TDX"]', None),
@@ -172,7 +179,18 @@ def test_rules_about_tds_and_platforms(text: str, reason: Reason | None) -> None
             f'[sgx]\nmr_enclave = "{sgx_field("mr_enclave")}"\nminimum_isv_svn = 65535',
             Reason.SVN_TOO_LOW,
         ),
-        (f'[sgx]\nconfig_id = "{OTHER[64]}"', Reason.MEASUREMENT_MISMATCH),
+        *(
+            case
+            for name, length in (("config_id", 64), ("isv_ext_prod_id", 16), ("isv_family_id", 16))
+            for case in (
+                (f'[sgx]\n{name} = "{sgx_field(name)}"', None),
+                (f'[sgx]\n{name} = "{OTHER[length]}"', Reason.MEASUREMENT_MISMATCH),
+            )
+        ),
+        ("[sgx]\nminimum_config_svn = 65535", Reason.SVN_TOO_LOW),
+        ('[sgx]\nattributes_required = ["MODE64BIT"]', None),
+        ('[sgx]\nattributes_required = ["AEX_NOTIFY"]', Reason.SGX_ATTR_FORBIDDEN),
+        ('[sgx]\nattributes_forbidden = ["MODE64BIT"]', Reason.SGX_ATTR_FORBIDDEN),
         (f'[td]\nmr_td = "{OTHER[48]}"', Reason.TEE_TYPE_NOT_ALLOWED),
     ],
 )
@@ -205,6 +223,24 @@ def test_attributes_can_be_allowed_one_by_one() -> None:
     open_td = replace(TD, quote=replace(TD.quote, body=replace(td, td_attributes=bytes(8))))
     assert reason_of(toml(""), open_td) is Reason.SEPT_VE_NOT_DISABLED
     assert reason_of(toml("[td]\nallow_sept_ve = true"), open_td) is None
+
+
+def test_service_tds_are_named_one_by_one() -> None:
+    """Allowed knowingly, and then only the ones listed; TD reports 1.0 have none."""
+    td = TD.quote.body
+    assert isinstance(td, TdReport)
+    named = toml(f'[td]\nallow_service_td = true\nmr_service_td = ["{"07" * 48}"]')
+    for bound, reason in (
+        (b"\7" * 48, None),
+        (b"\x08" * 48, Reason.MEASUREMENT_MISMATCH),
+        (None, Reason.MEASUREMENT_MISMATCH),
+    ):
+        body = replace(td, mr_service_td=bound)
+        shown = replace(TD, quote=replace(TD.quote, body=body))
+        assert reason_of(named, shown) is reason
+    unbound = toml(f'[td]\nallow_service_td = true\nmr_service_td = ["{"00" * 48}"]')
+    shown = replace(TD, quote=replace(TD.quote, body=replace(td, mr_service_td=None)))
+    assert reason_of(unbound, shown) is None
 
 
 def test_grace_runs_out_to_the_second() -> None:
@@ -265,7 +301,13 @@ WRONG = [
     ('version = 1\n[platform]\nsgx_types = ["big"]', "platform.sgx_types[0]"),
     (f'version = 1\n[sgx]\nmr_signer = "{"00" * 32}"', "sgx.mr_signer"),
     ("version = 1\n[sgx]\nallow_debugging = true", "sgx.allow_debugging"),
+    ('version = 1\n[sgx]\nattributes_required = ["SMT"]', "sgx.attributes_required[0]"),
+    (
+        'version = 1\n[sgx]\nattributes_required = ["KSS"]\nattributes_forbidden = ["KSS"]',
+        "sgx.attributes_forbidden",
+    ),
     ("version = 1\n[td]\nmrtd = 3", "td.mrtd"),
+    (f'version = 1\n[td]\nmr_service_td = "{"00" * 48}"', "td.mr_service_td"),
     ("version = 1\n[expect]\ntee_types = []", "expect.tee_types"),
     (f'version = 1\n[expect]\nreport_data = ["{"00" * 64}", "{"01" * 64}"]', "expect.report_data"),
     ("version = 1\n[expect]\nnonce = 3", "expect.nonce"),

@@ -95,17 +95,26 @@ def test_the_end_of_validity_is_found(policy: str) -> None:
     assert reason_at(evidence, policy, falls - timedelta(seconds=1)) is None
 
 
-def test_collateral_age_ends_before_validity() -> None:
-    """The younger bound decides."""
-    evidence = TD.mint()
-    young = "version = 1\n[collateral]\nmaximum_age_days = 1\n"
-    at_once = forecast(evidence, young)
-    if at_once.after is None:
-        later = forecast(evidence, young, young, AT + 8000 * DAY)
-        assert later.falls_for is not None
-        assert later.falls_for.reason is Reason.COLLATERAL_TOO_OLD
-    else:
-        assert at_once.after.reason is Reason.COLLATERAL_TOO_OLD
+def test_a_change_is_blamed_only_for_what_it_changes() -> None:
+    """Collateral ends for both policies; a bound on its age makes quotes fall sooner."""
+    evidence, until = TD.mint(), AT + 60 * DAY
+    same = forecast(evidence, STRICT, STRICT, until)
+    assert same.falls_at == same.fell_at is not None
+    assert not same.shortened
+    young = "version = 1\n[collateral]\nmaximum_age_days = 20\n"
+    sooner = forecast(evidence, young, STRICT, until)
+    assert sooner.falls_for is not None
+    assert sooner.falls_for.reason is Reason.COLLATERAL_TOO_OLD
+    assert sooner.fell_at == same.fell_at
+    assert sooner.falls_at is not None
+    assert sooner.shortened
+    falls = datetime.fromtimestamp(sooner.falls_at, UTC)
+    assert reason_at(evidence, young, falls - timedelta(seconds=1)) is None
+    assert reason_at(evidence, young, falls) is Reason.COLLATERAL_TOO_OLD
+    relieved = forecast(evidence, STRICT, young, until)
+    assert (relieved.falls_at, relieved.fell_at) == (same.falls_at, sooner.falls_at)
+    assert not relieved.shortened
+    assert forecast(evidence, "version = 1\n[collateral]\nmaximum_age_days = 0\n").dropped
 
 
 def test_each_quote_takes_the_collateral_that_fits() -> None:
@@ -158,6 +167,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     (tmp_path / "grace.toml").write_text(GRACE)
     code, shown = run(tmp_path, capsys, "--until", (AT + 30 * DAY).isoformat())
     assert (code, shown["total"], shown["gained"], shown["falling"]) == (0, 2, 1, 1)
+    assert shown["shortened"] == 0
     by_name = {Path(each["quote"]).name: each for each in shown["quotes"]}
     assert by_name["outdated"]["falls_at"] == "2026-11-06T00:00:01Z"
     assert by_name["odd"]["after"] == "QUOTE_ENCODING_INVALID"
@@ -169,7 +179,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(arguments) == 0
     out = capsys.readouterr().out
     assert out.startswith("dropped")
-    assert "1 dropped at once, 0 fall later, 0 gained, of 1 quotes" in out
+    assert "1 dropped at once, 0 fall sooner, 0 fall as before, 0 gained, of 1" in out
     assert main(["policy", "check", str(tmp_path / "grace.toml")]) == 0
     assert "GracedStatuses" in capsys.readouterr().out
     assert main(["policy", "check", str(tmp_path / "grace.toml"), "--json"]) == 0

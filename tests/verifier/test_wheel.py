@@ -24,6 +24,7 @@ EXTRAS = {
     "deploy": "bridge",
     "doctor": "bridge",
     "measurement": "bridge",
+    "platform": "bridge",
     "relay": "bridge",
     "request": "bridge",
     "worker": "bridge",
@@ -120,12 +121,21 @@ def test_commands_of_extras_say_what_to_install(site: Path, command: str, extra:
     assert f"pip install 'quotary[{extra}]'" in ran.stderr
 
 
+def test_a_command_added_to_another_says_what_to_install(site: Path) -> None:
+    """The bridge's part of `quotary collateral`, by its whole name."""
+    ran = run(site, "-m", "quotary", "collateral", "push", "--file", "collateral.json")
+    assert (ran.returncode, ran.stdout) == (6, ""), ran
+    assert "quotary collateral push" in ran.stderr
+    assert "pip install 'quotary[bridge]'" in ran.stderr
+
+
 def test_every_command_of_the_wheel_is_covered_here(site: Path) -> None:
     """A command that other packages add is listed above, and the help works without them."""
     ran = run(site, "-m", "quotary", "--help")
     assert ran.returncode == 0, ran
     (entries,) = site.glob("quotary-*.dist-info/entry_points.txt")
     declared = entries.read_text(encoding="utf-8").partition("[quotary.commands]")[2]
+    declared = declared.partition("\n[")[0]
     names = {line.partition("=")[0].strip() for line in declared.splitlines() if "=" in line}
     assert names <= set(EXTRAS)
     assert all(name in ran.stdout for name in names)

@@ -70,19 +70,22 @@ class DerReader:
 
     def enter(self, tag: int) -> DerReader:
         """Read one element with `tag` and return a reader of its content."""
-        start = self._element(tag)
-        return DerReader(self._data, self._item, start, self._position)
+        start, end = self._element(tag)
+        self._position = end
+        return DerReader(self._data, self._item, start, end)
 
     def content(self, tag: int) -> bytes:
         """Read one element with `tag` and return its content."""
-        start = self._element(tag)
-        return self._data[start : self._position]
+        start, end = self._element(tag)
+        self._position = end
+        return self._data[start:end]
 
     def whole(self, tag: int) -> bytes:
         """Read one element with `tag` and return it with tag and length."""
         first = self._position
-        self._element(tag)
-        return self._data[first : self._position]
+        _, end = self._element(tag)
+        self._position = end
+        return self._data[first:end]
 
     def each(self, tag: int) -> Iterator[bytes]:
         """Read elements with `tag` until the end, and yield the content of each."""
@@ -135,14 +138,13 @@ class DerReader:
         if self._position != self._end:
             raise self._bad("nothing more")
 
-    def _element(self, tag: int) -> int:
-        """Pass over one element and return where its content starts."""
+    def _element(self, tag: int) -> tuple[int, int]:
         data, position, limit = self._data, self._position, self._end
-        start = position + 2
-        if start > limit or data[position] != tag:
+        if position + 2 > limit or data[position] != tag:
             raise self._bad(f"tag {tag:#04x}")
         length = data[position + 1]
-        if length >= _TOP_BIT:
+        start = position + 2
+        if length & _TOP_BIT:
             size = length ^ _TOP_BIT
             if not 1 <= size <= _MAX_LENGTH_BYTES or start + size > limit:
                 raise self._bad("a definite length of at most three bytes")
@@ -153,8 +155,7 @@ class DerReader:
         end = start + length
         if end > limit:
             raise self._bad("an element that ends inside its parent")
-        self._position = end
-        return start
+        return start, end
 
     def _bad(self, expected: str) -> ParseError:
         return ParseError(

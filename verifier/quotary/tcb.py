@@ -8,9 +8,10 @@ library: level selection, TDX module levels, convergence of statuses and TD rela
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from operator import ge
-from typing import Final, NamedTuple
+from typing import Final
 
 from quotary.errors import Reason, VerificationError
 
@@ -87,7 +88,8 @@ _OVERTAKEN: Final = {
 }
 
 
-class PlatformSvn(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PlatformSvn:
     """The security versions of one platform, or the floor a level asks for."""
 
     components: tuple[int, ...]
@@ -95,7 +97,8 @@ class PlatformSvn(NamedTuple):
     tdx_components: tuple[int, ...] = ()
 
 
-class TcbLevel(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TcbLevel:
     """One signed platform level. `date` is Unix seconds."""
 
     floor: PlatformSvn
@@ -113,7 +116,8 @@ class TcbLevel(NamedTuple):
         )
 
 
-class IsvLevel(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class IsvLevel:
     """One signed level of an enclave or a TDX module. `date` is Unix seconds."""
 
     isv_svn: int
@@ -122,7 +126,8 @@ class IsvLevel(NamedTuple):
     advisories: tuple[str, ...] = ()
 
 
-class TdxModuleIdentity(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TdxModuleIdentity:
     """What Intel signed about one major version of the TDX module; levels in descending order."""
 
     signer: bytes
@@ -131,7 +136,8 @@ class TdxModuleIdentity(NamedTuple):
     levels: tuple[IsvLevel, ...] = ()
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Outcome:
     """What matching yields. `date` is the oldest TCB date among the levels involved."""
 
     status: TcbStatus

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from quotary_bridge.chain.port import Chain, TransactionRequest
-from quotary_bridge.chain.records import Block, BlockTag, Log, Receipt
+from quotary_bridge.chain.records import Block, BlockTag, Log, Mined, Receipt
 
-__all__ = ["Block", "BlockTag", "Chain", "Log", "Receipt", "TransactionRequest"]
+__all__ = ["Block", "BlockTag", "Chain", "Log", "Mined", "Receipt", "TransactionRequest"]

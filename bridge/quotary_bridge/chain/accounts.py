@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from coincurve import PrivateKey
 from eth_account import Account
 from eth_account.datastructures import SignedMessage
 from eth_account.messages import SignableMessage
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import is_address, to_checksum_address
 
+from quotary_bridge.chain.transactions import DynamicFeeTransaction
 from quotary_bridge.chain.well_known import WELL_KNOWN_ADDRESSES, WELL_KNOWN_KEYS
 from quotary_bridge.errors import ConfigurationError, KeyRefused, Reason
 from quotary_bridge.model import Address
@@ -49,11 +51,12 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 class Signer:
     """An account that can sign; it gives its address away, and nothing else."""
 
-    __slots__ = ("_account",)
+    __slots__ = ("_account", "_key")
 
     def __init__(self, account: LocalAccount) -> None:
         """Prefer `from_key`, `load_keystore` or `AccountChoice.signer`, which check the key."""
         self._account = account
+        self._key = PrivateKey(bytes(account.key))
 
     @classmethod
     def from_key(cls, key: str, chain_id: int) -> Signer:
@@ -92,6 +95,10 @@ class Signer:
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
         """Return the signed bytes of a transaction given as web3.py's dictionary."""
         return bytes(self._account.sign_transaction(dict(transaction)).raw_transaction)
+
+    def sign(self, transaction: DynamicFeeTransaction) -> bytes:
+        """Return the signed bytes of an EIP-1559 transaction."""
+        return transaction.signed_by(self._key)
 
     def sign_message(self, message: SignableMessage) -> bytes:
         """Return a 65-byte signature `r ‖ s ‖ v`, low s, over an EIP-191 or EIP-712 message."""
@@ -158,19 +165,24 @@ class AccountChoice:
             found = self._from_command_line(chain_id)
         else:
             found = load_keystore(self._keyfile(), self.password_file).for_chain(chain_id)
-        if self.sender is None:
-            return found
-        if not is_address(self.sender):
-            raise ConfigurationError(
-                Reason.CONFIGURATION_INVALID, f"{self.sender!r} is no address", "correct ETH_FROM"
-            )
-        if Address(to_checksum_address(self.sender)) != found.address:
+        named = self.named()
+        if named is not None and named != found.address:
             raise KeyRefused(
                 Reason.WRONG_ACCOUNT,
                 f"the key is that of {found.address}, not of {self.sender}",
                 "choose the account that --from or ETH_FROM names, or drop these",
             )
         return found
+
+    def named(self) -> Address | None:
+        """Return the account that --from or ETH_FROM names; raises `ConfigurationError`."""
+        if self.sender is None:
+            return None
+        if not is_address(self.sender):
+            raise ConfigurationError(
+                Reason.CONFIGURATION_INVALID, f"{self.sender!r} is no address", "correct ETH_FROM"
+            )
+        return Address(to_checksum_address(self.sender))
 
     def _from_command_line(self, chain_id: int) -> Signer:
         if chain_id not in DEVELOPMENT_CHAIN_IDS:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,22 +19,35 @@ from eth_utils.address import is_checksum_address
 from eth_utils.crypto import keccak
 
 from quotary_bridge.chain.port import Chain
-from quotary_bridge.errors import ConfigurationError, DeploymentMismatch, Reason
+from quotary_bridge.errors import (
+    BridgeError,
+    ConfigurationError,
+    DeploymentMismatch,
+    Reason,
+    RpcUnavailable,
+)
 from quotary_bridge.model import Address
 
-__all__ = ["SCHEMA_VERSION", "Deployed", "Deployment", "Pending", "record_path"]
+__all__ = ["SCHEMA_VERSION", "Deployed", "Deployment", "Pending", "codes", "record_path"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _RECORD_BYTES_LIMIT = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """One contract that stands, and how it came to."""
+    """
+    One contract that stands, what it is, and how it came to.
 
+    `transaction` is None where somebody else sent it; `block` is then the first with the code.
+    """
+
+    contract: str
     address: Address
     arguments: Mapping[str, Any]
-    transaction: bytes
+    salt: bytes
+    creation_hash: bytes
+    transaction: bytes | None
     block: int
     code_hash: bytes
 
@@ -47,17 +60,29 @@ class Pending:
     nonce: int
     raw: bytes
     hash: bytes
-    address: Address | None
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """All contracts of one chain, and the transaction under way, if any."""
+    """
+    All contracts of one chain, and the transaction under way, if any.
+
+    `planned` says where every contract is to stand, `contracts` what stands. `since` is the block
+    that was the newest when the deployment was first planned. `entries` names the contract that
+    each router entry is to lead to, by the entry's label. `compiler` made the code: name, version,
+    settings.
+    """
 
     chain_id: int
     genesis: bytes
     deployer: Address
     parameters: Mapping[str, Any]
+    since: int = 0
+    planned: Mapping[str, Address] = field(default_factory=dict)
+    roles: Mapping[str, Any] = field(default_factory=dict)
+    delays: Mapping[str, int] = field(default_factory=dict)
+    entries: Mapping[str, str] = field(default_factory=dict)
+    compiler: Mapping[str, Any] = field(default_factory=dict)
     contracts: Mapping[str, Deployed] = field(default_factory=dict)
     pending: Pending | None = None
 
@@ -76,6 +101,12 @@ class Deployment:
         """Return the record with one contract more, and nothing pending."""
         return replace(self, contracts={**self.contracts, name: deployed}, pending=None)
 
+    def only(self, names: Iterable[str]) -> Deployment:
+        """Return the record without the contracts that are not among `names`."""
+        kept = set(names)
+        contracts = {name: item for name, item in self.contracts.items() if name in kept}
+        return replace(self, contracts=contracts)
+
     def with_pending(self, pending: Pending | None) -> Deployment:
         """Return the record with another transaction under way."""
         return replace(self, pending=pending)
@@ -92,8 +123,9 @@ class Deployment:
                 f"the deployment record is of chain {self.chain_id}, the node of {chain.chain_id}",
                 "choose the record's chain, or another --deployments folder",
             )
-        for name, deployed in self.contracts.items():
-            if keccak(chain.code(deployed.address)) != deployed.code_hash:
+        found = codes(chain, [deployed.address for deployed in self.contracts.values()])
+        for (name, deployed), code in zip(self.contracts.items(), found, strict=True):
+            if keccak(code) != deployed.code_hash:
                 raise DeploymentMismatch(
                     Reason.DEPLOYMENT_MISMATCH,
                     f"{deployed.address} does not hold the recorded code of {name}",
@@ -155,9 +187,12 @@ class Deployment:
         """Return the record as the file holds it."""
         contracts = {
             name: {
+                "contract": item.contract,
                 "address": item.address,
                 "arguments": dict(item.arguments),
-                "transaction": _hex(item.transaction),
+                "salt": _hex(item.salt),
+                "creationHash": _hex(item.creation_hash),
+                "transaction": None if item.transaction is None else _hex(item.transaction),
                 "block": item.block,
                 "codeHash": _hex(item.code_hash),
             }
@@ -168,7 +203,13 @@ class Deployment:
             "chainId": self.chain_id,
             "genesis": _hex(self.genesis),
             "deployer": self.deployer,
+            "since": self.since,
             "parameters": dict(self.parameters),
+            "roles": dict(self.roles),
+            "delays": dict(self.delays),
+            "entries": dict(self.entries),
+            "compiler": dict(self.compiler),
+            "planned": dict(self.planned),
             "contracts": contracts,
         }
         if self.pending is not None:
@@ -177,9 +218,20 @@ class Deployment:
                 "nonce": self.pending.nonce,
                 "raw": _hex(self.pending.raw),
                 "hash": _hex(self.pending.hash),
-                "address": self.pending.address,
             }
         return document
+
+
+def codes(chain: Chain, addresses: Sequence[Address]) -> list[bytes]:
+    """Return the run-time code at each address, empty where there is none, in one exchange."""
+    found = []
+    for answer in chain.ask_many([("eth_getCode", [address, "latest"]) for address in addresses]):
+        if isinstance(answer, BridgeError):
+            raise answer
+        if not isinstance(answer, str):
+            raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "the node sent no code")
+        found.append(bytes.fromhex(answer.removeprefix("0x")))
+    return found
 
 
 def record_path(folder: Path, chain_id: int) -> Path:
@@ -192,35 +244,43 @@ def _parse(document: Mapping[str, Any], chain_id: int) -> Deployment:
         raise ValueError(f"schema version {document['schema_version']}, not {SCHEMA_VERSION}")
     if document["chainId"] != chain_id:
         raise ValueError(f"it is of chain {document['chainId']}, not {chain_id}")
-    contracts = {
-        str(name): Deployed(
-            address=_address(item["address"]),
-            arguments=dict(item["arguments"]),
-            transaction=_bytes(item["transaction"]),
-            block=int(item["block"]),
-            code_hash=_bytes(item["codeHash"]),
-        )
-        for name, item in document["contracts"].items()
-    }
     pending = document.get("pending")
     return Deployment(
         chain_id=chain_id,
         genesis=_bytes(document["genesis"]),
         deployer=_address(document["deployer"]),
         parameters=dict(document["parameters"]),
-        contracts=contracts,
+        since=int(document["since"]),
+        planned={str(name): _address(item) for name, item in document["planned"].items()},
+        roles=dict(document["roles"]),
+        delays={str(name): int(item) for name, item in document["delays"].items()},
+        entries={str(label): str(name) for label, name in document["entries"].items()},
+        compiler=dict(document["compiler"]),
+        contracts={str(name): _deployed(item) for name, item in document["contracts"].items()},
         pending=None if pending is None else _pending(pending),
     )
 
 
+def _deployed(document: Mapping[str, Any]) -> Deployed:
+    transaction = document["transaction"]
+    return Deployed(
+        contract=str(document["contract"]),
+        address=_address(document["address"]),
+        arguments=dict(document["arguments"]),
+        salt=_bytes(document["salt"]),
+        creation_hash=_bytes(document["creationHash"]),
+        transaction=None if transaction is None else _bytes(transaction),
+        block=int(document["block"]),
+        code_hash=_bytes(document["codeHash"]),
+    )
+
+
 def _pending(document: Mapping[str, Any]) -> Pending:
-    address = document["address"]
     return Pending(
         step=str(document["step"]),
         nonce=int(document["nonce"]),
         raw=_bytes(document["raw"]),
         hash=_bytes(document["hash"]),
-        address=None if address is None else _address(address),
     )
 
 

@@ -72,7 +72,7 @@ class Governor:
         if self.timelock is None:
             receipt = sender.send(sender.request(target, data))
             return Act(done=True, receipts=(receipt,))
-        operation, operation_id, state = self._operation(self.timelock, target, data)
+        operation, operation_id, state = self.operation(self.timelock, target, data)
         receipts = []
         if state is OperationState.UNSET:
             self.simulate(target, data)
@@ -86,10 +86,11 @@ class Governor:
         ready_at = self.timelock.ready_at(operation_id)
         return Act(False, tuple(receipts), operation_id, ready_at)
 
-    def _operation(
-        self, timelock: Timelock, target: Address, data: bytes
+    @staticmethod
+    def operation(
+        timelock: Timelock, target: Address, data: bytes
     ) -> tuple[Operation, Bytes32, OperationState]:
-        """Return the call under the first salt that is not used up."""
+        """Return the call under the first salt that is not used up, its id, and how far it is."""
         count = 0
         while True:
             operation = Operation(target, data, Bytes32(count.to_bytes(32, "big")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -21,36 +21,55 @@ from quotary_bridge.errors import ConfigurationError, Reason, RpcUnavailable
 AbiValue = Any
 """A decoded value: int, bool, str, bytes, a tuple of them, or a dict for a struct."""
 
-__all__ = ["AbiValue", "Entry", "Interface", "KnownError", "error_catalogue", "interface"]
+__all__ = [
+    "AbiValue",
+    "Entry",
+    "Interface",
+    "KnownError",
+    "compiler_of",
+    "error_catalogue",
+    "interface",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One function, event or error of an ABI."""
+    """
+    One function, event or error of an ABI.
+
+    `signature` is the canonical one, `topic` its whole hash; the types are those of `eth_abi`. All
+    are worked out once, as every call and every log asks for them.
+    """
 
     kind: str
     name: str
     inputs: tuple[Mapping[str, Any], ...]
     outputs: tuple[Mapping[str, Any], ...]
+    input_types: tuple[str, ...] = field(init=False, repr=False)
+    output_types: tuple[str, ...] = field(init=False, repr=False)
+    signature: str = field(init=False, repr=False)
+    topic: bytes = field(init=False, repr=False)
 
-    @property
-    def signature(self) -> str:
-        """The canonical signature, which selectors and topics are hashes of."""
-        return f"{self.name}({','.join(_types(self.inputs))})"
+    def __post_init__(self) -> None:
+        """Work out what follows from the parameters."""
+        signature = f"{self.name}({','.join(_types(self.inputs))})"
+        derived = {
+            "input_types": _types(self.inputs),
+            "output_types": _types(self.outputs),
+            "signature": signature,
+            "topic": keccak(text=signature),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     @property
     def selector(self) -> bytes:
         """The first four bytes of the signature's hash."""
-        return keccak(text=self.signature)[:4]
-
-    @property
-    def topic(self) -> bytes:
-        """The whole hash of the signature."""
-        return keccak(text=self.signature)
+        return self.topic[:4]
 
     def arguments(self, data: bytes) -> dict[str, Any]:
         """Decode the inputs; raises `eth_abi`'s `DecodingError`."""
-        return _named(self.inputs, decode(_types(self.inputs), data))
+        return _named(self.inputs, decode(self.input_types, data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +100,7 @@ class Interface:
     def encode_call(self, name: str, arguments: Sequence[Any]) -> bytes:
         """Return call data; raises `ConfigurationError` where an argument has the wrong type."""
         entry = self.function(name)
-        return entry.selector + _encode(f"{self.name}.{name}", entry.inputs, arguments)
+        return entry.selector + _encode(f"{self.name}.{name}", entry.input_types, arguments)
 
     def encode_creation(self, arguments: Sequence[Any]) -> bytes:
         """Return init code: the creation code and the constructor's arguments."""
@@ -90,8 +109,8 @@ class Interface:
                 Reason.CONFIGURATION_INVALID, f"{self.name} has no code: it cannot be deployed"
             )
         constructors = [entry for entry in self.entries if entry.kind == "constructor"]
-        inputs = constructors[0].inputs if constructors else ()
-        return self.bytecode + _encode(f"{self.name} constructor", inputs, arguments)
+        types = constructors[0].input_types if constructors else ()
+        return self.bytecode + _encode(f"{self.name} constructor", types, arguments)
 
     def decode_result(self, name: str, data: bytes) -> tuple[Any, ...]:
         """
@@ -100,16 +119,16 @@ class Interface:
         Raises `RpcUnavailable` where the data are none: a call to an address without code returns
         nothing at all, and says so here instead of inventing zeros.
         """
-        outputs = self.function(name).outputs
+        entry = self.function(name)
         try:
-            values = decode(_types(outputs), data)
+            values = decode(entry.output_types, data)
         except (DecodingError, OverflowError) as error:
             raise RpcUnavailable(
                 Reason.RPC_BROKEN_ANSWER,
                 f"{self.name}.{name} returned {len(data)} bytes that are not its result",
                 "check that the contract is deployed on this chain",
             ) from error
-        return tuple(_shaped(p, value) for p, value in zip(outputs, values, strict=True))
+        return tuple(_shaped(p, value) for p, value in zip(entry.outputs, values, strict=True))
 
     def decode_log(self, log: Log) -> tuple[str, dict[str, Any]] | None:
         """Return an event's name and arguments, or None where the log is no event of this ABI."""
@@ -148,9 +167,19 @@ def _known(item: Mapping[str, Any]) -> KnownError:
     return KnownError(entry, cause, remedy)
 
 
+def compiler_of(name: str) -> Mapping[str, Any]:
+    """Return what made the exported code of a contract: name, version and settings."""
+    compiler: Mapping[str, Any] = _document(name)["compiler"]
+    return compiler
+
+
 @cache
 def interface(name: str) -> Interface:
     """Load an exported ABI; raises `ConfigurationError` where the package has none by that name."""
+    return parse_interface(name, _document(name))
+
+
+def _document(name: str) -> dict[str, Any]:
     source = files("quotary_bridge.chain").joinpath("abi", f"{name}.json")
     if not source.is_file():
         raise ConfigurationError(
@@ -158,7 +187,8 @@ def interface(name: str) -> Interface:
             f"no ABI of {name} is part of this installation",
             "install the package anew, or run scripts/export_abi.py in a checkout",
         )
-    return parse_interface(name, json.loads(source.read_text(encoding="utf-8")))
+    document: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
+    return document
 
 
 def parse_interface(name: str, document: Mapping[str, Any] | list[Any]) -> Interface:
@@ -181,9 +211,9 @@ def _entry_from(item: Mapping[str, Any]) -> Entry:
     )
 
 
-def _encode(what: str, inputs: Sequence[Mapping[str, Any]], arguments: Sequence[Any]) -> bytes:
+def _encode(what: str, types: Sequence[str], arguments: Sequence[Any]) -> bytes:
     try:
-        return encode(_types(inputs), list(arguments))
+        return encode(types, list(arguments))
     except (EncodingError, TypeError, ValueError) as error:
         raise ConfigurationError(
             Reason.CONFIGURATION_INVALID, f"wrong arguments for {what}: {error}"
@@ -215,8 +245,8 @@ def _from_topic(parameter: Mapping[str, Any], topic: bytes) -> AbiValue:
     return decode([kind], topic)[0]
 
 
-def _types(parameters: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [collapse_if_tuple(dict(parameter)) for parameter in parameters]
+def _types(parameters: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(collapse_if_tuple(dict(parameter)) for parameter in parameters)
 
 
 def _named(parameters: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> dict[str, Any]:

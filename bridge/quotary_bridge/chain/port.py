@@ -8,12 +8,14 @@ every answer is parsed once, and every failure is one of `quotary_bridge.errors`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
+from eth_utils.crypto import keccak
 from web3 import Web3
 
 from quotary_bridge.chain.faults import ALREADY_KNOWN, classify
+from quotary_bridge.chain.line import Line
 from quotary_bridge.chain.questions import (
     TransactionRequest,
     call_of,
@@ -25,14 +27,15 @@ from quotary_bridge.chain.records import (
     Block,
     BlockTag,
     Log,
+    Mined,
     Receipt,
     block_from,
     log_from,
-    quantity,
+    mined_from,
     receipt_from,
 )
 from quotary_bridge.chain.transport import JsonRpcProvider
-from quotary_bridge.chain.wire import Call, Json, Wire, error_of, outcome
+from quotary_bridge.chain.wire import Json, error_of
 from quotary_bridge.errors import (
     BlockNotFound,
     BridgeError,
@@ -41,7 +44,6 @@ from quotary_bridge.errors import (
     Reason,
     RequestRefused,
     RpcUnavailable,
-    WrongChain,
 )
 from quotary_bridge.model import Address, Fees, Wei
 
@@ -54,20 +56,13 @@ BASE_FEE_HEADROOM = 2
 FALLBACK_PRIORITY_FEE = 10**9
 
 
-class Chain:
+class Chain(Line):
     """
     A node of one chain.
 
     Safe to use from several threads. Nothing is asked before the first method is called; the node's
     chain id is compared before anything else and again by every `send_raw`.
     """
-
-    def __init__(self, web3: Web3, expected_chain_id: int | None = None) -> None:
-        """Use a Web3 object of the caller's; timeouts are then the caller's too."""
-        self._web3 = web3
-        self._wire = Wire(web3)
-        self._expected = expected_chain_id
-        self._checked = False
 
     @classmethod
     def connect(
@@ -106,36 +101,6 @@ class Chain:
     def __repr__(self) -> str:
         """Without the URL's path and credentials."""
         return f"Chain({self.endpoint}, chain id {self._expected})"
-
-    @property
-    def web3(self) -> Web3:
-        """The Web3 object beneath, for what this port does not offer."""
-        return self._web3
-
-    @property
-    def endpoint(self) -> str:
-        """Scheme, host and port of the node: paths and credentials of RPC URLs are secrets."""
-        return self._wire.endpoint
-
-    @property
-    def chain_id(self) -> int:
-        """The chain's id: the expected one, or what the node said when it was first asked."""
-        if self._expected is None:
-            self.check()
-        return cast(int, self._expected)
-
-    def check(self) -> None:
-        """Ask the node for its chain id; raises `WrongChain` where it is not the expected one."""
-        found = quantity(self._request("eth_chainId"))
-        if self._expected is None:
-            self._expected = found
-        if found != self._expected:
-            raise WrongChain(
-                Reason.WRONG_CHAIN,
-                f"{self.endpoint} serves chain {found}, not {self._expected}",
-                "correct --rpc-url or --chain-id",
-            )
-        self._checked = True
 
     def block(self, at: BlockTag = "latest") -> Block:
         """Return a block by number or tag; raises `BlockNotFound` where the node has none."""
@@ -223,6 +188,14 @@ class Chain:
         ]
         answers = [_or_raise(answer) for answer in self.ask_many(calls)]
         return [None if answer is None else receipt_from(answer) for answer in answers]
+
+    def mined(self, transaction_hashes: Sequence[bytes]) -> list[Mined | None]:
+        """Like `receipts`, without all that only some need: costs, logs, contracts."""
+        calls = [
+            ("eth_getTransactionReceipt", [hexadecimal(digest)]) for digest in transaction_hashes
+        ]
+        answers = [_or_raise(answer) for answer in self.ask_many(calls)]
+        return [None if answer is None else mined_from(answer) for answer in answers]
 
     def known(self, transaction_hashes: Sequence[bytes]) -> list[bool]:
         """Whether the node has each of the transactions, mined or in its pool."""
@@ -323,50 +296,6 @@ class Chain:
             tip = FALLBACK_PRIORITY_FEE
         return Fees(Wei(base * BASE_FEE_HEADROOM + tip), Wei(tip))
 
-    def rpc(self, method: str, parameters: Sequence[Any] = ()) -> Json:
-        """Ask the node for anything; raises the errors of this package, never another's."""
-        if not self._checked and method != "eth_chainId":
-            self.check()
-        return self._request(method, parameters)
-
-    def ask_many(self, calls: Sequence[Call]) -> list[Json | BridgeError]:
-        """
-        Ask many questions in as few exchanges as it takes; the answers come in their order.
-
-        What a single question would have raised stands, unraised, in its place. Raises
-        `RpcUnavailable` where a whole exchange failed.
-        """
-        if not self._checked:
-            self.check()
-        found: list[Json | BridgeError] = []
-        for (method, _), answer in zip(calls, self._wire.answers(calls), strict=True):
-            try:
-                found.append(outcome(method, answer))
-            except BridgeError as error:
-                found.append(error)
-        return found
-
-    def _request(self, method: str, parameters: Sequence[Any] = ()) -> Json:
-        return outcome(method, self._wire.answer(method, parameters))
-
-    def _quantity(self, method: str, parameters: Sequence[Any]) -> int:
-        return self._quantity_of(method, self.rpc(method, parameters))
-
-    def _quantity_of(self, method: str, answer: Json) -> int:
-        try:
-            return quantity(answer)
-        except (ValueError, TypeError):
-            raise self._wire.broken(method) from None
-
-    def _bytes(self, method: str, parameters: Sequence[Any]) -> bytes:
-        return self._bytes_of(method, self.rpc(method, parameters))
-
-    def _bytes_of(self, method: str, answer: Json) -> bytes:
-        try:
-            return bytes.fromhex(answer.removeprefix("0x"))
-        except (ValueError, AttributeError, TypeError):
-            raise self._wire.broken(method) from None
-
 
 def _is_http(url: str) -> bool:
     try:
@@ -388,7 +317,7 @@ def _or_reverted(answer: Json | BridgeError) -> Json | ContractError:
 
 
 def _sent(raw: bytes, answer: Mapping[str, Any]) -> bytes:
-    expected = bytes(Web3.keccak(raw))
+    expected = keccak(raw)
     if "error" in answer:
         code, message, _ = error_of(answer)
         if not any(phrase in message.lower() for phrase in ALREADY_KNOWN):

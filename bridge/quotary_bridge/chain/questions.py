@@ -13,18 +13,27 @@ __all__ = ["TransactionRequest", "call_of", "hexadecimal", "tag", "topic_filter"
 
 @dataclass(frozen=True, slots=True)
 class TransactionRequest:
-    """A call or transaction not yet signed; `to` is None for a contract creation."""
+    """
+    A call or transaction not yet signed; `to` is None for a contract creation.
+
+    `gas` bounds what a call may use; where it is None the node does.
+    """
 
     sender: Address
     to: Address | None
     data: bytes = b""
     value: int = 0
+    gas: int | None = None
 
 
 def call_of(request: TransactionRequest) -> dict[str, str]:
     """Return a call as nodes take it."""
     call = {"from": request.sender, "data": hexadecimal(request.data), "value": hex(request.value)}
-    return call if request.to is None else {**call, "to": request.to}
+    if request.to is not None:
+        call["to"] = request.to
+    if request.gas is not None:
+        call["gas"] = hex(request.gas)
+    return call
 
 
 def tag(at: BlockTag) -> str:

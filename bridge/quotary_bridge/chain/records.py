@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from eth_utils.address import to_checksum_address
-
 from quotary_bridge.errors import Reason, RpcUnavailable
-from quotary_bridge.model import Address
+from quotary_bridge.model import Address, address_from
 
 __all__ = [
     "Block",
     "BlockTag",
     "Log",
+    "Mined",
     "Receipt",
     "block_from",
     "log_from",
+    "mined_from",
     "quantity",
     "receipt_from",
 ]
@@ -64,6 +64,16 @@ class Receipt:
     logs: tuple[Log, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """Of a receipt, where the transaction was mined, and how it ended."""
+
+    transaction_hash: bytes
+    block_number: int
+    block_hash: bytes
+    succeeded: bool
+
+
 def block_from(answer: Mapping[str, Any]) -> Block:
     """Parse a block; raises `RpcUnavailable` where the node's answer is broken."""
     with _Broken("block"):
@@ -81,7 +91,7 @@ def log_from(answer: Mapping[str, Any]) -> Log:
     """Parse a log; raises `RpcUnavailable` where the node's answer is broken."""
     with _Broken("log"):
         return Log(
-            address=Address(to_checksum_address(answer["address"])),
+            address=_address(answer["address"]),
             topics=tuple(_bytes(topic, 32) for topic in answer["topics"]),
             data=_bytes(answer["data"]),
             block_number=quantity(answer["blockNumber"]),
@@ -89,6 +99,17 @@ def log_from(answer: Mapping[str, Any]) -> Log:
             transaction_hash=_bytes(answer["transactionHash"], 32),
             index=quantity(answer["logIndex"]),
             removed=bool(answer.get("removed", False)),
+        )
+
+
+def mined_from(answer: Mapping[str, Any]) -> Mined:
+    """Parse of a receipt what `Mined` holds; raises `RpcUnavailable` where it is broken."""
+    with _Broken("receipt"):
+        return Mined(
+            transaction_hash=_bytes(answer["transactionHash"], 32),
+            block_number=quantity(answer["blockNumber"]),
+            block_hash=_bytes(answer["blockHash"], 32),
+            succeeded=quantity(answer["status"]) == 1,
         )
 
 
@@ -103,7 +124,7 @@ def receipt_from(answer: Mapping[str, Any]) -> Receipt:
             succeeded=quantity(answer["status"]) == 1,
             gas_used=quantity(answer["gasUsed"]),
             effective_gas_price=quantity(answer.get("effectiveGasPrice") or "0x0"),
-            contract_address=None if created is None else Address(to_checksum_address(created)),
+            contract_address=None if created is None else _address(created),
             logs=tuple(log_from(entry) for entry in answer["logs"]),
         )
 
@@ -113,6 +134,10 @@ def quantity(answer: object) -> int:
     if not isinstance(answer, str) or not answer.startswith("0x"):
         raise ValueError("not a hexadecimal quantity")
     return int(answer, 16)
+
+
+def _address(answer: object) -> Address:
+    return address_from(_bytes(answer, 20))
 
 
 def _bytes(answer: object, size: int | None = None) -> bytes:

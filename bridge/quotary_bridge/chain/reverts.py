@@ -8,6 +8,8 @@ from typing import Any
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
+from quotary.errors import REMEDIES
+from quotary.errors import Reason as EvidenceReason
 
 from quotary_bridge.chain.interface import KnownError, error_catalogue
 from quotary_bridge.errors import ContractError
@@ -21,6 +23,8 @@ _REVERT_CODE = 3
 # An error that carries an error that carries an error…: hostile depth must end.
 _DEPTH_LIMIT = 4
 _SELECTOR, _WORD = 4, 32
+# How everything under contracts/src/dcap says no: with a name of the verifier's own catalogue.
+_REFUSAL = "EvidenceRefused"
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 
 _PANICS = {
@@ -93,6 +97,8 @@ def _custom(
     known: KnownError, data: bytes, catalogue: Mapping[bytes, KnownError], depth: int
 ) -> ContractError:
     values = known.entry.arguments(data[4:])
+    if known.entry.name == _REFUSAL:
+        return _refusal(values["reason"], known, data)
     inner = None if depth >= _DEPTH_LIMIT else _inner(values, catalogue, depth)
     return ContractError(
         known.entry.name,
@@ -103,6 +109,17 @@ def _custom(
         cause=known.cause,
         inner=inner,
     )
+
+
+def _refusal(word: bytes, known: KnownError, data: bytes) -> ContractError:
+    """Name the reason that evidence was refused for, and what the verifier says to do about it."""
+    name = word.rstrip(b"\0").decode("ascii", "backslashreplace")
+    if name not in EvidenceReason.__members__:
+        return ContractError(known.entry.name, {"reason": name}, data, cause=known.cause)
+    remedy = REMEDIES[EvidenceReason(name)].rstrip(".")
+    # A sentence of its own there, the end of one here; names and abbreviations stay as they are.
+    remedy = remedy if remedy[1:2].isupper() else remedy[:1].lower() + remedy[1:]
+    return ContractError(known.entry.name, {"reason": name}, data, remedy)
 
 
 def _inner(

@@ -8,6 +8,7 @@ its own death. Here the person is the record.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from quotary_bridge.chain.accounts import Signer
@@ -53,6 +54,18 @@ class Sender:
         self._signer = signer
         self._timeout = timeout_seconds
         self._confirmations = confirmations
+        self._note: Callable[[SignedTransaction], None] | None = None
+
+    def noting(self, note: Callable[[SignedTransaction], None]) -> Sender:
+        """Return a sender that shows `note` each transaction before it is broadcast."""
+        twin = Sender(
+            self._chain,
+            self._signer,
+            timeout_seconds=self._timeout,
+            confirmations=self._confirmations,
+        )
+        twin._note = note
+        return twin
 
     @property
     def chain(self) -> Chain:
@@ -76,6 +89,8 @@ class Sender:
         fact where the transaction does; `NotFinal` where it is not mined in time: it may be still.
         """
         signed = self.sign(request)
+        if self._note is not None:
+            self._note(signed)
         self._chain.send_raw(signed.raw)
         return self.wait(signed.hash, request)
 

@@ -24,14 +24,19 @@ class Via(StrEnum):
     """By whom a verdict is vouched for."""
 
     COMMITTEE = "committee"
+    ONCHAIN = "onchain"
     ZK = "zk"
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A proof, the route of the verifier that checks it, and the kind it will be recorded as."""
+    """
+    Evidence and its proof, the route of the verifier that checks them, and the kind they will be
+    recorded as. The evidence is a journal, or the quote itself where the chain judges it.
+    """
 
     route: bytes
+    evidence: bytes
     proof: bytes
     kind: str
 
@@ -43,8 +48,8 @@ def add_proof_flags(parser: ArgumentParser) -> None:
         "--via",
         choices=[via.value for via in Via],
         default=Via.COMMITTEE.value,
-        help="who vouches for the verdict; zk without --receipt is the stub prover, development "
-        "only (committee)",
+        help="who vouches for the verdict; onchain is the chain itself, zk without --receipt the "
+        "stub prover, development only (committee)",
     )
     group.add_argument(
         "--receipt",
@@ -74,7 +79,7 @@ def prove(args: Namespace, context: Context, record: Deployment, verdict: Verdic
             "give --member-keystore for as many members as the threshold asks",
         )
     proof = committee_proof(verdict.journal_digest, chain_id, verifier, members)
-    return Proof(ROUTES["CommitteeVerifier"], proof, "committee")
+    return Proof(ROUTES["CommitteeVerifier"], verdict.journal(), proof, "committee")
 
 
 def prove_by_receipt(context: Context, record: Deployment, receipt: Receipt) -> Proof:
@@ -93,15 +98,17 @@ def prove_by_receipt(context: Context, record: Deployment, receipt: Receipt) -> 
     else:
         receipt.verify()
     record.address(verifier)
-    return Proof(ROUTES[verifier], receipt.seal, "stub" if receipt.is_stub else "zk")
+    kind = "stub" if receipt.is_stub else "zk"
+    return Proof(ROUTES[verifier], receipt.verdict().journal(), receipt.seal, kind)
 
 
 def _stub(context: Context, record: Deployment, verdict: Verdict) -> Proof:
     _require_development(context)
     record.address("StubQuoteVerifier")
-    image_id = bytes.fromhex(str(record.parameters["imageId"])[2:])
+    arguments = record.contracts["StubQuoteVerifier"].arguments
+    image_id = bytes.fromhex(str(arguments["imageId"])[2:])
     seal = stub_seal(image_id, verdict.journal_digest)
-    return Proof(ROUTES["StubQuoteVerifier"], seal, "stub")
+    return Proof(ROUTES["StubQuoteVerifier"], verdict.journal(), seal, "stub")
 
 
 def _require_development(context: Context) -> None:

@@ -93,7 +93,7 @@ def _run(args: Namespace) -> int:
     listener = None if args.json else _tell
     with stop_on_signals(stop):
         report = run(config, stop, once=args.once, dry_run=args.dry_run, listener=listener)
-    jobs = {} if report is None else {state.value: count for state, count in report.jobs.items()}
+    jobs = {state.value: count for state, count in report.jobs.items()}
     shown = ", ".join(f"{count} {state}" for state, count in jobs.items() if count)
     answer(args, {"jobs": jobs}, f"stopped: {shown or 'nothing to do'}")
     return ExitCode.OK

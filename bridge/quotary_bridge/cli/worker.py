@@ -6,21 +6,19 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from quotary import RawCollateral, TcbStatus, Verdict, strict
+from quotary import RawCollateral, TcbStatus, TrustRoot, Verdict, strict
 from quotary.cli.inputs import read_time
 from quotary.cli.output import ExitCode
 from quotary.collateral import MAX_COLLATERAL_BYTES
 
 from quotary_bridge.chain.contracts import (
-    ProofKind,
-    WorkerRegistered,
     WorkerRegistry,
-    WorkerRenewed,
-    decode_event,
-    topics_of,
 )
 from quotary_bridge.chain.deployment import Deployment
+from quotary_bridge.cli import worker_views
 from quotary_bridge.cli.answer import answer, command
+from quotary_bridge.cli.bringing import dcap_verifier
+from quotary_bridge.cli.onchain import add_on_chain_flags, prove_on_chain
 from quotary_bridge.cli.options import (
     Context,
     add_account_flags,
@@ -56,23 +54,8 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     commands = worker.add_subparsers(dest="worker_command", required=True)
     _add_quote(commands)
     _add_submit(commands)
-    status = commands.add_parser(
-        "status",
-        help="show one worker and whether it counts",
-        epilog="example: quotary worker status 0xW… --app council",
-    )
-    status.add_argument("worker", type=address, metavar="ADDRESS")
-    status.add_argument("--app", type=app_id, metavar="APP", help="(the app it is registered for)")
-    add_chain_flags(status)
-    add_output_flags(status)
-    status.set_defaults(run=_status)
-    listing = commands.add_parser(
-        "list", help="list registered workers", epilog="example: quotary worker list --app council"
-    )
-    listing.add_argument("--app", type=app_id, metavar="APP", help="only this app's")
-    add_chain_flags(listing)
-    add_output_flags(listing)
-    listing.set_defaults(run=_list)
+    worker_views.add_status(commands)
+    worker_views.add_list(commands)
     _add_end(commands, "revoke", "for governor and guardian: end a worker, for ever", _revoke)
     _add_end(commands, "retire", "for its operator: end a worker in good order", _retire)
 
@@ -115,6 +98,7 @@ def _add_submit(commands: _SubParsersAction[ArgumentParser]) -> None:
         "--allow-status", action="append", choices=_STATUSES, metavar="STATUS", default=[]
     )
     add_proof_flags(parser)
+    add_on_chain_flags(parser)
     add_account_flags(parser)
     add_chain_flags(parser)
     add_output_flags(parser)
@@ -171,9 +155,8 @@ def _submit(args: Namespace) -> int:
     if args.receipt:
         verdict, proof = _by_receipt(args, context, record, registration)
     else:
-        verdict = _verdict(args, context, registration)
-        proof = prove(args, context, record, verdict)
-    data = registry.register(proof.route, verdict.journal(), proof.proof, registration.binding)
+        verdict, proof = _judged(args, context, record, registration)
+    data = registry.register(proof.route, proof.evidence, proof.proof, registration.binding)
     sent = send(args, context, registry.address, data)
     _tell(args, registration, verdict, proof, sent)
     return ExitCode.OK
@@ -206,10 +189,29 @@ def _missing(what: str, remedy: str) -> ConfigurationError:
     return ConfigurationError(Reason.CONFIGURATION_MISSING, what, remedy)
 
 
-def _verdict(args: Namespace, context: Context, registration: Registration) -> Verdict:
+def _judged(
+    args: Namespace, context: Context, record: Deployment, registration: Registration
+) -> tuple[Verdict, Proof]:
+    """What this machine makes of the quote, before anybody pays for having it proven."""
     if not args.collateral:
         raise _missing("there is no collateral to judge the quote by", "give --collateral")
     collateral = RawCollateral.from_json(read_file(args.collateral, MAX_COLLATERAL_BYTES))
+    root = trust_root(args.root, development=context.development)
+    verdict = _verdict(args, context, registration, collateral, root)
+    if Via(args.via) is Via.ONCHAIN:
+        verifier = dcap_verifier(context, record)
+        quote = registration.quote
+        return verdict, prove_on_chain(args, context, verifier, quote, raw=collateral, root=root)
+    return verdict, prove(args, context, record, verdict)
+
+
+def _verdict(
+    args: Namespace,
+    context: Context,
+    registration: Registration,
+    collateral: RawCollateral,
+    root: TrustRoot,
+) -> Verdict:
     allowed = frozenset({TcbStatus.UP_TO_DATE, *map(TcbStatus, args.allow_status)})
     if args.at is None and context.development:
         # A local chain may live in the time of the evidence: its clock is the one that counts.
@@ -221,7 +223,7 @@ def _verdict(args: Namespace, context: Context, registration: Registration) -> V
         collateral,
         policy=strict(allowed_statuses=allowed),
         at=at,
-        root=trust_root(args.root, development=context.development),
+        root=root,
     )
 
 
@@ -252,44 +254,10 @@ def _tell(
 
 _PROOFS = {
     "committee": "committee",
+    "onchain": "the chain's own verification",
     "zk": "zk",
     "stub": "stub, which proves nothing: development only",
 }
-
-
-@command
-def _status(args: Namespace) -> int:
-    context = Context.of(args)
-    registry = _registry(context, context.deployment())
-    record = registry.worker_of(args.worker)
-    app = args.app or record.app_id
-    activity = registry.check_active(args.worker, app)
-    fields = {
-        "worker": args.worker,
-        "app_id": app,
-        "status": record.status.name.lower(),
-        "active": activity.active,
-        "reason": activity.reason,
-        "until": activity.until,
-        "proof_kind": record.kind.name.lower(),
-        "measurement_id": record.measurement_id,
-        "operator": record.operator,
-        "tcb_status": record.tcb_status,
-        "active_from": record.active_from,
-        "valid_until": record.valid_until,
-    }
-    counts = f"until {_time(activity.until)}" if activity.active else f"no: {activity.reason}"
-    answer(
-        args,
-        fields,
-        f"worker       {args.worker}\n"
-        f"status       {record.status.name.lower()}\n"
-        f"counts       {counts}\n"
-        f"proof        {record.kind.name.lower()}\n"
-        f"measurement  0x{record.measurement_id.hex()}\n"
-        f"operator     {record.operator}",
-    )
-    return ExitCode.OK
 
 
 @command
@@ -311,54 +279,5 @@ def _end(args: Namespace, state: str, write: Callable[[WorkerRegistry, Address],
     return ExitCode.OK
 
 
-@command
-def _list(args: Namespace) -> int:
-    context = Context.of(args)
-    deployment = context.deployment()
-    registry = _registry(context, deployment)
-    rows, lines = [], []
-    for worker in _registered(context, deployment, registry):
-        record = registry.worker_of(worker)
-        if args.app not in (None, record.app_id):
-            continue
-        activity = registry.check_active(worker, record.app_id)
-        rows.append(
-            {
-                "worker": worker,
-                "app_id": record.app_id,
-                "status": record.status.name.lower(),
-                "active": activity.active,
-                "reason": activity.reason,
-                "proof_kind": record.kind.name.lower(),
-                "valid_until": record.valid_until,
-            }
-        )
-        mark = "active" if activity.active else activity.reason
-        stub = "  proven by the stub" if record.kind is ProofKind.STUB else ""
-        lines.append(f"{worker}  {mark}  until {_time(record.valid_until)}{stub}")
-    answer(args, {"workers": rows}, "\n".join(lines) or "no worker is registered")
-    return ExitCode.OK
-
-
 def _registry(context: Context, deployment: Deployment) -> WorkerRegistry:
     return WorkerRegistry(context.chain, deployment.address("WorkerRegistry"))
-
-
-def _registered(
-    context: Context, deployment: Deployment, registry: WorkerRegistry
-) -> list[Address]:
-    logs = context.chain.all_logs(
-        [registry.address],
-        deployment.contracts["WorkerRegistry"].block,
-        context.chain.head().number,
-        [topics_of("WorkerRegistered", "WorkerRenewed")],
-    )
-    events = (decode_event(log) for log in logs)
-    found = (
-        event.worker for event in events if isinstance(event, WorkerRegistered | WorkerRenewed)
-    )
-    return list(dict.fromkeys(found))
-
-
-def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds else "never"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import ArgumentParser, Namespace, _ActionsContainer, _SubParsersAction
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,15 @@ from quotary_bridge.zk.jobs import JobFolder
 from quotary_bridge.zk.prover import Limits
 from quotary_bridge.zk.receipt import MAX_RECEIPT_BYTES
 
-__all__ = ["read_receipt", "register"]
+__all__ = [
+    "add_evidence_flags",
+    "add_service_flags",
+    "add_time_limit",
+    "guest_input",
+    "read_receipt",
+    "register",
+    "remote_prover",
+]
 
 MAX_PROGRAM_BYTES = 1 << 26
 DEFAULT_RELEASE = "3.0.3"
@@ -72,13 +82,7 @@ def _add_prove(commands: _SubParsersAction[ArgumentParser]) -> None:
         epilog="example: quotary zk prove --quote quote.bin --collateral collateral.json "
         "--prover remote --program guest.elf --image-id 0x… --out receipt.json",
     )
-    evidence = parser.add_argument_group("evidence")
-    one = evidence.add_mutually_exclusive_group(required=True)
-    one.add_argument("--quote", metavar="FILE")
-    one.add_argument("--registration", metavar="FILE", help="as `quotary worker quote` wrote it")
-    evidence.add_argument("--collateral", required=True, metavar="FILE")
-    evidence.add_argument("--root", metavar="FILE", help="judge under this root (Intel's)")
-    evidence.add_argument("--at", metavar="TIME", help="judge as of this time (now)")
+    add_evidence_flags(parser)
     prover = parser.add_argument_group("prover")
     prover.add_argument(
         "--prover",
@@ -87,24 +91,43 @@ def _add_prove(commands: _SubParsersAction[ArgumentParser]) -> None:
         help="a service that speaks the Bonsai protocol, or none: the stub proves nothing",
     )
     prover.add_argument("--image-id", type=identifier, metavar="HEX", help="the guest's")
-    prover.add_argument("--program", metavar="FILE", help="the guest's ELF")
-    prover.add_argument(
+    add_service_flags(prover)
+    add_time_limit(prover)
+    parser.add_argument("--out", required=True, metavar="FILE", help="the receipt goes here")
+    add_output_flags(parser)
+    parser.set_defaults(run=_prove)
+
+
+def add_evidence_flags(parser: ArgumentParser) -> None:
+    """Add what is to be proven: a quote, its collateral, and the time to judge it at."""
+    evidence = parser.add_argument_group("evidence")
+    one = evidence.add_mutually_exclusive_group(required=True)
+    one.add_argument("--quote", metavar="FILE")
+    one.add_argument("--registration", metavar="FILE", help="as `quotary worker quote` wrote it")
+    evidence.add_argument("--collateral", required=True, metavar="FILE")
+    evidence.add_argument("--root", metavar="FILE", help="judge under this root (Intel's)")
+    evidence.add_argument("--at", metavar="TIME", help="judge as of this time (now)")
+
+
+def add_service_flags(group: _ActionsContainer) -> None:
+    """Add which prover service to ask, for which program."""
+    group.add_argument("--program", metavar="FILE", help="the guest's ELF")
+    group.add_argument(
         "--url", metavar="URL", help="the service (BONSAI_API_URL; its key: BONSAI_API_KEY)"
     )
-    prover.add_argument(
-        "--release", default=DEFAULT_RELEASE, help=f"the zkVM's ({DEFAULT_RELEASE})"
-    )
-    prover.add_argument("--jobs", default="proving-jobs", metavar="DIR", help="(proving-jobs)")
-    prover.add_argument(
+    group.add_argument("--release", default=DEFAULT_RELEASE, help=f"the zkVM's ({DEFAULT_RELEASE})")
+    group.add_argument("--jobs", default="proving-jobs", metavar="DIR", help="(proving-jobs)")
+
+
+def add_time_limit(group: _ActionsContainer) -> None:
+    """Add how long a proof may take."""
+    group.add_argument(
         "--time-limit",
         type=_positive,
         default=Limits().job_seconds,
         metavar="SECONDS",
         help=f"from the job's first start ({Limits().job_seconds})",
     )
-    parser.add_argument("--out", required=True, metavar="FILE", help="the receipt goes here")
-    add_output_flags(parser)
-    parser.set_defaults(run=_prove)
 
 
 def read_receipt(name: str) -> Receipt:
@@ -114,8 +137,9 @@ def read_receipt(name: str) -> Receipt:
 
 @command
 def _prove(args: Namespace) -> int:
-    job = _job(args)
-    receipt = _prover(args).prove(job)
+    job = Job(_image_id(args), guest_input(args))
+    with _prover(args) as prover:
+        receipt = prover.prove(job)
     write_text(args.out, receipt.to_json())
     _show(args, receipt, {"receipt": args.out, "job": job.key}, f"receipt      {args.out}")
     return ExitCode.OK
@@ -141,7 +165,8 @@ def _inspect(args: Namespace) -> int:
     return ExitCode.OK
 
 
-def _job(args: Namespace) -> Job:
+def guest_input(args: Namespace) -> GuestInput:
+    """Read what `add_evidence_flags` asked for; raises `ConfigurationError` or `QuotaryError`."""
     if args.registration:
         quote = read_registration(args.registration).quote
     else:
@@ -150,31 +175,44 @@ def _job(args: Namespace) -> Job:
     root = INTEL_ROOT
     if args.root:
         root = TrustRoot.from_certificate(read_file(args.root, MAX_ROOT_BYTES))
-    at = int(read_time(args.at).timestamp())
-    image_id = args.image_id
-    if image_id is None:
-        if args.prover != "stub":
-            raise _missing("no guest is named", "give --image-id")
-        image_id = DEMO_IMAGE_ID
-    return Job(image_id, GuestInput(quote, collateral, at, root.certificate.der))
+    return GuestInput(quote, collateral, int(read_time(args.at).timestamp()), root.certificate.der)
 
 
-def _prover(args: Namespace) -> Prover:
-    if args.prover == "stub":
-        return StubProver()
+@contextmanager
+def remote_prover(
+    args: Namespace, limits: Limits, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Prover]:
+    """Open the prover that `add_service_flags` asked for; raises `ConfigurationError`."""
     if not args.program:
         raise _missing("the guest's program is not given", "give --program with its ELF file")
     url = args.url or os.environ.get("BONSAI_API_URL", "")
     key = os.environ.get("BONSAI_API_KEY", "")
     if not url or not key:
         raise _missing("no prover is named", "set BONSAI_API_URL and BONSAI_API_KEY")
-    return RemoteProver(
-        BonsaiClient(ProverAccount(url, key, args.release)),
-        JobFolder(Path(args.jobs)),
-        read_file(args.program, MAX_PROGRAM_BYTES),
-        clock=time.time,  # noqa: TID251 (the edge: how old a job is)
-        limits=Limits(job_seconds=args.time_limit),
-    )
+    program = read_file(args.program, MAX_PROGRAM_BYTES)
+    with closing(BonsaiClient(ProverAccount(url, key, args.release))) as client:
+        yield RemoteProver(
+            client,
+            JobFolder(Path(args.jobs)),
+            program,
+            clock=time.time,  # noqa: TID251 (the edge: how old a job is)
+            limits=limits,
+            sleep=sleep,
+        )
+
+
+def _image_id(args: Namespace) -> bytes:
+    if args.image_id is not None:
+        return bytes(args.image_id)
+    if args.prover != "stub":
+        raise _missing("no guest is named", "give --image-id")
+    return DEMO_IMAGE_ID
+
+
+def _prover(args: Namespace) -> AbstractContextManager[Prover]:
+    if args.prover == "stub":
+        return nullcontext(StubProver())
+    return remote_prover(args, Limits(job_seconds=args.time_limit))
 
 
 def _show(args: Namespace, receipt: Receipt, more: dict[str, Any], line: str) -> None:

@@ -1,4 +1,4 @@
-"""Chapter 4: a contract asks, a model answers, the bridge delivers, the callback stores."""
+"""Chapter 5: a contract asks, a model answers, the bridge delivers, the callback stores."""
 
 from __future__ import annotations
 

@@ -154,7 +154,8 @@ def open_stage(report: Report, at: datetime) -> Iterator[Stage]:
         outcome = Deployer(sender, Path(folder)).run(parameters)
         deployment = outcome.deployment
         for name, deployed in deployment.contracts.items():
-            receipt = chain.receipt(deployed.transaction)
+            transaction = deployed.transaction
+            receipt = None if transaction is None else chain.receipt(transaction)
             if receipt is not None:
                 report.sent(f"deploy {name}", receipt.transaction_hash, receipt.gas_used)
         report.fact("chain id", str(chain.chain_id), note="Anvil, hardfork osaka")

@@ -11,6 +11,7 @@ from quotary_bridge.demo.answers import QUESTION, ask_and_deliver
 from quotary_bridge.demo.attacks import try_attacks
 from quotary_bridge.demo.evidence import EvidenceUnavailableError, Sample, genuine_samples
 from quotary_bridge.demo.genuine import explain, notarize, others, verify_sample
+from quotary_bridge.demo.onchain import verify_on_chain
 from quotary_bridge.demo.report import Report
 from quotary_bridge.demo.stage import ADVISOR_APP, PROOF_PATHS, Stage, open_stage
 from quotary_bridge.demo.workers import (
@@ -33,11 +34,11 @@ def tell(report: Report) -> dict[str, Any]:
     at = samples[0].at if samples else _WITHOUT_EVIDENCE
     with open_stage(report, at) as stage:
         _genuine(stage, samples)
-        report.chapter(3, "workers", "Three TEE workers register by their quotes (simulated TEE)")
+        report.chapter(4, "workers", "Three TEE workers register by their quotes (simulated TEE)")
         with running_workers(stage, _WORKERS) as workers:
             _register_all(stage, workers)
             _answer_and_attack(stage, samples[0] if samples else None, workers)
-    report.chapter(6, "summary", "Summary")
+    report.chapter(7, "summary", "Summary")
     report.fact("took", f"{time.monotonic() - began:.0f} s")
     report.summary()
     _how_to_go_on(report)
@@ -64,6 +65,8 @@ def _genuine(stage: Stage, samples: tuple[Sample, ...]) -> None:
     explain(report, samples[0], verdict)
     notarize(stage, verdict)
     others(report, samples[1:])
+    report.chapter(3, "onchain", "The chain verifies it by itself, with nobody to trust")
+    verify_on_chain(stage, samples[0])
 
 
 def _register_all(stage: Stage, workers: tuple[RunningWorker, ...]) -> None:
@@ -87,7 +90,7 @@ def _answer_and_attack(
     stage: Stage, sample: Sample | None, workers: tuple[RunningWorker, ...]
 ) -> None:
     report = stage.report
-    report.chapter(4, "answer", "A contract asks, a model answers, the callback receives")
+    report.chapter(5, "answer", "A contract asks, a model answers, the callback receives")
     report.fact("question", QUESTION.splitlines()[0])
     report.fact("model", "all-MiniLM-L6-v2", note="real weights, on the CPU of this machine")
     answer = ask_and_deliver(stage, workers)
@@ -99,7 +102,7 @@ def _answer_and_attack(
     )
     report.fact("answered by", answer.signed.result.worker)
     report.fact("stored by the dApp", answer.stored.decode())
-    report.chapter(5, "attacked", "Four attacks")
+    report.chapter(6, "attacked", "Four attacks")
     try_attacks(stage, sample, workers[0], answer)
 
 

@@ -1,4 +1,4 @@
-"""Chapter 3: three TEE workers, each a program of its own, each registered by its quote."""
+"""Chapter 4: three TEE workers, each a program of its own, each registered by its quote."""
 
 from __future__ import annotations
 

@@ -1,37 +1,35 @@
-"""Carrying out a deployment plan, so that a crash at any point costs nothing but a second run."""
+"""
+Carrying out a deployment, so that a crash at any point costs nothing but a second run.
+
+1. Work out every address, write the record, and install the deterministic deployer where a
+   development chain lacks it.
+2. Bring what an earlier run signed to its end.
+3. Create each contract that is missing, in the plan's order.
+4. Open the routers' entries, or set that going with the timelock.
+
+Every transaction is in the record before it is broadcast.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import structlog
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
-from quotary_bridge.chain import Chain, Receipt
-from quotary_bridge.chain.accounts import DEVELOPMENT_CHAIN_IDS
-from quotary_bridge.chain.contracts import RouteStatus, VerifierRouter
-from quotary_bridge.chain.deployment import Deployed, Deployment, Pending
+from quotary_bridge.chain.deployment import Deployment, Pending
 from quotary_bridge.chain.governance import Governor
-from quotary_bridge.chain.interface import interface
-from quotary_bridge.chain.sender import Sender
-from quotary_bridge.deploy.parameters import Parameters, differences
-from quotary_bridge.deploy.plan import Route, Step, plan, routes
-from quotary_bridge.errors import (
-    ConfigurationError,
-    ContractError,
-    DeploymentMismatch,
-    Reason,
-)
+from quotary_bridge.chain.port import TransactionRequest
+from quotary_bridge.chain.sender import Sender, SignedTransaction
+from quotary_bridge.deploy.blueprint import Blueprint, Creation
+from quotary_bridge.deploy.create2 import FACTORY, install_factory
+from quotary_bridge.deploy.ledger import Ledger
+from quotary_bridge.deploy.openings import Opening, openings
+from quotary_bridge.deploy.parameters import Parameters
+from quotary_bridge.errors import ContractError, NonceUsed
 from quotary_bridge.model import Address
 
-__all__ = ["Deployer", "Forecast", "Outcome", "predicted_address"]
-
-# Where the prefixes of short strings and of short lists begin (Yellow Paper, appendix B).
-_RLP_STRING, _RLP_LIST = 0x80, 0xC0
+__all__ = ["Deployer", "Forecast", "Outcome", "forecast"]
 
 _log = structlog.get_logger(__name__)
 
@@ -40,7 +38,7 @@ _log = structlog.get_logger(__name__)
 class Forecast:
     """One contract of a plan: where it stands, or will stand."""
 
-    contract: str
+    name: str
     address: Address
     standing: bool
 
@@ -56,193 +54,139 @@ class Outcome:
     remaining: tuple[str, ...]
 
 
+def forecast(ledger: Ledger, parameters: Parameters, deployer: Address) -> tuple[Forecast, ...]:
+    """Return what a run would create, and where; nothing is sent, nothing written."""
+    parameters.check(ledger.chain.chain_id)
+    blueprint = Blueprint.of(parameters)
+    record = ledger.open(blueprint, deployer)
+    return tuple(
+        Forecast(name, address, standing=name in record.contracts)
+        for name, address in blueprint.addresses.items()
+    )
+
+
 class Deployer:
     """Deploys from one account and keeps the record in one folder."""
 
     def __init__(self, sender: Sender, folder: Path) -> None:
         """Nothing is sent yet."""
         self._sender = sender
-        self._chain: Chain = sender.chain
-        self._folder = folder
+        self._ledger = Ledger(sender.chain, folder)
 
     def forecast(self, parameters: Parameters) -> tuple[Forecast, ...]:
         """Return what `run` would create, and where, without sending anything."""
-        parameters.check(self._chain.chain_id)
-        record = self._resume(parameters)
-        nonce = self._chain.nonce(self._sender.address, "pending")
-        found = []
-        for step in plan(parameters):
-            standing = record.contracts.get(step.contract)
-            if standing is not None:
-                found.append(Forecast(step.contract, standing.address, standing=True))
-                continue
-            address = predicted_address(self._sender.address, nonce)
-            found.append(Forecast(step.contract, address, standing=False))
-            nonce += 1
-        return tuple(found)
+        return forecast(self._ledger, parameters, self._sender.address)
 
     def run(self, parameters: Parameters) -> Outcome:
         """
-        Deploy what is missing, open the routes, and write the record after every step.
+        Deploy what is missing, open the routers' entries, and keep the record up to date.
 
         Raises `ConfigurationError` where the parameters are not for this chain,
         `DeploymentMismatch` where a record speaks of other parameters or another chain, and what
         `Sender.send` raises.
         """
-        parameters.check(self._chain.chain_id)
-        record = self._settle(self._resume(parameters), parameters)
+        parameters.check(self._sender.chain.chain_id)
+        blueprint = Blueprint.of(parameters)
+        install_factory(self._sender)
+        return _Run(self._sender, self._ledger, blueprint).finish()
+
+
+class _Run:
+    """One run: the record as it grows."""
+
+    def __init__(self, sender: Sender, ledger: Ledger, blueprint: Blueprint) -> None:
+        self._sender = sender.noting(self._write_ahead)
+        self._chain = sender.chain
+        self._ledger = ledger
+        self._blueprint = blueprint
+        self._record = ledger.open(blueprint, sender.address)
+        self._step = ""
+
+    def finish(self) -> Outcome:
+        self._settle()
         created = []
-        for step in plan(parameters):
-            if step.contract not in record.contracts:
-                record = self._create(record, step)
-                created.append(step.contract)
-        path = record.save(self._folder)
-        opened, remaining = self._open_routes(record, routes(parameters))
-        return Outcome(record, path, tuple(created), opened, remaining)
+        for creation in self._blueprint.creations:
+            if creation.name not in self._record.contracts:
+                self._create(creation)
+                created.append(creation.name)
+        opened, remaining = self._open()
+        path = self._save(self._record)
+        return Outcome(self._record, path, tuple(created), opened, remaining)
 
-    def _resume(self, parameters: Parameters) -> Deployment:
-        fresh = Deployment(
-            chain_id=self._chain.chain_id,
-            genesis=self._chain.block(0).hash,
-            deployer=self._sender.address,
-            parameters=parameters.as_json(),
-        )
-        try:
-            record = Deployment.load(self._folder, self._chain.chain_id)
-        except ConfigurationError as error:
-            if error.reason is Reason.DEPLOYMENT_MISSING:
-                return fresh
-            raise
-        if self._forgotten(record, fresh):
-            _log.info("the local chain was restarted: deploying anew", chain_id=fresh.chain_id)
-            return fresh
-        record.check(self._chain)
-        changed = differences(record.parameters, fresh.parameters)
-        if changed:
-            raise DeploymentMismatch(
-                Reason.DEPLOYMENT_MISMATCH,
-                f"this chain's record was made with other parameters ({', '.join(changed)})",
-                "use the same ones, or another folder with --deployments",
-            )
-        return record
-
-    def _forgotten(self, record: Deployment, fresh: Deployment) -> bool:
-        """Whether the record is of an earlier life of a development chain."""
-        if self._chain.chain_id not in DEVELOPMENT_CHAIN_IDS:
-            if record.genesis != fresh.genesis:
-                raise DeploymentMismatch(
-                    Reason.DEPLOYMENT_MISMATCH,
-                    f"chain {record.chain_id} of the record has another genesis block",
-                    "check --rpc-url",
-                )
-            return False
-        if record.genesis != fresh.genesis:
-            return True
-        return any(not self._chain.code(item.address) for item in record.contracts.values())
-
-    def _settle(self, record: Deployment, parameters: Parameters) -> Deployment:
+    def _settle(self) -> None:
         """Bring the transaction that an earlier run left behind to its end."""
-        pending = record.pending
-        if pending is None:
-            return record
-        if self._chain.receipt(pending.hash) is None:
-            if self._chain.nonce(record.deployer) > pending.nonce:
-                _log.warning("another transaction took the nonce", step=pending.step)
-                return record.with_pending(None)
-            self._chain.send_raw(pending.raw)
-        request = self._sender.request(None, b"")
+        pending = self._record.pending
+        if pending is not None and self._revive(pending):
+            try:
+                self._sender.wait(pending.hash, self._sender.request(None, b""))
+            except ContractError:
+                _log.warning("what an earlier run sent reverted", step=pending.step)
+        record = self._record.with_pending(None)
+        self._save(record)
+        self._record = self._ledger.open(self._blueprint, record.deployer)
+
+    def _revive(self, pending: Pending) -> bool:
+        """Broadcast the bytes again unless they are mined; False where they never will be."""
+        if self._chain.receipt(pending.hash) is not None:
+            return True
         try:
-            receipt = self._sender.wait(pending.hash, request)
+            self._chain.send_raw(pending.raw)
+        except NonceUsed:
+            return self._chain.receipt(pending.hash) is not None
+        return True
+
+    def _create(self, creation: Creation) -> None:
+        self._step = creation.name
+        request = self._sender.request(FACTORY, creation.call)
+        try:
+            receipt = self._sender.send(request)
         except ContractError:
-            return record.with_pending(None)
-        step = next(step for step in plan(parameters) if step.contract == pending.step)
-        return self._note(record, pending, receipt, step.arguments(_addresses(record)))
-
-    def _create(self, record: Deployment, step: Step) -> Deployment:
-        arguments = step.arguments(_addresses(record))
-        code = interface(step.contract).encode_creation(list(arguments.values()))
-        request = self._sender.request(None, code)
-        signed = self._sender.sign(request)
-        pending = Pending(
-            step=step.contract,
-            nonce=signed.nonce,
-            raw=signed.raw,
-            hash=signed.hash,
-            address=predicted_address(self._sender.address, signed.nonce),
+            if not self._chain.code(creation.address):
+                # The factory keeps a constructor's reason to itself: ask without the factory.
+                self._chain.call(TransactionRequest(request.sender, None, creation.code))
+                raise
+            # Somebody else was faster, with the same code at the same address.
+            self._record = self._ledger.open(self._blueprint, self._record.deployer)
+            self._save(self._record.with_pending(None))
+            return
+        record = self._ledger.noted(
+            self._record, creation, receipt.transaction_hash, receipt.block_number
         )
-        # Written ahead of the broadcast: whatever happens next, a second run finds the bytes.
-        record.with_pending(pending).save(self._folder)
-        self._chain.send_raw(signed.raw)
-        receipt = self._sender.wait(signed.hash, request)
-        done = self._note(record, pending, receipt, arguments)
-        done.save(self._folder)
-        _log.info("deployed", contract=step.contract, address=pending.address)
-        return done
+        self._save(record)
+        _log.info("deployed", contract=creation.name, address=creation.address)
 
-    def _note(
-        self, record: Deployment, pending: Pending, receipt: Receipt, arguments: Mapping[str, Any]
-    ) -> Deployment:
-        address = receipt.contract_address
-        code = b"" if address is None else self._chain.code(address, receipt.block_number)
-        if address is None or address != pending.address or not code:
-            raise DeploymentMismatch(
-                Reason.DEPLOYMENT_MISMATCH,
-                f"the creation of {pending.step} left no code at {pending.address}",
-                "check that the node is the chain's own",
-            )
-        deployed = Deployed(
-            address=address,
-            arguments={name: _json(value) for name, value in arguments.items()},
-            transaction=pending.hash,
-            block=receipt.block_number,
-            code_hash=keccak(code),
-        )
-        return record.with_contract(pending.step, deployed)
-
-    def _open_routes(
-        self, record: Deployment, wanted: tuple[Route, ...]
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        router = VerifierRouter(self._chain, record.address("VerifierRouter"))
-        governor = Governor.of(self._chain, record)
+    def _open(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        governor = Governor.of(self._chain, self._record)
         governs = governor.may_act(self._sender.address)
         opened, remaining = [], []
-        for route in wanted:
-            verifier = record.address(route.verifier)
-            status = router.status_of(route.route)
-            name = route.route.decode()
-            if status is RouteStatus.ACTIVE and router.verifier_of(route.route) == verifier:
+        for opening in openings(self._chain, self._blueprint.addresses):
+            state = opening.state()
+            if state == "active" and opening.target() == opening.verifier:
                 continue
-            if status is not RouteStatus.UNKNOWN:
-                remaining.append(f"route {name} is {status.name.lower()} and stays so")
+            if state != "unknown":
+                remaining.append(f"{opening.label} is {state} and stays so")
             elif not governs:
                 remaining.append(
-                    f"the governor must call addRoute(0x{route.route.hex()}, {verifier})"
+                    f"{opening.label}: the governor must send 0x{opening.call().hex()} "
+                    f"to {opening.router.address}"
                 )
+            elif waits := self._advance(governor, opening):
+                remaining.append(f"{opening.label} waits for the timelock: {waits}")
             else:
-                data = router.add_route(route.route, verifier)
-                act = governor.advance(self._sender, router.address, data)
-                if act.done:
-                    opened.append(name)
-                else:
-                    remaining.append(f"route {name} waits for the timelock: {act.told()}")
+                opened.append(opening.label)
         return tuple(opened), tuple(remaining)
 
+    def _advance(self, governor: Governor, opening: Opening) -> str:
+        """Bring an opening one step on; returns what is still to happen, in words."""
+        self._step = opening.label
+        act = governor.advance(self._sender, opening.router.address, opening.call())
+        self._save(self._record.with_pending(None))
+        return "" if act.done else act.told()
 
-def predicted_address(deployer: Address, nonce: int) -> Address:
-    """Return where a contract that `deployer` creates with `nonce` will stand (CREATE)."""
-    # RLP of [deployer, nonce]: 20 bytes and at most 9, so every length prefix is a single byte.
-    count = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
-    if nonce == 0 or nonce >= _RLP_STRING:
-        count = bytes([_RLP_STRING + len(count)]) + count
-    items = bytes([_RLP_STRING + 20]) + bytes.fromhex(deployer[2:]) + count
-    return Address(to_checksum_address(keccak(bytes([_RLP_LIST + len(items)]) + items)[12:]))
+    def _write_ahead(self, signed: SignedTransaction) -> None:
+        pending = Pending(self._step, signed.nonce, signed.raw, signed.hash)
+        self._save(self._record.with_pending(pending))
 
-
-def _addresses(record: Deployment) -> dict[str, Address]:
-    return {name: item.address for name, item in record.contracts.items()}
-
-
-def _json(value: object) -> object:
-    if isinstance(value, bytes):
-        return f"0x{value.hex()}"
-    return [_json(item) for item in value] if isinstance(value, list | tuple) else value
+    def _save(self, record: Deployment) -> Path:
+        self._record = record
+        return record.save(self._ledger.folder)

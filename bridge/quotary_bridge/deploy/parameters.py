@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
-from quotary import INTEL_ROOT
+from quotary import INTEL_ROOT, TrustRoot
 
 from quotary_bridge.chain.accounts import DEVELOPMENT_CHAIN_IDS, WELL_KNOWN_ADDRESSES
 from quotary_bridge.errors import ConfigurationError, Reason
@@ -77,28 +78,35 @@ class Parameters:
     Everything a deployment decides.
 
     `governor` is a timelock to be deployed with the rest, or on development chains an account.
-    `max_age` is how many seconds old a verdict may be when it is submitted. `allow_stub` admits the
-    stub prover, for ever. `app_id` and `model_id` deploy the example consumer too.
+    Verdicts count under `root_key_hashes`; collateral on chain is proven down from
+    `collateral_root`, whose key is one of them. `max_age` is how many seconds old a verdict
+    may be when it is submitted. `image_id` names the guest whose proofs are accepted: without one
+    there is no zk path. `automata_program` adds the reader of the proofs of Automata's guest with
+    that image id. `allow_stub` admits the stub prover, for ever. `app_id` and `model_id` deploy the
+    example consumer too. `salt` is any text: another one leads to other addresses.
     """
 
     governor: Address | TimelockTerms
     guardian: Address
     committee: Committee
     root_key_hashes: tuple[bytes, ...] = (INTEL_ROOT_KEY_HASH,)
+    collateral_root: TrustRoot = INTEL_ROOT
     allow_stub: bool = False
-    image_id: bytes = DEMO_IMAGE_ID
+    image_id: bytes | None = None
+    automata_program: bytes | None = None
     max_age: int = 3600
     workers: WorkerRules = WorkerRules()
     app_id: bytes | None = None
     model_id: bytes | None = None
+    salt: str = ""
 
     def check(self, chain_id: int) -> None:
         """
         Refuse what is development only on any chain that is not a development one.
 
         Raises `ConfigurationError`: `DEVELOPMENT_ONLY`; `CONFIGURATION_INVALID` for a committee
-        that could never agree, or could agree without anybody, and for a timelock that nobody could
-        propose to.
+        that could never agree, or could agree without anybody, for a timelock that nobody could
+        propose to, and for collateral under a root whose verdicts do not count.
         """
         if isinstance(self.governor, TimelockTerms):
             _require_sound(self.governor)
@@ -109,12 +117,24 @@ class Parameters:
                 f"{self.committee.threshold} of {count} is no committee",
                 "give --member for each member, and a --threshold from 1 to their number",
             )
-        if chain_id in DEVELOPMENT_CHAIN_IDS:
-            return
+        if self.collateral_root.key_hash not in self.root_key_hashes:
+            raise ConfigurationError(
+                Reason.CONFIGURATION_INVALID,
+                "verdicts do not count under the root that collateral on chain is proven from",
+                "name that root's key among the trusted ones",
+            )
+        if chain_id not in DEVELOPMENT_CHAIN_IDS:
+            self._check_public(chain_id)
+
+    def _check_public(self, chain_id: int) -> None:
         if self.allow_stub:
             raise _development_only("the stub prover, which proves nothing,", chain_id)
         if self.root_key_hashes != (INTEL_ROOT_KEY_HASH,):
             raise _development_only("a root key other than Intel's", chain_id)
+        if self.collateral_root != INTEL_ROOT:
+            raise _development_only("a root certificate other than Intel's", chain_id)
+        if DEMO_IMAGE_ID in (self.image_id, self.automata_program):
+            raise _development_only("an image id that no guest has", chain_id)
         if not isinstance(self.governor, TimelockTerms):
             raise _development_only("a governor that is no timelock", chain_id)
         if self.governor.delay < SHORTEST_DELAY:
@@ -134,8 +154,10 @@ class Parameters:
                 "threshold": self.committee.threshold,
             },
             "rootKeyHashes": [f"0x{key.hex()}" for key in self.root_key_hashes],
+            "collateralRoot": _hex(sha256(self.collateral_root.certificate.der).digest()),
             "allowStub": self.allow_stub,
-            "imageId": f"0x{self.image_id.hex()}",
+            "imageId": _hex(self.image_id),
+            "automataProgram": _hex(self.automata_program),
             "maxAge": self.max_age,
             "workers": {
                 "maxChallengeAge": self.workers.max_challenge_age,
@@ -143,8 +165,9 @@ class Parameters:
                 "maxRegistrationAge": self.workers.max_registration_age,
                 "acceptedStatuses": self.workers.accepted_statuses,
             },
-            "appId": None if self.app_id is None else f"0x{self.app_id.hex()}",
-            "modelId": None if self.model_id is None else f"0x{self.model_id.hex()}",
+            "appId": _hex(self.app_id),
+            "modelId": _hex(self.model_id),
+            "salt": self.salt,
         }
 
 
@@ -161,6 +184,10 @@ def _require_sound(terms: TimelockTerms) -> None:
             "a timelock needs a proposer and a delay",
             "give --proposer for each proposer, and a --delay in seconds",
         )
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else f"0x{value.hex()}"
 
 
 def _governor_json(governor: Address | TimelockTerms) -> object:

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from quotary_bridge.chain.contracts.base import ZERO_ADDRESS
-from quotary_bridge.deploy.parameters import Parameters, TimelockTerms
+from quotary_bridge.deploy.parameters import DEMO_IMAGE_ID, Parameters, TimelockTerms
 from quotary_bridge.model import Address
+from quotary_bridge.zk.risc_zero import RELEASES, Release
 
-__all__ = ["ROUTES", "Route", "Step", "plan", "routes"]
+__all__ = ["Step", "plan", "stop_of"]
 
 Addresses = Mapping[str, Address]
-
-ROUTES: Mapping[str, bytes] = MappingProxyType(
-    {
-        "CommitteeVerifier": b"Comm",
-        "ZkQuoteVerifier": b"ZkR0",
-        "StubQuoteVerifier": b"Stub",
-    }
-)
-"""The route each verifier answers to (docs/formats.md, "Proof kinds and routes")."""
-
 
 # MeasurementRegistry, VerifierRouter, TcbPolicy and WorkerRegistry: whoever reports changes.
 _SEATS = 4
@@ -31,72 +21,66 @@ _SEATS = 4
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The creation of one contract; `arguments` names its constructor's values, in their order."""
+    """
+    The creation of one contract.
 
+    `name` is unique within a deployment, `contract` says what it is, and `arguments` names its
+    constructor's values in their order.
+    """
+
+    name: str
     contract: str
     arguments: Callable[[Addresses], dict[str, Any]]
 
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A route the governor opens once all contracts stand."""
-
-    route: bytes
-    verifier: str
+    @classmethod
+    def of(cls, contract: str, arguments: Callable[[Addresses], dict[str, Any]]) -> Step:
+        """Return the creation of a contract that a deployment has one of."""
+        return cls(contract, contract, arguments)
 
 
 def plan(parameters: Parameters) -> tuple[Step, ...]:
     """Return the contracts to create, each after those it names."""
-    steps = [*_governed(parameters), *_verifiers(parameters), *_registries(parameters)]
-    if parameters.app_id is not None and parameters.model_id is not None:
-        steps.append(
-            Step(
-                "ProposalAdvisor",
-                lambda at: {
-                    "oracle": at["ResultOracle"],
-                    "appId": parameters.app_id,
-                    "modelId": parameters.model_id,
-                },
-            )
-        )
-    return tuple(steps)
+    return (
+        *_governed(parameters),
+        *_verifiers(parameters),
+        *_proofs(parameters),
+        *_registries(parameters),
+    )
 
 
-def routes(parameters: Parameters) -> tuple[Route, ...]:
-    """Return the routes to open: a stub only where the router may have one."""
-    verifiers = ["CommitteeVerifier"]
-    if parameters.allow_stub:
-        verifiers.append("StubQuoteVerifier")
-    return tuple(Route(ROUTES[verifier], verifier) for verifier in verifiers)
+def stop_of(release: Release) -> str:
+    """Return the name of the contract that can shut a release of the prover out."""
+    return f"RiscZeroEmergencyStop-{release.version}"
+
+
+def _hands(parameters: Parameters, at: Addresses) -> dict[str, Any]:
+    timelock = isinstance(parameters.governor, TimelockTerms)
+    return {
+        "governor": at["GovernanceTimelock"] if timelock else parameters.governor,
+        "guardian": parameters.guardian,
+    }
 
 
 def _governed(parameters: Parameters) -> list[Step]:
-    governor = parameters.governor
-
-    def hands(at: Addresses) -> dict[str, Any]:
-        timelock = isinstance(governor, TimelockTerms)
-        return {
-            "governor": at["GovernanceTimelock"] if timelock else governor,
-            "guardian": parameters.guardian,
-            "log": at["ChangeLog"],
-        }
+    def reporting(at: Addresses) -> dict[str, Any]:
+        return {**_hands(parameters, at), "log": at["ChangeLog"]}
 
     return [
-        Step("ChangeLog", lambda _: {"seats": _SEATS}),
+        Step.of("ChangeLog", lambda _: {"seats": _SEATS}),
         *_timelock(parameters),
-        Step("MeasurementRegistry", hands),
-        Step(
+        Step.of("MeasurementRegistry", reporting),
+        Step.of(
             "VerifierRouter",
             lambda at: {
-                **hands(at),
+                **reporting(at),
                 "allowStub": parameters.allow_stub,
                 "rootKeyHashes": list(parameters.root_key_hashes),
             },
         ),
-        Step(
+        Step.of(
             "TcbPolicy",
             lambda at: {
-                **hands(at),
+                **reporting(at),
                 "defaultStatuses": parameters.workers.accepted_statuses,
             },
         ),
@@ -110,7 +94,7 @@ def _timelock(parameters: Parameters) -> list[Step]:
     # The zero address in a role stands for everybody.
     executors = sorted(terms.executors, key=str.lower) or [ZERO_ADDRESS]
     return [
-        Step(
+        Step.of(
             "GovernanceTimelock",
             lambda _: {
                 "delay": terms.delay,
@@ -124,31 +108,105 @@ def _timelock(parameters: Parameters) -> list[Step]:
 
 def _verifiers(parameters: Parameters) -> list[Step]:
     members = sorted(parameters.committee.members, key=lambda member: int(member, 16))
-    committee = Step(
-        "CommitteeVerifier",
-        lambda _: {
-            "sortedMembers": members,
-            "threshold": parameters.committee.threshold,
-            "maxAge": parameters.max_age,
-        },
-    )
-    if not parameters.allow_stub:
-        return [committee]
-    stub = Step(
-        "StubQuoteVerifier",
-        lambda at: {
-            "receiptVerifier": at["RiscZeroStubVerifier"],
-            "imageId": parameters.image_id,
-            "maxAge": parameters.max_age,
-        },
-    )
-    return [committee, Step("RiscZeroStubVerifier", lambda _: {}), stub]
+    return [
+        Step.of(
+            "CommitteeVerifier",
+            lambda _: {
+                "sortedMembers": members,
+                "threshold": parameters.committee.threshold,
+                "maxAge": parameters.max_age,
+            },
+        ),
+        Step.of("CollateralStore", lambda _: {"root": parameters.collateral_root.certificate.der}),
+        Step.of("DcapVerifier", lambda at: {"store": at["CollateralStore"]}),
+    ]
+
+
+def _proofs(parameters: Parameters) -> list[Step]:
+    """Return what zero-knowledge proofs take, and the stub where the router may have one."""
+    image_id, program = parameters.image_id, parameters.automata_program
+    steps = []
+    if image_id is not None or program is not None:
+        steps += _receipts(parameters)
+    if image_id is not None:
+        steps += _zk(parameters, image_id)
+    if program is not None:
+        steps.append(
+            Step.of(
+                "AutomataRiscZeroVerifier",
+                lambda at: {
+                    "verifier": at["RiscZeroRouter"],
+                    "program": program,
+                    "maxAge": parameters.max_age,
+                },
+            )
+        )
+    if parameters.allow_stub:
+        steps += _stub(parameters)
+    return steps
+
+
+def _receipts(parameters: Parameters) -> list[Step]:
+    """Return the router of receipts, and behind a stop the verifier of each release."""
+    steps = [Step.of("RiscZeroRouter", lambda at: _hands(parameters, at))]
+    for release in RELEASES:
+        steps += _release(parameters, release)
+    return steps
+
+
+def _release(parameters: Parameters, release: Release) -> list[Step]:
+    verifier = f"RiscZeroGroth16Verifier-{release.version}"
+    return [
+        Step(
+            verifier,
+            "RiscZeroGroth16Verifier",
+            lambda _: {
+                "key": astuple(release.key),
+                "controlRoot": release.control_root,
+                "controlId": release.control_id,
+            },
+        ),
+        Step(
+            stop_of(release),
+            "RiscZeroEmergencyStop",
+            lambda at: {"verifier": at[verifier], **_hands(parameters, at)},
+        ),
+    ]
+
+
+def _zk(parameters: Parameters, image_id: bytes) -> list[Step]:
+    return [
+        Step.of("StoredCollateralHashes", lambda at: {"store": at["CollateralStore"]}),
+        Step.of(
+            "ZkQuoteVerifier",
+            lambda at: {
+                "receiptVerifier": at["RiscZeroRouter"],
+                "imageId": image_id,
+                "maxAge": parameters.max_age,
+                "collateral": at["StoredCollateralHashes"],
+            },
+        ),
+    ]
+
+
+def _stub(parameters: Parameters) -> list[Step]:
+    return [
+        Step.of("RiscZeroStubVerifier", lambda _: {}),
+        Step.of(
+            "StubQuoteVerifier",
+            lambda at: {
+                "receiptVerifier": at["RiscZeroStubVerifier"],
+                "imageId": parameters.image_id or DEMO_IMAGE_ID,
+                "maxAge": parameters.max_age,
+            },
+        ),
+    ]
 
 
 def _registries(parameters: Parameters) -> list[Step]:
     rules = parameters.workers
     return [
-        Step(
+        Step.of(
             "WorkerRegistry",
             lambda at: {
                 "measurements": at["MeasurementRegistry"],
@@ -159,12 +217,28 @@ def _registries(parameters: Parameters) -> list[Step]:
                 "maxRegistrationAge": rules.max_registration_age,
             },
         ),
-        Step(
+        Step.of(
             "QuoteNotary",
             lambda at: {
                 "measurements": at["MeasurementRegistry"],
                 "router": at["VerifierRouter"],
             },
         ),
-        Step("ResultOracle", lambda at: {"workers": at["WorkerRegistry"]}),
+        Step.of("ResultOracle", lambda at: {"workers": at["WorkerRegistry"]}),
+        *_example(parameters),
+    ]
+
+
+def _example(parameters: Parameters) -> list[Step]:
+    if parameters.app_id is None or parameters.model_id is None:
+        return []
+    return [
+        Step.of(
+            "ProposalAdvisor",
+            lambda at: {
+                "oracle": at["ResultOracle"],
+                "appId": parameters.app_id,
+                "modelId": parameters.model_id,
+            },
+        )
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quotary_bridge.relayer.daemon import RelayerConfig, run, stop_on_signals
+from quotary_bridge.relayer.daemon import RelayerConfig, RunReport, run, stop_on_signals
 from quotary_bridge.relayer.progress import Listener, Progress, ProgressKind
 from quotary_bridge.relayer.relayer import Relayer, TickReport
 from quotary_bridge.relayer.settings import RelayerSettings
@@ -14,6 +14,7 @@ __all__ = [
     "Relayer",
     "RelayerConfig",
     "RelayerSettings",
+    "RunReport",
     "TickReport",
     "run",
     "stop_on_signals",

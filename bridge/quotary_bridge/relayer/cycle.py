@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from quotary_bridge.chain import Block, Chain
@@ -19,13 +20,15 @@ from quotary_bridge.model import (
     Fees,
     JobKey,
     Nonce,
+    Slot,
+    SlotState,
     Timestamp,
     Wei,
 )
 from quotary_bridge.relayer.oracle import Oracle
 from quotary_bridge.relayer.progress import Listener, Progress, ProgressKind
 from quotary_bridge.relayer.settings import RelayerSettings
-from quotary_bridge.store import Lease, Store
+from quotary_bridge.store import ROWS_LIMIT, Lease, Store, Writer
 from quotary_bridge.workers import WorkerClient, WorkerPool
 
 __all__ = ["Cycle", "Ports"]
@@ -49,9 +52,13 @@ class Ports:
         """The chain relayed on."""
         return ChainId(self.chain.chain_id)
 
-    def open_jobs(self, *states: JobState) -> tuple[Job, ...]:
-        """Return the oracle's jobs that can still move, of `states` or of all."""
-        return self.store.open_jobs(self.chain_id, self.oracle.address, *states)
+    def open_jobs(
+        self, *states: JobState, most: int = ROWS_LIMIT, without_slot: bool = False
+    ) -> tuple[Job, ...]:
+        """Return the oracle's jobs that can still move, oldest first, of `states` or of all."""
+        return self.store.open_jobs(
+            self.chain_id, self.oracle.address, *states, most=most, without_slot=without_slot
+        )
 
 
 @dataclass(slots=True)
@@ -64,6 +71,7 @@ class Cycle:
     events: list[Progress] = field(default_factory=list)
     _hashes: dict[BlockNumber, BlockHash | None] = field(default_factory=dict)
     _activities: dict[tuple[Address, Bytes32], Activity] = field(default_factory=dict)
+    _slots: tuple[Slot, ...] | None = None
     _used: Nonce | None = None
     _fees: Fees | None = None
 
@@ -81,6 +89,28 @@ class Cycle:
     def ref(self) -> BlockRef:
         """The pinned block."""
         return BlockRef(self.number, BlockHash(self.head.hash))
+
+    @contextmanager
+    def write(self) -> Iterator[Writer]:
+        """One transaction of the signer's: see `Store.write`."""
+        with self.ports.store.write(self.lease) as writer:
+            yield writer
+            if writer.touches_slots:
+                self._slots = None
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Every nonce of the signer that is not final; read once between two writes of ours."""
+        # Nobody else writes them: the lease is ours.
+        if self._slots is None:
+            ports = self.ports
+            self._slots = ports.store.unresolved_slots(ports.chain_id, ports.signer.address)
+        return self._slots
+
+    @property
+    def open_slots(self) -> tuple[Slot, ...]:
+        """Those of `slots` that no block holds."""
+        return tuple(slot for slot in self.slots if slot.state is SlotState.OPEN)
 
     def canonical(self, block: BlockRef) -> bool:
         """Whether `block` is part of the chain, as far as the pinned block."""

@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.accounts import Signer
 from quotary_bridge.errors import Transient
+from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, Timestamp
 from quotary_bridge.relayer.progress import Listener, Progress
 from quotary_bridge.relayer.relayer import Relayer, TickReport
@@ -25,7 +26,7 @@ from quotary_bridge.relayer.settings import RelayerSettings
 from quotary_bridge.store import Location, Store
 from quotary_bridge.workers import Endpoint
 
-__all__ = ["RelayerConfig", "run", "stop_on_signals"]
+__all__ = ["RelayerConfig", "RunReport", "run", "stop_on_signals"]
 
 _FAILURES_BEFORE_LONGEST_PAUSE = 5
 
@@ -49,6 +50,14 @@ class RelayerConfig:
     holder: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """The last whole cycle, None where there was none, and how many jobs are in each state."""
+
+    last: TickReport | None
+    jobs: dict[JobState, int]
+
+
 def run(
     config: RelayerConfig,
     stop: threading.Event,
@@ -56,9 +65,9 @@ def run(
     once: bool = False,
     dry_run: bool = False,
     listener: Listener | None = None,
-) -> TickReport | None:
+) -> RunReport:
     """
-    Relay until `stop` is set, and return what the last whole cycle did.
+    Relay until `stop` is set, and return what came of it.
 
     A cycle that has begun is finished before it stops. What is transient is logged and repeated
     after a pause that grows; with `once` there is one cycle, and what it raises is raised.
@@ -79,8 +88,9 @@ def run(
         )
         with relayer:
             if once:
-                return relayer.tick()
-            return _loop(relayer, stop, config.settings.poll_seconds, log)
+                return RunReport(relayer.tick(), relayer.counts())
+            last = _loop(relayer, stop, config.settings.poll_seconds, log)
+            return RunReport(last, relayer.counts())
 
 
 @contextmanager

@@ -2,40 +2,36 @@
 Asking workers, and keeping the first answer that passes every check.
 
 Asking twice does no harm: two answers are two statements, one is kept, and the contract takes one.
-So a job that was asked for when the relayer died is simply asked for again.
+So a job that was asked for when the relayer died is simply asked for again, and a worker that takes
+long is hedged by asking the next one as well. No answer is waited for longer than a moment: what
+is still out when the cycle goes on is heard in a later one.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 
 from quotary_bridge.errors import ContractError
 from quotary_bridge.lifecycle import Dispatched, Failed, Job, JobState, Retried
 from quotary_bridge.model import Address, JobKey, Request, SignedResult
+from quotary_bridge.relayer.asking import Answer, Asker, Asking
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.relayer.settle import conclude
-from quotary_bridge.workers import (
-    Endpoint,
-    ResultRejectedError,
-    WorkerFaultError,
-    check_result,
-)
+from quotary_bridge.workers import Endpoint, ResultRejectedError, WorkerFaultError
 
 __all__ = ["Dispatcher", "retry"]
 
+JOBS_PER_CYCLE = 512
+"""How many jobs one cycle begins to ask for: what a commit and a memory easily hold."""
+
+STORE_SECONDS = 0.2
+"""How long a checked answer may wait for others to share a commit; losing it costs a question."""
+
 _REST_CYCLES_LIMIT = 32
 
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What one round of asking came to; `endpoint` is None where nobody answered well."""
-
-    endpoint: Endpoint | None
-    signed: SignedResult | None
-    faults: tuple[tuple[Endpoint, str, str, bool], ...]
+_Kept = tuple[Job, Endpoint, SignedResult]
 
 
 class Dispatcher:
@@ -47,73 +43,97 @@ class Dispatcher:
     """
 
     def __init__(self) -> None:
-        """Begin with every job rested."""
+        """Begin with every job rested, and nobody asked."""
         self._cycles = 0
         self._rests_until: dict[JobKey, int] = {}
         self._rounds: dict[JobKey, int] = {}
+        self._asker = Asker()
+
+    def close(self) -> None:
+        """Wait for nobody any more."""
+        self._asker.close()
 
     def run(self, cycle: Cycle) -> None:
-        """Ask for every job that is due, a few at a time; store what passes the checks."""
+        """Ask for every job that is due, and store what came and passes the checks."""
         self._cycles += 1
-        self._give_up(cycle)
-        due = [job for job in self._candidates(cycle) if self._due(cycle, job)]
-        if not due:
-            return
-        with cycle.ports.store.write(cycle.lease) as writer:
-            for job in due:
-                writer.advance(job.key, Dispatched())
+        due = self._due(cycle)
+        if due:
+            with cycle.write() as writer:
+                writer.load(job.key for job in due)
+                due = [job for job in due if writer.still(job)]
+                for job in due:
+                    writer.advance(job.key, Dispatched())
         for job in due:
             cycle.tell(ProgressKind.WORKER_ASKED, job.key)
-        width = cycle.ports.settings.concurrent_workers
-        with ThreadPoolExecutor(width, thread_name_prefix="dispatch") as threads:
-            asked = {threads.submit(_ask, cycle, job.request): job for job in due}
-            waiting = set(asked)
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                self._note(cycle, [(asked[future], future.result()) for future in done])
+            self._asker.ask(Asking(job, cycle.ports.pool.candidates(cycle.number)))
+        self._collect(cycle)
 
-    def _give_up(self, cycle: Cycle) -> None:
-        for job in cycle.ports.open_jobs(JobState.SEEN):
-            if job.retries >= cycle.ports.settings.results_per_job and job.slot is None:
-                conclude(cycle, job, Failed(job.reason or "NoResult", cycle.ref))
+    def _due(self, cycle: Cycle) -> list[Job]:
+        """Return the oldest jobs that nobody is asked for; those asked too often end here."""
+        self._rests_until = {
+            key: until for key, until in self._rests_until.items() if until > self._cycles
+        }
+        most = JOBS_PER_CYCLE + len(self._rests_until) + len(self._asker.asking)
+        seen = cycle.ports.open_jobs(JobState.SEEN, most=most)
+        limit = cycle.ports.settings.results_per_job
+        spent = [job for job in seen if job.retries >= limit and job.slot is None]
+        conclude(cycle, [(job, Failed(job.reason or "NoResult", cycle.ref)) for job in spent])
+        left = {job.key for job in spent} | self._rests_until.keys() | self._asker.asking.keys()
+        found = [*seen, *cycle.ports.open_jobs(JobState.DISPATCHED, most=most)]
+        due = [job for job in found if job.key not in left and _confirmed(cycle, job)]
+        return due[: max(0, JOBS_PER_CYCLE - len(self._asker.asking))]
 
-    def _candidates(self, cycle: Cycle) -> tuple[Job, ...]:
-        return cycle.ports.open_jobs(JobState.SEEN, JobState.DISPATCHED)
+    def _collect(self, cycle: Cycle) -> None:
+        """Hear answers until all are in, or the patience of this cycle is over."""
+        now = time.monotonic()
+        end, stored, kept = now + cycle.ports.settings.patience_seconds, now, list[_Kept]()
+        while self._asker.asking and now < end:
+            answer = self._asker.next_answer(cycle.ports, cycle.time, end)
+            if answer is not None:
+                kept.extend(self._heard(cycle, answer))
+            now = time.monotonic()
+            if kept and now - stored > STORE_SECONDS:
+                self._keep(cycle, kept)
+                kept, stored = [], now
+        self._keep(cycle, kept)
 
-    def _due(self, cycle: Cycle, job: Job) -> bool:
-        confirmations = cycle.number - job.request.block.number + 1
-        if confirmations < cycle.ports.settings.confirmations:
-            return False
-        return self._rests_until.get(job.key, 0) <= self._cycles
-
-    def _note(self, cycle: Cycle, outcomes: Sequence[tuple[Job, _Outcome]]) -> None:
-        """Keep the answers that came, in one commit, and tell of everything else."""
-        kept = []
-        for job, outcome in outcomes:
-            for endpoint, reason, detail, rejected in outcome.faults:
-                kind = ProgressKind.RESULT_REJECTED if rejected else ProgressKind.WORKER_FAILED
-                cycle.ports.pool.failed(endpoint, reason, cycle.number)
-                cycle.tell(kind, job.key, worker=endpoint.name, reason=reason, detail=detail)
-            if outcome.endpoint is not None and outcome.signed is not None:
-                kept.append((job, outcome.endpoint, outcome.signed))
-            else:
+    def _heard(self, cycle: Cycle, answer: Answer) -> list[_Kept]:
+        """Return the answer where it is the first good one; note how its worker did."""
+        job, endpoint = answer.asking.job, answer.endpoint
+        try:
+            signed = answer.result()
+            _require_active(cycle, signed.result.worker, job.request)
+        except (WorkerFaultError, ResultRejectedError) as fault:
+            rejected = isinstance(fault, ResultRejectedError)
+            reason = fault.reason if isinstance(fault, ResultRejectedError) else fault.kind
+            kind = ProgressKind.RESULT_REJECTED if rejected else ProgressKind.WORKER_FAILED
+            cycle.ports.pool.failed(endpoint, reason, cycle.number)
+            details = {"worker": endpoint.name, "reason": reason, "detail": fault.detail}
+            cycle.tell(kind, job.key, **details)
+            if self._asker.failed(answer):
                 self._rest(job)
-        if kept:
-            self._keep(cycle, kept)
+            return []
+        except Exception:
+            self._asker.forget(answer)
+            raise
+        cycle.ports.pool.succeeded(endpoint)
+        return [(job, endpoint, signed)] if self._asker.succeeded(answer) else []
 
     def _rest(self, job: Job) -> None:
         rounds = self._rounds.get(job.key, 0)
         self._rounds[job.key] = rounds + 1
         self._rests_until[job.key] = self._cycles + min(_REST_CYCLES_LIMIT, 1 << min(rounds, 5))
 
-    def _keep(self, cycle: Cycle, kept: Sequence[tuple[Job, Endpoint, SignedResult]]) -> None:
-        with cycle.ports.store.write(cycle.lease) as writer:
-            for job, _, signed in kept:
-                writer.add_result(job.key, signed)
-        for job, endpoint, signed in kept:
-            cycle.ports.pool.succeeded(endpoint)
+    def _keep(self, cycle: Cycle, kept: Sequence[_Kept]) -> None:
+        """Store answers, in one commit: not those to questions that were moved on meanwhile."""
+        if not kept:
+            return
+        with cycle.write() as writer:
+            writer.load(job.key for job, _, _ in kept)
+            wanted = [item for item in kept if _still_asks(writer.job(item[0].key), item[0])]
+            writer.add_results([(job.key, signed) for job, _, signed in wanted])
+        for job, endpoint, signed in wanted:
             self._rounds.pop(job.key, None)
-            self._rests_until.pop(job.key, None)
             cycle.tell(
                 ProgressKind.RESULT_STORED,
                 job.key,
@@ -123,29 +143,28 @@ class Dispatcher:
             )
 
 
-def retry(cycle: Cycle, job: Job, reason: str) -> None:
-    """Drop the job's result and ask anew; after too many results the job has failed."""
-    if job.retries + 1 >= cycle.ports.settings.results_per_job:
-        conclude(cycle, job, Failed(reason, cycle.ref))
+def retry(cycle: Cycle, refused: Sequence[tuple[Job, str]]) -> None:
+    """Drop jobs' results, each for a reason, and ask anew; after too many a job has failed."""
+    limit = cycle.ports.settings.results_per_job
+    spent = [item for item in refused if item[0].retries + 1 >= limit]
+    conclude(cycle, [(job, Failed(reason, cycle.ref)) for job, reason in spent])
+    again = [item for item in refused if item not in spent]
+    if not again:
         return
-    with cycle.ports.store.write(cycle.lease) as writer:
-        writer.advance(job.key, Retried(reason))
+    with cycle.write() as writer:
+        writer.load(job.key for job, _ in again)
+        for job, reason in again:
+            if writer.still(job):
+                writer.advance(job.key, Retried(reason))
 
 
-def _ask(cycle: Cycle, request: Request) -> _Outcome:
-    faults: list[tuple[Endpoint, str, str, bool]] = []
-    for endpoint in cycle.ports.pool.candidates(cycle.number):
-        try:
-            signed = cycle.ports.client.ask(endpoint, request)
-            check_result(request, signed, cycle.time, endpoint.worker)
-            _require_active(cycle, signed.result.worker, request)
-        except WorkerFaultError as fault:
-            faults.append((endpoint, fault.kind, fault.detail, False))
-        except ResultRejectedError as fault:
-            faults.append((endpoint, fault.reason, fault.detail, True))
-        else:
-            return _Outcome(endpoint, signed, tuple(faults))
-    return _Outcome(None, None, tuple(faults))
+def _confirmed(cycle: Cycle, job: Job) -> bool:
+    confirmations = cycle.number - job.request.block.number + 1
+    return confirmations >= cycle.ports.settings.confirmations
+
+
+def _still_asks(now: Job, asked: Job) -> bool:
+    return now.state is JobState.DISPATCHED and now.request.asks_the_same_as(asked.request)
 
 
 def _require_active(cycle: Cycle, worker: Address, request: Request) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from quotary_bridge.chain import Receipt
+from quotary_bridge.chain import Mined
 from quotary_bridge.lifecycle import Finalised, Included, JobState, Released, Reorged, Retried
 from quotary_bridge.model import (
     AttemptKind,
@@ -41,21 +41,21 @@ REFUSED = "TransactionRefused"
 
 def follow(cycle: Cycle) -> None:
     """Bring every unresolved nonce of the signer up to the pinned block."""
-    ports = cycle.ports
-    slots = ports.store.unresolved_slots(ports.chain_id, ports.signer.address)
+    slots = cycle.slots
     if not slots:
         return
     used = _nonce_at_finality(cycle)
     receipts = _receipts(cycle, slots)
-    found = [(slot, _inclusion(cycle, slot, receipts)) for slot in slots]
-    news = [step for step in (_step(cycle, *item, used) for item in found) if step is not None]
+    found = [(slot, _step(cycle, slot, _inclusion(cycle, slot, receipts), used)) for slot in slots]
+    news = [(slot.job, *step) for slot, step in found if step is not None]
     if not news:
         return
     # One commit for all: whatever it loses is found again in the same place.
-    with cycle.ports.store.write(cycle.lease) as writer:
-        for write, _ in news:
+    with cycle.write() as writer:
+        writer.load({job for job, _, _ in news if job is not None})
+        for _, write, _ in news:
             write(writer)
-    for _, tell in news:
+    for _, _, tell in news:
         tell()
 
 
@@ -87,18 +87,35 @@ def _nonce_at_finality(cycle: Cycle) -> Nonce:
     return Nonce(cycle.ports.chain.nonce(cycle.ports.signer.address, depth))
 
 
-def _receipts(cycle: Cycle, slots: Sequence[Slot]) -> dict[TransactionHash, Receipt]:
-    """Return what receipts there are, of every attempt of every slot, by transaction."""
-    hashes = [attempt.hash for slot in slots for attempt in slot.attempts]
-    found = zip(hashes, cycle.ports.chain.receipts(hashes), strict=True)
+def _receipts(cycle: Cycle, slots: Sequence[Slot]) -> dict[TransactionHash, Mined]:
+    """Return what receipts there are, of every attempt of every slot in question."""
+    cycle.look_up({slot.inclusion.block.number for slot in slots if slot.inclusion is not None})
+    hashes = [
+        attempt.hash
+        for slot in slots
+        if not _rests(cycle, slot.inclusion)
+        for attempt in slot.attempts
+    ]
+    found = zip(hashes, cycle.ports.chain.mined(hashes), strict=True)
     receipts = {digest: receipt for digest, receipt in found if receipt is not None}
     cycle.look_up({BlockNumber(receipt.block_number) for receipt in receipts.values()})
     return receipts
 
 
+def _rests(cycle: Cycle, inclusion: Inclusion | None) -> bool:
+    """Whether nothing new is to be learnt: its block is where it was, and not final yet."""
+    return (
+        inclusion is not None
+        and cycle.canonical(inclusion.block)
+        and not cycle.final(inclusion.block)
+    )
+
+
 def _inclusion(
-    cycle: Cycle, slot: Slot, receipts: Mapping[TransactionHash, Receipt]
+    cycle: Cycle, slot: Slot, receipts: Mapping[TransactionHash, Mined]
 ) -> Inclusion | None:
+    if _rests(cycle, slot.inclusion):
+        return slot.inclusion
     for attempt in reversed(slot.attempts):
         receipt = receipts.get(attempt.hash)
         if receipt is None or receipt.transaction_hash != attempt.hash:

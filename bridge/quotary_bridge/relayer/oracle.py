@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from quotary_bridge.chain import Chain, Log, TransactionRequest
 from quotary_bridge.chain.contracts import (
     Activity,
     RequestCreated,
-    RequestStatus,
     ResultOracle,
     WorkerRegistry,
     decode_event,
@@ -16,6 +13,7 @@ from quotary_bridge.chain.contracts import (
 )
 from quotary_bridge.chain.contracts.base import address_of
 from quotary_bridge.errors import Reason, RpcUnavailable
+from quotary_bridge.intake import Ending, Scan
 from quotary_bridge.model import (
     Address,
     BlockHash,
@@ -27,9 +25,18 @@ from quotary_bridge.model import (
     SignedResult,
     Timestamp,
     Wei,
+    job_key,
 )
 
 __all__ = ["Oracle"]
+
+LOGS_REMEMBERED = 4096
+
+_CREATED = "RequestCreated"
+_INDEXED_REQUEST = 2
+# What ends a request, under the contract's own names for the same facts: a delivery that came too
+# late would revert with them.
+_ENDINGS = {"RequestFulfilled": "AlreadyFulfilled", "RequestRefunded": "AlreadyRefunded"}
 
 
 class Oracle:
@@ -44,20 +51,31 @@ class Oracle:
         self._chain = chain
         self._oracle = ResultOracle(chain, address)
         self._workers: WorkerRegistry | None = None
+        self._requests: dict[tuple[bytes, int], Request] = {}
 
     @property
     def address(self) -> Address:
         """Where the oracle is."""
         return self._oracle.address
 
-    def requests(self, first: BlockNumber, last: BlockNumber) -> tuple[Request, ...]:
-        """Return the requests made in the blocks `first` to `last`, both included."""
-        logs = self._chain.logs([self.address], first, last, topics_of("RequestCreated"))
-        return tuple(self._request(log) for log in logs if not log.removed)
-
-    def statuses(self, request_ids: Sequence[Bytes32], at: BlockNumber) -> list[RequestStatus]:
-        """Return how far each request is at block `at`."""
-        return [found.status for found in self._oracle.requests_of(request_ids, at)]
+    def scan(self, first: BlockNumber, last: BlockNumber) -> Scan:
+        """Return what was asked and what ended in the blocks `first` to `last`, both included."""
+        topics = topics_of(_CREATED, *_ENDINGS)
+        logs = self._chain.logs([self.address], first, last, [topics])
+        names = dict(zip(topics, (_CREATED, *_ENDINGS), strict=True))
+        requests: list[Request] = []
+        endings: list[Ending] = []
+        for log in logs:
+            name = names.get(log.topics[0]) if log.topics else None
+            if name is None or log.address != self.address:
+                raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "the node sent logs not asked for")
+            if log.removed:
+                continue
+            if name == _CREATED:
+                requests.append(self._request(log))
+            else:
+                endings.append(self._ending(log, _ENDINGS[name]))
+        return Scan(tuple(requests), tuple(endings))
 
     def activity(self, worker: Address, app_id: Bytes32, at: BlockNumber) -> Activity:
         """Return whether `worker` may answer for `app_id` at block `at`."""
@@ -72,10 +90,26 @@ class Oracle:
         data = self._oracle.fulfill(signed.result, signed.output, signed.signature)
         return TransactionRequest(sender=sender, to=self.address, data=data)
 
+    def _ending(self, log: Log, reason: str) -> Ending:
+        if len(log.topics) < _INDEXED_REQUEST:
+            raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "a log without its request")
+        key = job_key(ChainId(self._chain.chain_id), self.address, Bytes32(log.topics[1]))
+        return Ending(key, reason, _block(log))
+
     def _request(self, log: Log) -> Request:
+        """Return the request of a log; the same logs are read until they are final."""
+        place = (log.block_hash, log.index)
+        found = self._requests.get(place)
+        if found is None:
+            if len(self._requests) >= LOGS_REMEMBERED:
+                self._requests.clear()
+            found = self._requests[place] = self._decoded(log)
+        return found
+
+    def _decoded(self, log: Log) -> Request:
         made = decode_event(log)
-        if not isinstance(made, RequestCreated) or log.address != self.address:
-            raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "the node sent logs not asked for")
+        if not isinstance(made, RequestCreated):
+            raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "a request that cannot be read")
         return Request(
             chain_id=ChainId(self._chain.chain_id),
             oracle=self.address,
@@ -87,5 +121,9 @@ class Oracle:
             deadline=Timestamp(made.deadline),
             callback_gas=made.callback_gas_limit,
             fee=Wei(made.fee),
-            block=BlockRef(BlockNumber(log.block_number), BlockHash(log.block_hash)),
+            block=_block(log),
         )
+
+
+def _block(log: Log) -> BlockRef:
+    return BlockRef(BlockNumber(log.block_number), BlockHash(log.block_hash))

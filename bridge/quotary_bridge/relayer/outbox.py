@@ -7,12 +7,13 @@ is no path from a signature to a node that does not lead through a commit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from eth_utils.crypto import keccak
 
 from quotary_bridge.chain import TransactionRequest
+from quotary_bridge.chain.transactions import DynamicFeeTransaction
 from quotary_bridge.errors import (
     BridgeError,
     ContractError,
@@ -26,9 +27,9 @@ from quotary_bridge.model import (
     Attempt,
     AttemptKind,
     Fees,
+    JobKey,
     Nonce,
     Slot,
-    SlotState,
     TransactionHash,
 )
 from quotary_bridge.relayer.cycle import Cycle
@@ -36,15 +37,10 @@ from quotary_bridge.relayer.dispatch import retry
 from quotary_bridge.relayer.fees import capped, raised
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.relayer.settle import conclude
+from quotary_bridge.relayer.simulate import GAS_LIMIT, Simulation
 from quotary_bridge.store import SignedTransaction
 
 __all__ = ["Outbox"]
-
-GAS_LIMIT = 2**24
-"""The most gas one transaction may use (EIP-7825)."""
-
-GAS_MARGIN_PERCENT = 25
-"""An estimate is exact for the state it was made on, and the state moves before mining."""
 
 CANCEL_GAS = 21_000
 """What a transfer of nothing to oneself costs."""
@@ -64,14 +60,21 @@ class Outbox:
     def __init__(self) -> None:
         """Begin as after a crash: nothing is known to have been sent."""
         self._resent = False
+        self._simulation = Simulation()
+        self._waiting: set[JobKey] = set()
         self._refused: set[int] = set()
         self._underpriced: set[int] = set()
 
     def sign(self, cycle: Cycle, *, dry_run: bool = False) -> None:
         """Simulate, sign and store a delivery for every job that has a result and no nonce."""
-        jobs = [job for job in cycle.ports.open_jobs(JobState.SIGNED) if job.slot is None]
-        room = cycle.ports.settings.in_flight - len(_open(cycle))
-        ready = self._simulated(cycle, jobs[: max(0, room)])
+        room = cycle.ports.settings.in_flight - len(cycle.open_slots)
+        if room <= 0:
+            return
+        # Those that wait for the node to catch up must not keep the place of others.
+        most = room + len(self._waiting)
+        jobs = cycle.ports.open_jobs(JobState.SIGNED, most=most, without_slot=True)
+        turns = sorted(jobs, key=lambda job: job.key in self._waiting)
+        ready = self._simulated(cycle, turns[:room])
         if dry_run:
             for job, _, gas in ready:
                 cycle.tell(ProgressKind.WOULD_DELIVER, job.key, gas=gas)
@@ -80,24 +83,41 @@ class Outbox:
 
     def close_gaps(self, cycle: Cycle) -> None:
         """Use up nonces that are missing below ours, or none of ours will ever be mined."""
-        slots = _open(cycle)
-        if not slots:
+        if not cycle.open_slots:
             return
-        mined = cycle.used_nonces
         # Also those that were mined a moment ago: a reorg may have come since they were followed.
-        given_out = {slot.nonce for slot in _unresolved(cycle)}
-        for nonce in range(mined, max(slot.nonce for slot in slots)):
-            if nonce not in given_out:
-                self._store_cancel(cycle, Nonce(nonce))
+        given_out = {slot.nonce for slot in cycle.slots}
+        last = max(slot.nonce for slot in cycle.open_slots)
+        gaps = [Nonce(n) for n in range(cycle.used_nonces, last) if n not in given_out]
+        if not gaps:
+            return
+        fees = capped(cycle.suggested_fees, cycle.ports.settings.max_fee)
+        with cycle.write() as writer:
+            slots = writer.open_slots([(nonce, None) for nonce in gaps])
+            signed = [_cancel(cycle, nonce, fees) for nonce in gaps]
+            writer.add_attempts(list(zip(slots, signed, strict=True)), cycle.number)
+        for nonce, transaction in zip(gaps, signed, strict=True):
+            _tell_stored(cycle, None, nonce, transaction)
 
     def replace(self, cycle: Cycle) -> None:
         """Raise the fees of what stays unmined: same nonce, stored before it is sent."""
-        mined = cycle.used_nonces
-        for slot in _open(cycle):
-            waited = cycle.number - slot.latest.signed_at
-            stuck = slot.nonce == mined and waited >= cycle.ports.settings.replace_after
-            if stuck or slot.id in self._underpriced or slot.id in self._refused:
-                self._replace(cycle, slot)
+        due = [slot for slot in cycle.open_slots if self._is_stuck(cycle, slot)]
+        if not due:
+            return
+        cap = cycle.ports.settings.max_fee
+        fees = {slot.id: raised(slot.latest.fees, cycle.suggested_fees, cap) for slot in due}
+        for slot in due:
+            if fees[slot.id] is None:
+                cycle.tell(ProgressKind.FEE_CAP_REACHED, slot.job, nonce=slot.nonce)
+        jobs = cycle.ports.store.jobs([slot.job for slot in due if slot.job is not None])
+        offers = [(slot, fees[slot.id]) for slot in due]
+        signed = [
+            (slot, self._replacement(cycle, slot, jobs, offered))
+            for slot, offered in offers
+            if offered is not None
+        ]
+        if signed:
+            self._store_replacements(cycle, signed)
 
     def send(self, cycle: Cycle) -> None:
         """
@@ -106,11 +126,10 @@ class Outbox:
         The first time, everything that is not final is sent again, every attempt of it: what
         happened between the last commit and the end of the last run is unknown.
         """
-        slots = _unresolved(cycle)
         if self._resent:
-            due = self._due(cycle, [slot for slot in slots if slot.state is SlotState.OPEN])
+            due = self._due(cycle, cycle.open_slots)
         else:
-            due = [(slot, attempt) for slot in slots for attempt in slot.attempts]
+            due = [(slot, attempt) for slot in cycle.slots for attempt in slot.attempts]
         outcomes = cycle.ports.chain.send_many([attempt.raw for _, attempt in due]) if due else []
         sent = [
             item
@@ -132,79 +151,91 @@ class Outbox:
 
     def _simulated(self, cycle: Cycle, jobs: Sequence[Job]) -> list[_Ready]:
         """Return what can be delivered now, with the gas to offer; what would revert moves on."""
-        chain = cycle.ports.chain
-        deliveries = [_delivery(cycle, job) for job in jobs]
-        # The call goes first: nodes lose revert data of estimates more often than that of calls.
-        calls = chain.calls(deliveries, cycle.number)
-        estimates = chain.estimates(deliveries, cycle.number)
-        ready = []
-        for job, call, outcome, needed in zip(jobs, deliveries, calls, estimates, strict=True):
+        deliveries = _deliveries(cycle, jobs)
+        outcomes = self._simulation.run(cycle, list(zip(jobs, deliveries, strict=True)))
+        ready: list[_Ready] = []
+        refused: list[tuple[Job, ContractError]] = []
+        too_large: list[tuple[Job, str]] = []
+        for job, call, outcome in zip(jobs, deliveries, outcomes, strict=True):
             if isinstance(outcome, ContractError):
-                self._would_revert(cycle, job, outcome)
-            elif isinstance(needed, ContractError):
-                self._would_revert(cycle, job, needed)
-            elif needed > GAS_LIMIT:
-                retry(cycle, job, "GasLimitExceeded")
+                refused.append((job, outcome))
+            elif outcome > GAS_LIMIT:
+                too_large.append((job, "GasLimitExceeded"))
             else:
-                offered = needed * (100 + GAS_MARGIN_PERCENT) // 100
-                ready.append((job, call, min(GAS_LIMIT, offered)))
+                ready.append((job, call, outcome))
+        retry(cycle, too_large)
+        self._would_revert(cycle, refused)
         return ready
 
-    def _would_revert(self, cycle: Cycle, job: Job, error: ContractError) -> None:
-        cycle.tell(ProgressKind.DELIVERY_REFUSED, job.key, reason=error.name, detail=error.message)
-        if error.name in _SUPERSEDING:
-            conclude(cycle, job, Superseded(error.name, cycle.ref))
-        elif error.name not in _WAITING:
-            retry(cycle, job, error.name)
+    def _would_revert(self, cycle: Cycle, refused: Sequence[tuple[Job, ContractError]]) -> None:
+        for job, error in refused:
+            details = {"reason": error.name, "detail": error.message}
+            cycle.tell(ProgressKind.DELIVERY_REFUSED, job.key, **details)
+        ended = [item for item in refused if item[1].name in _SUPERSEDING]
+        conclude(cycle, [(job, Superseded(error.name, cycle.ref)) for job, error in ended])
+        self._waiting = {job.key for job, error in refused if error.name in _WAITING}
+        retry(
+            cycle,
+            [
+                (job, error.name)
+                for job, error in refused
+                if error.name not in _SUPERSEDING | _WAITING
+            ],
+        )
 
     def _store(self, cycle: Cycle, ready: Sequence[_Ready]) -> None:
         """Give out nonces and keep the signed bytes, all in one commit."""
         fees = capped(cycle.suggested_fees, cycle.ports.settings.max_fee)
-        stored = []
-        with cycle.ports.store.write(cycle.lease) as writer:
-            for job, call, gas in ready:
-                nonce = writer.next_nonce(cycle.used_nonces)
-                slot_id = writer.open_slot(nonce, job.key)
-                signed = _signed(cycle, AttemptKind.DELIVER, call, nonce, fees=fees, gas=gas)
-                writer.add_attempt(slot_id, signed, cycle.number)
+        kind = AttemptKind.DELIVER
+        with cycle.write() as writer:
+            writer.load(job.key for job, _, _ in ready)
+            wanted = [item for item in ready if writer.still(item[0])]
+            nonces = list(islice(writer.free_nonces(cycle.used_nonces), len(wanted)))
+            slots = writer.open_slots(
+                [(nonce, job.key) for nonce, (job, _, _) in zip(nonces, wanted, strict=True)]
+            )
+            signed = [
+                _signed(cycle, kind, call, nonce, fees=fees, gas=gas)
+                for nonce, (_, call, gas) in zip(nonces, wanted, strict=True)
+            ]
+            writer.add_attempts(list(zip(slots, signed, strict=True)), cycle.number)
+            for slot_id, (job, _, _) in zip(slots, wanted, strict=True):
                 writer.advance(job.key, Enqueued(slot_id))
-                stored.append((job, nonce, signed))
-        for job, nonce, signed in stored:
-            self._tell_stored(cycle, job, nonce, signed)
+        for nonce, (job, _, _), transaction in zip(nonces, wanted, signed, strict=True):
+            _tell_stored(cycle, job, nonce, transaction)
 
-    def _store_cancel(self, cycle: Cycle, nonce: Nonce) -> None:
-        fees = capped(cycle.suggested_fees, cycle.ports.settings.max_fee)
-        with cycle.ports.store.write(cycle.lease) as writer:
-            slot_id = writer.open_slot(nonce, None)
-            signed = _cancel(cycle, nonce, fees)
-            writer.add_attempt(slot_id, signed, cycle.number)
-        self._tell_stored(cycle, None, nonce, signed)
+    def _store_replacements(
+        self, cycle: Cycle, signed: Sequence[tuple[Slot, SignedTransaction]]
+    ) -> None:
+        with cycle.write() as writer:
+            writer.add_attempts(
+                [(slot.id, transaction) for slot, transaction in signed], cycle.number
+            )
+        for slot, transaction in signed:
+            self._underpriced.discard(slot.id)
+            self._refused.discard(slot.id)
+            cycle.tell(
+                ProgressKind.FEES_RAISED,
+                slot.job,
+                nonce=slot.nonce,
+                purpose=transaction.kind.value,
+                max_fee=transaction.fees.max_fee,
+                transaction=f"0x{transaction.hash.hex()}",
+            )
 
-    def _replace(self, cycle: Cycle, slot: Slot) -> None:
-        fees = raised(slot.latest.fees, cycle.suggested_fees, cycle.ports.settings.max_fee)
-        if fees is None:
-            cycle.tell(ProgressKind.FEE_CAP_REACHED, slot.job, nonce=slot.nonce)
-            return
-        signed = self._replacement(cycle, slot, fees)
-        with cycle.ports.store.write(cycle.lease) as writer:
-            writer.add_attempt(slot.id, signed, cycle.number)
-        self._underpriced.discard(slot.id)
-        self._refused.discard(slot.id)
-        cycle.tell(
-            ProgressKind.FEES_RAISED,
-            slot.job,
-            nonce=slot.nonce,
-            purpose=signed.kind.value,
-            max_fee=fees.max_fee,
-            transaction=f"0x{signed.hash.hex()}",
-        )
+    def _is_stuck(self, cycle: Cycle, slot: Slot) -> bool:
+        waited = cycle.number - slot.latest.signed_at
+        stuck = slot.nonce == cycle.used_nonces and waited >= cycle.ports.settings.replace_after
+        return stuck or slot.id in self._underpriced or slot.id in self._refused
 
-    def _replacement(self, cycle: Cycle, slot: Slot, fees: Fees) -> SignedTransaction:
-        job = None if slot.job is None else cycle.ports.store.job(slot.job)
+    def _replacement(
+        self, cycle: Cycle, slot: Slot, jobs: Mapping[JobKey, Job], fees: Fees
+    ) -> SignedTransaction:
+        job = None if slot.job is None else jobs.get(slot.job)
         wanted = job is not None and job.wants_its_slot and slot.id not in self._refused
         if job is None or not wanted or slot.latest.kind is AttemptKind.CANCEL:
             return _cancel(cycle, slot.nonce, fees)
-        call = _delivery(cycle, job)
+        (call,) = _deliveries(cycle, [job])
         return _signed(cycle, AttemptKind.DELIVER, call, slot.nonce, fees=fees, gas=slot.latest.gas)
 
     def _taken(
@@ -225,7 +256,8 @@ class Outbox:
 
     def _note_sent(self, cycle: Cycle, sent: Sequence[tuple[Slot, Attempt]]) -> None:
         # One commit for all: where it is lost, the same bytes are sent once more, to no harm.
-        with cycle.ports.store.write(cycle.lease) as writer:
+        with cycle.write() as writer:
+            writer.load(slot.job for slot, _ in sent if slot.job is not None)
             for slot, _ in sent:
                 writer.count_broadcast(slot.id)
                 if slot.job is not None and writer.job(slot.job).state in _SENDABLE:
@@ -239,32 +271,28 @@ class Outbox:
         details = {"nonce": slot.nonce, "reason": error.reason.value, "detail": str(error)}
         cycle.tell(ProgressKind.TRANSACTION_HELD, slot.job, **details)
 
-    def _tell_stored(
-        self, cycle: Cycle, job: Job | None, nonce: Nonce, signed: SignedTransaction
-    ) -> None:
-        cycle.tell(
-            ProgressKind.TRANSACTION_STORED,
-            None if job is None else job.key,
-            nonce=nonce,
-            purpose=signed.kind.value,
-            transaction=f"0x{signed.hash.hex()}",
-        )
+
+def _tell_stored(cycle: Cycle, job: Job | None, nonce: Nonce, signed: SignedTransaction) -> None:
+    cycle.tell(
+        ProgressKind.TRANSACTION_STORED,
+        None if job is None else job.key,
+        nonce=nonce,
+        purpose=signed.kind.value,
+        transaction=f"0x{signed.hash.hex()}",
+    )
 
 
-def _unresolved(cycle: Cycle) -> tuple[Slot, ...]:
-    return cycle.ports.store.unresolved_slots(cycle.ports.chain_id, cycle.ports.signer.address)
-
-
-def _open(cycle: Cycle) -> list[Slot]:
-    return [slot for slot in _unresolved(cycle) if slot.state is SlotState.OPEN]
-
-
-def _delivery(cycle: Cycle, job: Job) -> TransactionRequest:
-    ordinal = job.result if job.carried is None else job.carried
-    if ordinal is None:
-        raise ValueError(f"a job that is {job.state} has no result to deliver")
-    signed = cycle.ports.store.result(job.key, ordinal)
-    return cycle.ports.oracle.delivery(signed, cycle.ports.signer.address)
+def _deliveries(cycle: Cycle, jobs: Sequence[Job]) -> list[TransactionRequest]:
+    """Return the transactions that carry what each job's nonce carries, or its result in use."""
+    wanted = []
+    for job in jobs:
+        ordinal = job.result if job.carried is None else job.carried
+        if ordinal is None:
+            raise ValueError(f"a job that is {job.state} has no result to deliver")
+        wanted.append((job.key, ordinal))
+    results = cycle.ports.store.results(wanted)
+    sender = cycle.ports.signer.address
+    return [cycle.ports.oracle.delivery(signed, sender) for signed in results]
 
 
 def _cancel(cycle: Cycle, nonce: Nonce, fees: Fees) -> SignedTransaction:
@@ -282,16 +310,10 @@ def _signed(
     fees: Fees,
     gas: int,
 ) -> SignedTransaction:
-    fields: dict[str, Any] = {
-        "type": 2,
-        "chainId": cycle.ports.chain_id,
-        "nonce": nonce,
-        "to": call.to,
-        "data": call.data,
-        "value": call.value,
-        "gas": gas,
-        "maxFeePerGas": fees.max_fee,
-        "maxPriorityFeePerGas": fees.max_priority_fee,
-    }
-    raw = cycle.ports.signer.sign_transaction(fields)
+    if call.to is None:
+        raise ValueError("a relayer creates no contracts")
+    transaction = DynamicFeeTransaction(
+        cycle.ports.chain_id, nonce, call.to, call.data, call.value, gas, fees
+    )
+    raw = cycle.ports.signer.sign(transaction)
     return SignedTransaction(kind, raw, TransactionHash(keccak(raw)), fees, gas)

@@ -50,7 +50,6 @@ class TickReport:
 
     block: BlockNumber
     events: tuple[Progress, ...]
-    jobs: dict[JobState, int]
     idle: bool
     skipped: bool = False
 
@@ -94,6 +93,7 @@ class Relayer:
         self._outbox = Outbox()
         self._lease: Lease | None = None
         self._behind = 0
+        self._settled: BlockNumber | None = None
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -113,12 +113,17 @@ class Relayer:
         if self._lease is not None:
             self._ports.store.release(self._lease)
             self._lease = None
+        self._dispatcher.close()
         self._ports.client.close()
 
     @property
     def pool(self) -> WorkerPool:
         """The workers and how they do."""
         return self._ports.pool
+
+    def counts(self) -> dict[JobState, int]:
+        """Return how many jobs there ever were in each state; reads them all."""
+        return self._ports.store.counts(self._ports.chain_id, self._ports.oracle.address)
 
     def job(self, key: JobKey) -> Job | None:
         """Return a job as it stands, or None where its request was never seen."""
@@ -140,9 +145,10 @@ class Relayer:
         if self._node_is_behind(cycle):
             cycle.tell(ProgressKind.NODE_BEHIND)
             return self._report(cycle, skipped=True)
-        self._read(cycle)
+        report = self._read(cycle)
         follow(cycle)
-        settle(cycle)
+        settle(cycle, report.endings)
+        self._settled = report.top
         self._dispatcher.run(cycle)
         self._outbox.sign(cycle, dry_run=self._dry_run)
         if not self._dry_run:
@@ -160,7 +166,7 @@ class Relayer:
         self._behind += 1
         return self._behind <= self._ports.settings.lag_patience
 
-    def _read(self, cycle: Cycle) -> None:
+    def _read(self, cycle: Cycle) -> IntakeReport:
         ports = self._ports
         intake = Intake(
             ports.chain,
@@ -169,7 +175,9 @@ class Relayer:
             finality_depth=ports.settings.finality_depth,
             start=ports.settings.start_block,
         )
-        self._tell_intake(cycle, intake.read(cycle.head, cycle.lease))
+        report = intake.read(cycle.head, cycle.lease, self._settled)
+        self._tell_intake(cycle, report)
+        return report
 
     def _tell_intake(self, cycle: Cycle, report: IntakeReport) -> None:
         if report.reorganised:
@@ -193,8 +201,7 @@ class Relayer:
         return TickReport(
             block=cycle.number,
             events=tuple(cycle.events),
-            jobs=ports.store.counts(ports.chain_id, ports.oracle.address),
-            idle=not ports.open_jobs(),
+            idle=not ports.store.has_open_jobs(ports.chain_id, ports.oracle.address),
             skipped=skipped,
         )
 

@@ -19,6 +19,8 @@ class RelayerSettings:
     `finality_depth`: blocks on top of one before it counts as final; 0 suits a chain without
     reorgs only. `replace_after`: blocks a transaction may stay unmined before its fees are raised.
     `lag_patience`: cycles a node may be behind what we saw before that counts as a reorg.
+    `patience_seconds`: how long one cycle waits for workers; who takes longer is heard later.
+    `hedge_seconds`: how long one worker may take before the next one is asked as well.
     """
 
     start_block: BlockNumber = BlockNumber(0)  # noqa: RUF009 (a name for an integer, no call)
@@ -31,6 +33,8 @@ class RelayerSettings:
     max_fee: Wei = Wei(500 * 10**9)  # noqa: RUF009 (a name for an integer, no call)
     lag_patience: int = 3
     poll_seconds: float = 1.0
+    patience_seconds: float = 1.0
+    hedge_seconds: float = 20.0
 
     def __post_init__(self) -> None:
         """Raise `ConfigurationError` where a number makes no sense."""
@@ -44,6 +48,8 @@ class RelayerSettings:
             ("results_per_job", 1),
             ("max_fee", 1),
             ("lag_patience", 0),
+            ("patience_seconds", 0),
+            ("hedge_seconds", 0),
         ):
             if getattr(self, name) < least:
                 raise ConfigurationError(

@@ -1,68 +1,88 @@
 """
 Ending jobs that need no delivery of ours, and taking that back where a reorg takes its cause.
 
-1. a request that somebody else answered, that was refunded, or whose deadline passed: superseded;
-2. a job settled by a block that is gone: reopened;
-3. a job settled by a block that is final, with no nonce in flight: sealed.
+1. a job settled by a block that is gone: reopened;
+2. a job settled by a block that is final, with no nonce in flight: sealed;
+3. a request that somebody else answered, or that was refunded: superseded;
+4. a request whose deadline passed: superseded.
 """
 
 from __future__ import annotations
 
-from quotary_bridge.chain.contracts import RequestStatus
+from collections.abc import Sequence
+from typing import TypeVar
+
+from quotary_bridge.intake import Ending
 from quotary_bridge.lifecycle import Event, Failed, Job, JobState, Reopened, Sealed, Superseded
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.progress import ProgressKind
 
 __all__ = ["conclude", "settle"]
 
-# The contract's names for the same facts, so that one word means one thing everywhere.
-_ENDED = {
-    RequestStatus.FULFILLED: "AlreadyFulfilled",
-    RequestStatus.REFUNDED: "AlreadyRefunded",
-}
 _EXPIRED = "RequestExpired"
-_UNDECIDED = (
-    JobState.SEEN,
-    JobState.DISPATCHED,
-    JobState.SIGNED,
-    JobState.QUEUED,
-    JobState.BROADCAST,
+JOBS_PER_CYCLE = 512
+"""After a long stop thousands may be overdue; the others' turn must come in between."""
+
+_UNDECIDED = frozenset(
+    {
+        *(JobState.SEEN, JobState.DISPATCHED, JobState.SIGNED),
+        *(JobState.QUEUED, JobState.BROADCAST),
+    }
 )
 
+_Event = TypeVar("_Event", bound=Event)
+Conclusion = tuple[Job, Failed | Superseded]
 
-def settle(cycle: Cycle) -> None:
-    """Compare every open job with the chain at the pinned block. Runs after `follow`."""
+
+def settle(cycle: Cycle, endings: Sequence[Ending]) -> None:
+    """Bring open jobs up to the pinned block, which showed `endings`. Runs after `follow`."""
+    _review(cycle)
+    ended = {ending.key: ending for ending in endings}
+    jobs = cycle.ports.store.jobs(list(ended))
+    conclusions: list[Conclusion] = [
+        (job, Superseded(ended[key].reason, ended[key].block))
+        for key, job in jobs.items()
+        if job.state in _UNDECIDED
+    ]
+    overdue = cycle.ports.store.overdue_jobs(
+        cycle.ports.chain_id, cycle.ports.oracle.address, cycle.time, JOBS_PER_CYCLE
+    )
+    conclusions += [
+        (job, Superseded(_EXPIRED, cycle.ref)) for job in overdue if job.key not in ended
+    ]
+    conclude(cycle, conclusions)
+
+
+def conclude(cycle: Cycle, conclusions: Sequence[Conclusion]) -> None:
+    """Settle jobs, in one commit, and tell why."""
+    for job, event in _applied(cycle, conclusions):
+        kind = ProgressKind.FAILED if isinstance(event, Failed) else ProgressKind.SUPERSEDED
+        cycle.tell(kind, job.key, reason=event.reason)
+
+
+def _review(cycle: Cycle) -> None:
     settled = cycle.ports.open_jobs(JobState.FAILED, JobState.SUPERSEDED)
     cycle.look_up({job.settled.number for job in settled if job.settled is not None})
+    reviewed: list[tuple[Job, Reopened | Sealed]] = []
     for job in settled:
-        _review(cycle, job)
-    undecided = cycle.ports.open_jobs(*_UNDECIDED)
-    asked = [job.request.request_id for job in undecided]
-    statuses = cycle.ports.oracle.statuses(asked, cycle.number)
-    for job, status in zip(undecided, statuses, strict=True):
-        if status in _ENDED:
-            conclude(cycle, job, Superseded(_ENDED[status], cycle.ref))
-        elif job.request.deadline < cycle.time:
-            conclude(cycle, job, Superseded(_EXPIRED, cycle.ref))
+        if job.settled is None:
+            continue
+        if not cycle.canonical(job.settled):
+            reviewed.append((job, Reopened()))
+        elif cycle.final(job.settled) and job.slot is None:
+            reviewed.append((job, Sealed()))
+    for job, event in _applied(cycle, reviewed):
+        if isinstance(event, Reopened):
+            cycle.tell(ProgressKind.REOPENED, job.key)
 
 
-def conclude(cycle: Cycle, job: Job, event: Failed | Superseded) -> None:
-    """Settle `job` and tell why."""
-    _advance(cycle, job, event)
-    kind = ProgressKind.FAILED if isinstance(event, Failed) else ProgressKind.SUPERSEDED
-    cycle.tell(kind, job.key, reason=event.reason)
-
-
-def _review(cycle: Cycle, job: Job) -> None:
-    if job.settled is None:
-        return
-    if not cycle.canonical(job.settled):
-        _advance(cycle, job, Reopened())
-        cycle.tell(ProgressKind.REOPENED, job.key)
-    elif cycle.final(job.settled) and job.slot is None:
-        _advance(cycle, job, Sealed())
-
-
-def _advance(cycle: Cycle, job: Job, event: Event) -> None:
-    with cycle.ports.store.write(cycle.lease) as writer:
-        writer.advance(job.key, event)
+def _applied(cycle: Cycle, events: Sequence[tuple[Job, _Event]]) -> list[tuple[Job, _Event]]:
+    """Return which of `events` happened: not those to jobs that another relayer moved meanwhile."""
+    if not events:
+        return []
+    with cycle.write() as writer:
+        writer.load(job.key for job, _ in events)
+        applied = [(job, event) for job, event in events if writer.still(job)]
+        for job, event in applied:
+            writer.advance(job.key, event)
+    return applied

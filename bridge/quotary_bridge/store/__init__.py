@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from quotary_bridge.store.leases import Lease, LeaseHeldError
 from quotary_bridge.store.location import Location, PostgresUrl, location
-from quotary_bridge.store.store import Store, StoreUnavailableError
+from quotary_bridge.store.store import ROWS_LIMIT, Store, StoreUnavailableError
+from quotary_bridge.store.tasks import Claim, Task, TaskBook, TaskReport, TaskState
 from quotary_bridge.store.writer import Cursor, SignedTransaction, Writer
 
 __all__ = [
+    "ROWS_LIMIT",
+    "Claim",
     "Cursor",
     "Lease",
     "LeaseHeldError",
@@ -16,6 +19,10 @@ __all__ = [
     "SignedTransaction",
     "Store",
     "StoreUnavailableError",
+    "Task",
+    "TaskBook",
+    "TaskReport",
+    "TaskState",
     "Writer",
     "location",
 ]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from quotary_bridge.errors import Fatal, Reason
 from quotary_bridge.model import Address, ChainId, Timestamp
@@ -20,6 +20,12 @@ from quotary_bridge.store.tables import lease
 from quotary_bridge.store.upsert import upsert
 
 __all__ = ["Lease", "LeaseHeldError", "acquire", "release", "renew"]
+
+_PROLONG = update(lease).where(
+    (lease.c.chain_id == bindparam("chain"))
+    & (lease.c.signer == bindparam("account"))
+    & (lease.c.token == bindparam("newest"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +86,10 @@ def acquire(
 
 def renew(connection: Connection, held: Lease, now: Timestamp, seconds: int) -> None:
     """Prove that `held` is still the newest, and prolong it; raises `LeaseHeldError`."""
-    mine = (lease.c.chain_id == held.chain_id) & (lease.c.signer == held.signer)
-    prolonged = connection.execute(
-        update(lease).where(mine & (lease.c.token == held.token)).values(expires_at=now + seconds)
-    )
+    of_mine = {"chain": held.chain_id, "account": held.signer, "newest": held.token}
+    prolonged = connection.execute(_PROLONG, {**of_mine, "expires_at": now + seconds})
     if prolonged.rowcount != 1:
+        mine = (lease.c.chain_id == held.chain_id) & (lease.c.signer == held.signer)
         holder = connection.execute(select(lease.c.holder).where(mine)).scalar_one_or_none()
         raise LeaseHeldError(held.signer, holder or "nobody any more")
 

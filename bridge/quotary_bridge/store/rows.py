@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
-from eth_abi.abi import decode, encode
-from eth_utils.address import to_checksum_address
 from sqlalchemy import RowMapping
 
 from quotary_bridge.lifecycle import Job, JobState
@@ -31,19 +31,19 @@ from quotary_bridge.model import (
     Timestamp,
     TransactionHash,
     Wei,
+    address_from,
 )
+from quotary_bridge.words import encode_words, split_words
 
-__all__ = ["attempt_from", "job_from", "job_row", "result_from", "result_row", "slot_from"]
-
-# The statement is kept as the ABI would encode it: twelve words, each field in its own.
-_STATEMENT = (
-    *("bytes32",) * 6,
-    *("uint64",) * 2,
-    "address",
-    "uint64",
-    "uint256",
-    "uint64",
-)
+__all__ = [
+    "attempt_from",
+    "job_from",
+    "job_row",
+    "progress_row",
+    "result_from",
+    "result_row",
+    "slot_from",
+]
 
 
 def job_row(job: Job) -> dict[str, Any]:
@@ -63,6 +63,13 @@ def job_row(job: Job) -> dict[str, Any]:
         "fee": request.fee,
         "block_number": request.block.number,
         "block_hash": request.block.hash,
+        **progress_row(job),
+    }
+
+
+def progress_row(job: Job) -> dict[str, Any]:
+    """Return the columns of `job` that say how far it is, and not what was asked."""
+    return {
         "state": job.state.value,
         "result": job.result,
         "slot": job.slot,
@@ -109,14 +116,8 @@ def job_from(row: RowMapping) -> Job:
 
 def result_row(signed: SignedResult) -> dict[str, Any]:
     """Return the columns of a result, all but its key and the lease token."""
-    said = signed.result
-    words = (
-        *(said.request_id, said.app_id, said.model_id, said.weights_root),
-        *(said.input_commitment, said.output_hash, said.key_epoch, said.policy_version),
-        *(said.worker, said.units, said.nonce, said.deadline),
-    )
     return {
-        "statement": encode(_STATEMENT, words),
+        "statement": encode_words(*_FIELDS(signed.result)),
         "output": signed.output,
         "signature": signed.signature,
     }
@@ -124,23 +125,26 @@ def result_row(signed: SignedResult) -> dict[str, Any]:
 
 def result_from(row: RowMapping) -> SignedResult:
     """Return the result a row holds."""
-    words = decode(_STATEMENT, row["statement"])
-    hashes = [Bytes32(word) for word in words[:6]]
-    said = Result(
-        request_id=hashes[0],
-        app_id=hashes[1],
-        model_id=hashes[2],
-        weights_root=hashes[3],
-        input_commitment=hashes[4],
-        output_hash=hashes[5],
-        key_epoch=words[6],
-        policy_version=words[7],
-        worker=Address(to_checksum_address(words[8])),
-        units=words[9],
-        nonce=words[10],
-        deadline=Timestamp(words[11]),
-    )
-    return SignedResult(said, row["output"], row["signature"])
+    said = [
+        parsed(word) for parsed, word in zip(_PARSED, split_words(row["statement"]), strict=True)
+    ]
+    return SignedResult(Result(*said), row["output"], row["signature"])
+
+
+def _address(word: bytes) -> Address:
+    return address_from(word[12:])
+
+
+# The statement is kept as the ABI would encode it: a word a field, in their order.
+_NAMES = tuple(field.name for field in fields(Result))
+_FIELDS = attrgetter(*_NAMES)
+_PARSERS: Mapping[str, Callable[[bytes], Any]] = {
+    "Bytes32": Bytes32,
+    "Address": _address,
+    "int": int.from_bytes,
+    "Timestamp": int.from_bytes,
+}
+_PARSED = tuple(_PARSERS[str(field.type)] for field in fields(Result))
 
 
 def slot_from(row: RowMapping, attempts: Iterable[RowMapping]) -> Slot:

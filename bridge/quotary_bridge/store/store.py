@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Self
+from functools import cache
+from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, func, select
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection, Engine, RowMapping, Select
 
-from quotary_bridge.errors import Reason, Transient
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import (
     Address,
@@ -21,27 +20,25 @@ from quotary_bridge.model import (
     JobKey,
     SignedResult,
     Slot,
-    SlotState,
     Timestamp,
 )
-from quotary_bridge.store import leases
+from quotary_bridge.store import leases, queries
+from quotary_bridge.store.availability import StoreUnavailableError, available
 from quotary_bridge.store.engine import READS, open_engine
 from quotary_bridge.store.leases import Lease
 from quotary_bridge.store.location import Location
 from quotary_bridge.store.rows import job_from, result_from, slot_from
-from quotary_bridge.store.tables import attempt, cursor, job, result, slot
-from quotary_bridge.store.writer import Cursor, Writer
+from quotary_bridge.store.writer import Cursor, Writer, chunked
 
-__all__ = ["LEASE_SECONDS", "Store", "StoreUnavailableError"]
+__all__ = ["LEASE_SECONDS", "ROWS_LIMIT", "Store", "StoreUnavailableError"]
 
 LEASE_SECONDS = 60
 """How long a silent relayer keeps its signer: several cycles, and well under a deadline."""
 
-_UNRESOLVED = (SlotState.OPEN.value, SlotState.MINED.value)
+ROWS_LIMIT = 1 << 40
+"""No limit: more rows than any store holds."""
 
-
-class StoreUnavailableError(Transient):
-    """The database is locked, full or out of reach; nothing was written, and nothing failed."""
+_in_state = cache(queries.in_state)
 
 
 class Store:
@@ -103,57 +100,89 @@ class Store:
         """
         with self._transaction() as connection:
             leases.renew(connection, held, self._now(), LEASE_SECONDS)
-            yield Writer(connection, held)
+            writer = Writer(connection, held)
+            yield writer
+            writer.flush()
 
     def job(self, key: JobKey) -> Job | None:
         """Return the job, or None where the request was never seen."""
-        with self._read() as connection:
-            row = connection.execute(select(job).where(job.c.key == key)).mappings().one_or_none()
-        return None if row is None else job_from(row)
+        return self.jobs([key]).get(key)
 
-    def open_jobs(self, chain_id: ChainId, oracle: Address, *states: JobState) -> tuple[Job, ...]:
-        """Return the jobs that can still move, oldest request first, of `states` or of all."""
-        wanted = ~job.c.terminal & (job.c.chain_id == chain_id) & (job.c.oracle == oracle)
-        if states:
-            wanted &= job.c.state.in_([state.value for state in states])
-        order = (job.c.block_number, job.c.request_id)
+    def jobs(self, keys: Sequence[JobKey]) -> dict[JobKey, Job]:
+        """Return those of many jobs that there are, by their keys."""
+        found: dict[JobKey, Job] = {}
         with self._read() as connection:
-            rows = connection.execute(select(job).where(wanted).order_by(*order)).mappings()
-            return tuple(job_from(row) for row in rows)
+            for some in chunked(keys):
+                rows = connection.execute(queries.JOBS, {"keys": some}).mappings()
+                found.update((JobKey(row["key"]), job_from(row)) for row in rows)
+        return found
+
+    def open_jobs(
+        self,
+        chain_id: ChainId,
+        oracle: Address,
+        *states: JobState,
+        most: int = ROWS_LIMIT,
+        without_slot: bool = False,
+    ) -> tuple[Job, ...]:
+        """Return the jobs that can still move, oldest request first, of `states` or of all."""
+        query = _in_state(*states, without_slot=without_slot)
+        return self._jobs(query, chain_id, oracle, most=most)
+
+    def recent_jobs(
+        self, chain_id: ChainId, oracle: Address, after: BlockNumber
+    ) -> tuple[Job, ...]:
+        """Return the jobs that can still move, requested after block `after` or orphaned."""
+        recent = self._jobs(queries.RECENT, chain_id, oracle, after=after)
+        orphaned = self._jobs(queries.ORPHANED, chain_id, oracle)
+        return (*recent, *(job for job in orphaned if job.request.block.number <= after))
+
+    def overdue_jobs(
+        self, chain_id: ChainId, oracle: Address, now: Timestamp, most: int
+    ) -> tuple[Job, ...]:
+        """Return jobs on their way to a delivery whose deadline was before `now`."""
+        return self._jobs(queries.OVERDUE, chain_id, oracle, now=now, most=most)
+
+    def has_open_jobs(self, chain_id: ChainId, oracle: Address) -> bool:
+        """Whether any job can still move."""
+        wanted = {"chain": chain_id, "oracle_": oracle}
+        with self._read() as connection:
+            return bool(connection.execute(queries.UNFINISHED, wanted).scalar_one())
 
     def counts(self, chain_id: ChainId, oracle: Address) -> dict[JobState, int]:
-        """Return how many jobs are in each state, zero included."""
-        query = (
-            select(job.c.state, func.count())
-            .where((job.c.chain_id == chain_id) & (job.c.oracle == oracle))
-            .group_by(job.c.state)
-        )
+        """Return how many jobs there ever were in each state, zero included. Reads them all."""
+        wanted = {"chain": chain_id, "oracle_": oracle}
         with self._read() as connection:
-            found = {JobState(state): count for state, count in connection.execute(query)}
+            rows = connection.execute(queries.COUNTS, wanted)
+            found = {JobState(state): count for state, count in rows}
         return {state: found.get(state, 0) for state in JobState}
 
     def result(self, key: JobKey, ordinal: int) -> SignedResult:
-        """Return a stored result."""
-        wanted = (result.c.job_key == key) & (result.c.ordinal == ordinal)
+        """Return a stored result; raises `KeyError` where there is none."""
+        return self.results([(key, ordinal)])[0]
+
+    def results(self, wanted: Sequence[tuple[JobKey, int]]) -> list[SignedResult]:
+        """Return stored results, by job and ordinal; raises `KeyError` where one is missing."""
+        found: dict[tuple[bytes, int], RowMapping] = {}
         with self._read() as connection:
-            return result_from(connection.execute(select(result).where(wanted)).mappings().one())
+            for some in chunked([key for key, _ in wanted]):
+                rows = connection.execute(queries.RESULTS, {"keys": some}).mappings()
+                found.update(((row["job_key"], row["ordinal"]), row) for row in rows)
+        return [result_from(found[each]) for each in wanted]
 
     def slot(self, slot_id: int) -> Slot:
         """Return a nonce with all its attempts."""
-        with self._read() as connection:
-            return _slots(connection, slot.c.id == slot_id)[0]
+        return self._slots(queries.SLOT, {"the_slot": slot_id})[0]
 
     def unresolved_slots(self, chain_id: ChainId, signer: Address) -> tuple[Slot, ...]:
         """Return every nonce that is not final, lowest first: what has to be followed."""
-        mine = (slot.c.chain_id == chain_id) & (slot.c.signer == signer)
-        with self._read() as connection:
-            return _slots(connection, mine & slot.c.state.in_(_UNRESOLVED))
+        return self._slots(queries.UNRESOLVED, {"chain": chain_id, "account": signer})
 
     def cursor(self, chain_id: ChainId, oracle: Address) -> Cursor | None:
         """Return how far the chain was read, or None at the very start."""
-        wanted = (cursor.c.chain_id == chain_id) & (cursor.c.oracle == oracle)
+        wanted = {"chain": chain_id, "oracle_": oracle}
         with self._read() as connection:
-            row = connection.execute(select(cursor).where(wanted)).mappings().one_or_none()
+            row = connection.execute(queries.CURSOR, wanted).mappings().one_or_none()
         if row is None:
             return None
         return Cursor(
@@ -161,37 +190,28 @@ class Store:
             final=BlockRef(BlockNumber(row["final_number"]), BlockHash(row["final_hash"])),
         )
 
+    def _jobs(
+        self, query: Select[Any], chain_id: ChainId, oracle: Address, **more: int
+    ) -> tuple[Job, ...]:
+        wanted = {"chain": chain_id, "oracle_": oracle, **more}
+        with self._read() as connection:
+            return tuple(job_from(row) for row in connection.execute(query, wanted).mappings())
+
+    def _slots(self, query: Select[Any], wanted: Mapping[str, Any]) -> tuple[Slot, ...]:
+        attempts: defaultdict[int, list[RowMapping]] = defaultdict(list)
+        with self._read() as connection:
+            rows = connection.execute(query, wanted).mappings().all()
+            for some in chunked([row["id"] for row in rows]):
+                for row in connection.execute(queries.ATTEMPTS, {"ids": some}).mappings():
+                    attempts[row["slot_id"]].append(row)
+        return tuple(slot_from(row, attempts[row["id"]]) for row in rows)
+
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with _available(), self._engine.connect().execution_options(**READS) as connection:
+        with available(), self._engine.connect().execution_options(**READS) as connection:
             yield connection
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with _available(), self._engine.begin() as connection:
+        with available(), self._engine.begin() as connection:
             yield connection
-
-
-@contextmanager
-def _available() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        if not (isinstance(error, OperationalError) or error.connection_invalidated):
-            raise
-        raise StoreUnavailableError(
-            Reason.FILE_UNREADABLE,
-            f"the store cannot be read or written now: {error.orig}",
-            "look for another program that locks it, for free space on its disk, and whether its "
-            "server runs",
-        ) from error
-
-
-def _slots(connection: Connection, wanted: ColumnElement[bool]) -> tuple[Slot, ...]:
-    rows = connection.execute(select(slot).where(wanted).order_by(slot.c.nonce)).mappings().all()
-    identifiers = [row["id"] for row in rows]
-    query = select(attempt).where(attempt.c.slot_id.in_(identifiers)).order_by(attempt.c.ordinal)
-    attempts: defaultdict[int, list[RowMapping]] = defaultdict(list)
-    for row in connection.execute(query).mappings():
-        attempts[row["slot_id"]].append(row)
-    return tuple(slot_from(row, attempts[row["id"]]) for row in rows)

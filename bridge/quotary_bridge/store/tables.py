@@ -21,15 +21,17 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     TypeDecorator,
     UniqueConstraint,
     text,
 )
 
-__all__ = ["attempt", "cursor", "job", "lease", "metadata", "result", "slot"]
+__all__ = ["attempt", "cursor", "job", "lease", "metadata", "result", "slot", "task"]
 
 _UNRESOLVED = text("state in ('open', 'mined')")
 _UNFINISHED = text("not terminal")
+_OPEN = text("state = 'open'")
 
 
 class _Amount(TypeDecorator[int]):
@@ -74,13 +76,30 @@ job = Table(
     Column("sealed", Boolean, nullable=False),
     Column("terminal", Boolean, nullable=False),
     Column("token", BigInteger, nullable=False),
-    Index("job_open", "chain_id", "oracle", "terminal", "state"),
     Index(
         "job_unfinished",
         "chain_id",
         "oracle",
         "block_number",
         "request_id",
+        sqlite_where=_UNFINISHED,
+        postgresql_where=_UNFINISHED,
+    ),
+    Index(
+        "job_unfinished_by_state",
+        "chain_id",
+        "oracle",
+        "state",
+        "block_number",
+        "request_id",
+        sqlite_where=_UNFINISHED,
+        postgresql_where=_UNFINISHED,
+    ),
+    Index(
+        "job_unfinished_by_deadline",
+        "chain_id",
+        "oracle",
+        "deadline",
         sqlite_where=_UNFINISHED,
         postgresql_where=_UNFINISHED,
     ),
@@ -167,4 +186,20 @@ lease = Table(
     Column("holder", String(200), nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+)
+
+task = Table(
+    "task",
+    metadata,
+    Column("kind", String(40), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("given", Text, nullable=False),
+    Column("progress", Text, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("give_up_at", BigInteger),
+    Column("reason", String(200)),
+    Column("token", BigInteger, nullable=False),
+    Index("task_due", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
 )

@@ -1,10 +1,17 @@
-"""One write transaction: everything between its begin and its commit happens, or nothing does."""
+"""
+One write transaction: everything between its begin and its commit happens, or nothing does.
+
+Rows are kept in memory and written in bulk, each statement once for all its rows: what is asked of
+the writer meanwhile is answered from both. The order of the statements follows the foreign keys.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from quotary_bridge.lifecycle import Event, Job, ResultStored, advance
 from quotary_bridge.model import (
@@ -23,11 +30,42 @@ from quotary_bridge.model import (
     TransactionHash,
 )
 from quotary_bridge.store.leases import Lease
-from quotary_bridge.store.rows import job_from, job_row, result_row
+from quotary_bridge.store.rows import job_from, job_row, progress_row, result_row
 from quotary_bridge.store.tables import attempt, cursor, job, result, slot
 from quotary_bridge.store.upsert import upsert
 
-__all__ = ["Cursor", "SignedTransaction", "Writer"]
+__all__ = ["Cursor", "SignedTransaction", "Writer", "chunked"]
+
+_Item = TypeVar("_Item")
+
+KEYS_PER_QUERY = 500
+"""Databases bound how many parameters one statement may have; this many all of them take."""
+
+_JOBS = select(job).where(job.c.key.in_(bindparam("keys", expanding=True))).with_for_update()
+_LAST_RESULTS = (
+    select(result.c.job_key, func.max(result.c.ordinal))
+    .where(result.c.job_key.in_(bindparam("keys", expanding=True)))
+    .group_by(result.c.job_key)
+)
+_ATTEMPTS = (
+    select(attempt.c.slot_id, func.count())
+    .where(attempt.c.slot_id.in_(bindparam("ids", expanding=True)))
+    .group_by(attempt.c.slot_id)
+)
+_NONCES = select(slot.c.nonce).where(
+    (slot.c.chain_id == bindparam("chain"))
+    & (slot.c.signer == bindparam("account"))
+    & (slot.c.nonce >= bindparam("least"))
+)
+_OPEN_SLOTS = insert(slot).returning(slot.c.id, sort_by_parameter_order=True)
+_THE_SLOT = (
+    (slot.c.id == bindparam("the_slot"))
+    & (slot.c.chain_id == bindparam("the_chain"))
+    & (slot.c.signer == bindparam("the_signer"))
+)
+_COUNT_BROADCAST = update(slot).where(_THE_SLOT).values(broadcasts=slot.c.broadcasts + 1)
+_RESOLVE_SLOT = update(slot).where(_THE_SLOT)
+_MOVE_JOB = update(job).where(job.c.key == bindparam("the_key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +95,45 @@ class Writer:
     """
     The writes of one transaction under a lease that was proven at its beginning.
 
-    Every row carries the lease's token, so that a trace of who wrote what remains.
+    Every row carries the lease's token, so that a trace of who wrote what remains. What a database
+    refuses is raised by `flush`, which the store calls before it commits.
     """
 
     def __init__(self, connection: Connection, held: Lease) -> None:
         """Write through `connection`, in whose transaction `held` was proven."""
         self._connection = connection
         self._lease = held
+        self.touches_slots = False
+        self._jobs: dict[JobKey, Job] = {}
+        self._stored: dict[JobKey, Job] = {}
+        self._fresh: list[JobKey] = []
+        self._results: list[dict[str, Any]] = []
+        self._attempts: list[dict[str, Any]] = []
+        self._broadcasts: list[dict[str, Any]] = []
+        self._resolved: list[dict[str, Any]] = []
+        self._ordinals: dict[int, int] = {}
 
     def add_job(self, fresh: Job) -> None:
         """Keep a job that the store does not have yet."""
-        self._connection.execute(insert(job).values(**job_row(fresh), token=self._lease.token))
+        self._jobs[fresh.key] = fresh
+        self._fresh.append(fresh.key)
+
+    def load(self, keys: Iterable[JobKey]) -> None:
+        """Read many jobs at once, before they are asked for one by one."""
+        # Locked until the commit: what is decided from them must still be so when it is written.
+        for some in chunked([key for key in keys if key not in self._jobs]):
+            for row in self._connection.execute(_JOBS, {"keys": some}).mappings():
+                found = job_from(row)
+                self._jobs[found.key] = self._stored[found.key] = found
 
     def job(self, key: JobKey) -> Job:
-        """Return the job as this transaction sees it."""
-        # Locked until the commit: what is decided from it must still be so when it is written.
-        query = select(job).where(job.c.key == key).with_for_update()
-        return job_from(self._connection.execute(query).mappings().one())
+        """Return the job as this transaction sees it; raises `KeyError` where there is none."""
+        self.load([key])
+        return self._jobs[key]
+
+    def still(self, job: Job) -> bool:
+        """Whether `job`, read before this transaction, is what the store still holds."""
+        return self.job(job.key) == job
 
     def advance(self, key: JobKey, event: Event) -> Job:
         """
@@ -81,90 +141,118 @@ class Writer:
 
         Raises `IllegalTransitionError`, and then the whole transaction is undone.
         """
-        before = self.job(key)
-        after = advance(before, event)
-        if after != before:
-            stored = job_row(before)
-            values = {
-                name: value for name, value in job_row(after).items() if value != stored[name]
-            }
-            self._connection.execute(
-                update(job).where(job.c.key == key).values(**values, token=self._lease.token)
-            )
+        after = advance(self.job(key), event)
+        self._jobs[key] = after
         return after
+
+    def add_results(self, found: Sequence[tuple[JobKey, SignedResult]]) -> None:
+        """Keep checked results, at most one of a job, and make each the one in use."""
+        self.flush()
+        keys = [key for key, _ in found]
+        self.load(keys)
+        last: dict[bytes, int] = {}
+        for some in chunked(keys):
+            rows = self._connection.execute(_LAST_RESULTS, {"keys": some})
+            last.update((key, ordinal) for key, ordinal in rows)
+        for key, signed in found:
+            ordinal = last.get(key, 0) + 1
+            row = {"job_key": key, "ordinal": ordinal, "token": self._lease.token}
+            self._results.append({**row, **result_row(signed)})
+            self.advance(key, ResultStored(ordinal))
 
     def add_result(self, key: JobKey, signed: SignedResult) -> Job:
         """Keep a checked result and make it the one in use."""
-        used = select(func.coalesce(func.max(result.c.ordinal), 0)).where(result.c.job_key == key)
-        ordinal = self._connection.execute(used).scalar_one() + 1
-        self._connection.execute(
-            insert(result).values(
-                job_key=key, ordinal=ordinal, token=self._lease.token, **result_row(signed)
-            )
-        )
-        return self.advance(key, ResultStored(ordinal))
+        self.add_results([(key, signed)])
+        return self.job(key)
+
+    def free_nonces(self, mined: Nonce) -> Iterator[Nonce]:
+        """
+        Yield the nonces from `mined` (the account's nonce on the chain) on that are not given out.
+
+        The lowest first, so that a gap is filled before anything is queued behind it.
+        """
+        wanted = {"chain": self._lease.chain_id, "account": self._lease.signer, "least": mined}
+        given_out = set(self._connection.execute(_NONCES, wanted).scalars())
+        nonce = mined
+        while True:
+            if nonce not in given_out:
+                yield nonce
+            nonce = Nonce(nonce + 1)
 
     def next_nonce(self, mined: Nonce) -> Nonce:
-        """
-        Return the lowest nonce from `mined` (the account's nonce on the chain) on not given out.
+        """Return the first of `free_nonces`."""
+        return next(self.free_nonces(mined))
 
-        The lowest, so that a gap is filled before anything is queued behind it.
-        """
-        given_out = set(
-            self._connection.execute(
-                select(slot.c.nonce).where(self._mine() & (slot.c.nonce >= mined))
-            ).scalars()
-        )
-        nonce = mined
-        while nonce in given_out:
-            nonce = Nonce(nonce + 1)
-        return nonce
+    def open_slots(self, purposes: Sequence[tuple[Nonce, JobKey | None]]) -> list[int]:
+        """Give nonces out, each to a job or (None) to close a gap; returns the slots' ids."""
+        self.flush()
+        self.touches_slots = True
+        rows = [
+            {
+                "chain_id": self._lease.chain_id,
+                "signer": self._lease.signer,
+                "nonce": nonce,
+                "job_key": key,
+                "state": SlotState.OPEN.value,
+                "broadcasts": 0,
+                "token": self._lease.token,
+            }
+            for nonce, key in purposes
+        ]
+        opened = [int(found) for found in self._connection.execute(_OPEN_SLOTS, rows).scalars()]
+        self._ordinals.update(dict.fromkeys(opened, 0))
+        return opened
 
     def open_slot(self, nonce: Nonce, key: JobKey | None) -> int:
-        """Give `nonce` out, to a job or (None) to close a gap; returns the slot's id."""
-        row = {
-            "chain_id": self._lease.chain_id,
-            "signer": self._lease.signer,
-            "nonce": nonce,
-            "job_key": key,
-            "state": SlotState.OPEN.value,
-            "broadcasts": 0,
-            "token": self._lease.token,
-        }
-        opened = insert(slot).values(**row).returning(slot.c.id)
-        return int(self._connection.execute(opened).scalar_one())
+        """Give one nonce out, to a job or (None) to close a gap; returns the slot's id."""
+        return self.open_slots([(nonce, key)])[0]
+
+    def add_attempts(
+        self, signed: Sequence[tuple[int, SignedTransaction]], at: BlockNumber
+    ) -> None:
+        """Keep signed bytes, each as the newest attempt of a slot; `at` is the pinned block."""
+        self.touches_slots = True
+        unknown = {slot_id for slot_id, _ in signed} - set(self._ordinals)
+        for some in chunked(sorted(unknown)):
+            self._ordinals.update(dict.fromkeys(some, 0))
+            found = self._connection.execute(_ATTEMPTS, {"ids": some})
+            self._ordinals.update((slot_id, attempts) for slot_id, attempts in found)
+        for slot_id, transaction in signed:
+            self._attempts.append(
+                {
+                    "slot_id": slot_id,
+                    "ordinal": self._ordinals[slot_id],
+                    "kind": transaction.kind.value,
+                    "raw": transaction.raw,
+                    "hash": transaction.hash,
+                    "max_fee": transaction.fees.max_fee,
+                    "max_priority_fee": transaction.fees.max_priority_fee,
+                    "gas": transaction.gas,
+                    "signed_at": at,
+                    "token": self._lease.token,
+                }
+            )
+            self._ordinals[slot_id] += 1
 
     def add_attempt(self, slot_id: int, signed: SignedTransaction, at: BlockNumber) -> None:
-        """Keep signed bytes as the newest attempt of a nonce; `at` is the pinned block."""
-        used = select(func.count()).where(attempt.c.slot_id == slot_id)
-        self._connection.execute(
-            insert(attempt).values(
-                slot_id=slot_id,
-                ordinal=self._connection.execute(used).scalar_one(),
-                kind=signed.kind.value,
-                raw=signed.raw,
-                hash=signed.hash,
-                max_fee=signed.fees.max_fee,
-                max_priority_fee=signed.fees.max_priority_fee,
-                gas=signed.gas,
-                signed_at=at,
-                token=self._lease.token,
-            )
-        )
+        """Keep signed bytes as the newest attempt of one slot; `at` is the pinned block."""
+        self.add_attempts([(slot_id, signed)], at)
 
     def count_broadcast(self, slot_id: int) -> None:
         """Note that the latest attempt was taken by a node."""
-        self._update_slot(slot_id, broadcasts=slot.c.broadcasts + 1)
+        self._broadcasts.append(self._of_slot(slot_id))
 
     def resolve_slot(self, held: Slot, state: SlotState, inclusion: Inclusion | None) -> None:
         """Note what became of a nonce; a reorg moves it back to `OPEN` with no inclusion."""
-        self._update_slot(
-            held.id,
-            state=state.value,
-            mined_hash=None if inclusion is None else inclusion.transaction,
-            mined_block_number=None if inclusion is None else inclusion.block.number,
-            mined_block_hash=None if inclusion is None else inclusion.block.hash,
-            mined_succeeded=None if inclusion is None else inclusion.succeeded,
+        self._resolved.append(
+            {
+                **self._of_slot(held.id),
+                "state": state.value,
+                "mined_hash": None if inclusion is None else inclusion.transaction,
+                "mined_block_number": None if inclusion is None else inclusion.block.number,
+                "mined_block_hash": None if inclusion is None else inclusion.block.hash,
+                "mined_succeeded": None if inclusion is None else inclusion.succeeded,
+            }
         )
 
     def move_cursor(self, chain_id: ChainId, oracle: Address, to: Cursor) -> None:
@@ -182,12 +270,54 @@ class Writer:
             .on_conflict_do_update(index_elements=["chain_id", "oracle"], set_=values)
         )
 
-    def _update_slot(self, slot_id: int, **values: object) -> None:
-        self._connection.execute(
-            update(slot)
-            .where((slot.c.id == slot_id) & self._mine())
-            .values(**values, token=self._lease.token)
-        )
+    def flush(self) -> None:
+        """Write everything that was kept so far; raises what the database refuses."""
+        token = self._lease.token
+        if self._fresh:
+            rows = [{**job_row(self._jobs[key]), "token": token} for key in self._fresh]
+            self._connection.execute(insert(job), rows)
+            self._stored.update((key, self._jobs[key]) for key in self._fresh)
+            self._fresh = []
+        self._results = self._executed(insert(result), self._results)
+        self._attempts = self._executed(insert(attempt), self._attempts)
+        self._broadcasts = self._executed(_COUNT_BROADCAST, self._broadcasts)
+        self._resolved = self._executed(_RESOLVE_SLOT, self._resolved)
+        self._flush_jobs()
 
-    def _mine(self) -> ColumnElement[bool]:
-        return (slot.c.chain_id == self._lease.chain_id) & (slot.c.signer == self._lease.signer)
+    def _flush_jobs(self) -> None:
+        """Write what the jobs became; questions are written again only where they changed."""
+        progressed: list[dict[str, Any]] = []
+        moved: list[dict[str, Any]] = []
+        for key, before in self._stored.items():
+            after = self._jobs[key]
+            if after == before:
+                continue
+            asked_the_same = after.request is before.request or after.request == before.request
+            row = progress_row(after) if asked_the_same else job_row(after)
+            (progressed if asked_the_same else moved).append(
+                {**row, "the_key": key, "token": self._lease.token}
+            )
+            self._stored[key] = after
+        self._executed(_MOVE_JOB, progressed)
+        self._executed(_MOVE_JOB, moved)
+
+    def _executed(self, statement: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:  # noqa: ANN401 (an insert or an update)
+        """Execute `statement` for all rows, where there are any; returns no rows."""
+        if rows:
+            self._connection.execute(statement, rows)
+        return []
+
+    def _of_slot(self, slot_id: int) -> dict[str, Any]:
+        self.touches_slots = True
+        return {
+            "the_slot": slot_id,
+            "the_chain": self._lease.chain_id,
+            "the_signer": self._lease.signer,
+            "token": self._lease.token,
+        }
+
+
+def chunked(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    """Yield `items` in pieces that every database takes in one statement."""
+    for start in range(0, len(items), KEYS_PER_QUERY):
+        yield items[start : start + KEYS_PER_QUERY]

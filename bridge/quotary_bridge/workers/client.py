@@ -17,10 +17,17 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
-from eth_utils.address import to_checksum_address
 
 from quotary_bridge.errors import ConfigurationError, Reason
-from quotary_bridge.model import Address, Bytes32, Request, Result, SignedResult, Timestamp
+from quotary_bridge.model import (
+    Address,
+    Bytes32,
+    Request,
+    Result,
+    SignedResult,
+    Timestamp,
+    address_from,
+)
 
 __all__ = ["Endpoint", "FaultKind", "WorkerClient", "WorkerFaultError"]
 
@@ -245,7 +252,7 @@ def _address(value: object) -> Address:
     raw = _bytes(value)
     if len(raw) != 20:  # noqa: PLR2004 (the length of an address)
         raise ValueError("not an address")
-    return Address(to_checksum_address(raw))
+    return address_from(raw)
 
 
 def _uint(value: object, bits: int) -> int:

@@ -7,15 +7,16 @@ a digest that came with the answer proves nothing.
 
 from __future__ import annotations
 
+from dataclasses import fields
+from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 
-from eth_abi.abi import encode
-from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature
+from coincurve import PublicKey
 from eth_utils.crypto import keccak
-from eth_utils.exceptions import ValidationError
 
-from quotary_bridge.model import Address, ChainId, Result
+from quotary_bridge.model import Address, ChainId, Result, address_from
+from quotary_bridge.words import encode_words
 
 __all__ = ["SIGNATURE_BYTES", "result_digest", "signer_of"]
 
@@ -29,15 +30,12 @@ _RESULT_TYPE: Final = (
     b"bytes32 inputCommitment,bytes32 outputHash,uint64 keyEpoch,uint64 policyVersion,"
     b"address worker,uint64 units,uint256 nonce,uint64 deadline)"
 )
-_DOMAIN_WORDS: Final = ("bytes32", "bytes32", "bytes32", "uint256", "address")
-_RESULT_WORDS: Final = (
-    *("bytes32",) * 7,
-    *("uint64",) * 2,
-    "address",
-    "uint64",
-    "uint256",
-    "uint64",
-)
+_RESULT_TYPE_HASH: Final = keccak(_RESULT_TYPE)
+# The fields of a result are declared in the order in which they are signed; a test compares.
+_FIELDS: Final = attrgetter(*(field.name for field in fields(Result)))
+DOMAINS_REMEMBERED: Final = 16
+"""A relayer serves one oracle; a test may know several."""
+
 # SEC 1 leaves s and n - s both valid; the contract takes the lower one only, and so do we.
 _HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _RECOVERY_IDS: Final = (27, 28)
@@ -45,35 +43,15 @@ _RECOVERY_IDS: Final = (27, 28)
 
 def result_digest(result: Result, chain_id: ChainId, oracle: Address) -> bytes:
     """Return what a worker signs to state `result` to the oracle on that chain."""
-    domain = encode(
-        _DOMAIN_WORDS,
-        (
-            keccak(_DOMAIN_TYPE),
-            keccak(b"Quotary Result"),
-            keccak(b"1"),
-            chain_id,
-            oracle,
-        ),
-    )
-    statement = encode(
-        _RESULT_WORDS,
-        (
-            keccak(_RESULT_TYPE),
-            result.request_id,
-            result.app_id,
-            result.model_id,
-            result.weights_root,
-            result.input_commitment,
-            result.output_hash,
-            result.key_epoch,
-            result.policy_version,
-            result.worker,
-            result.units,
-            result.nonce,
-            result.deadline,
-        ),
-    )
-    return keccak(b"\x19\x01" + keccak(domain) + keccak(statement))
+    statement = encode_words(_RESULT_TYPE_HASH, *_FIELDS(result))
+    return keccak(b"\x19\x01" + _domain(chain_id, oracle) + keccak(statement))
+
+
+@lru_cache(DOMAINS_REMEMBERED)
+def _domain(chain_id: ChainId, oracle: Address) -> bytes:
+    """Return the EIP-712 domain separator of one oracle."""
+    name, version = keccak(b"Quotary Result"), keccak(b"1")
+    return keccak(encode_words(keccak(_DOMAIN_TYPE), name, version, chain_id, oracle))
 
 
 def signer_of(digest: bytes, signature: bytes) -> Address | None:
@@ -88,7 +66,7 @@ def signer_of(digest: bytes, signature: bytes) -> Address | None:
         return None
     compact = signature[:64] + bytes([signature[64] - _RECOVERY_IDS[0]])
     try:
-        key = Signature(compact).recover_public_key_from_msg_hash(digest)
-    except (BadSignature, ValidationError, ValueError):
+        key = PublicKey.from_signature_and_message(compact, digest, hasher=None)
+    except Exception:  # noqa: BLE001 (the library raises a bare one where no key fits)
         return None
-    return Address(key.to_checksum_address())
+    return address_from(keccak(key.format(compressed=False)[1:])[12:])

@@ -73,8 +73,10 @@ library CollateralLib {
 
     /// @notice validFrom and validUntil.
     function window(uint256 p) internal pure returns (uint256 from, uint256 until) {
-        from = Mem.number(p, 5);
-        until = Mem.number(p + 5, 5);
+        unchecked {
+            from = Mem.word(p) >> 216;
+            until = Mem.word(p + 5) >> 216;
+        }
     }
 
     /// @notice Refuses unless `at` is inside every window; the first that is not names the reason.
@@ -98,42 +100,58 @@ library CollateralLib {
 
     /// @notice The smaller TCB evaluation data number of both documents.
     function evaluationNumber(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + NUMBERS, 4);
+        unchecked {
+            return Mem.word(p + NUMBERS) >> 224;
+        }
     }
 
     /// @notice PCE id of the TCB info.
     function pceId(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + NUMBERS + 10, 2);
+        unchecked {
+            return Mem.word(p + NUMBERS + 10) >> 240;
+        }
     }
 
     /// @notice How often the authority's key changed.
     function authorityEpoch(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + NUMBERS + 14, 2);
+        unchecked {
+            return Mem.word(p + NUMBERS + 14) >> 240;
+        }
     }
 
     /// @notice Which PCK revocation list is in force.
     function pckCrlStamp(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + NUMBERS + 16, 3);
+        unchecked {
+            return Mem.word(p + NUMBERS + 16) >> 232;
+        }
     }
 
     /// @notice Where the PCK revocation list is kept.
     function pckCrlPointer(uint256 p) internal pure returns (address) {
-        return address(uint160(Mem.number(p + NUMBERS + 19, 20)));
+        unchecked {
+            return address(uint160(Mem.word(p + NUMBERS + 19) >> 96));
+        }
     }
 
     /// @notice Where the six hashes begin.
     function hashes(uint256 p) internal pure returns (uint256) {
-        return p + HASHES;
+        unchecked {
+            return p + HASHES;
+        }
     }
 
     /// @notice Where the QE identity's section begins.
     function qeSection(uint256 p) internal pure returns (uint256) {
-        return p + SECTIONS;
+        unchecked {
+            return p + SECTIONS;
+        }
     }
 
     /// @notice Where the TCB info's section begins.
     function tcbSection(uint256 p) internal pure returns (uint256) {
-        return p + Mem.number(p + NUMBERS + 39, 2);
+        unchecked {
+            return p + (Mem.word(p + NUMBERS + 39) >> 240);
+        }
     }
 
     function _windows(Parts memory parts, uint256 p) private pure {

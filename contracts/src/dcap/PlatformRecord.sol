@@ -44,7 +44,9 @@ library PlatformRecord {
 
     /// @notice Sets the epoch of the authority's key in the record at `p`.
     function setEpoch(uint256 p, uint256 epoch_) internal pure {
-        Mem.store(p + 59, Mem.word(p + 59) & (type(uint256).max >> 16) | epoch_ << 240);
+        unchecked {
+            Mem.store(p + 59, Mem.word(p + 59) & (type(uint256).max >> 16) | epoch_ << 240);
+        }
     }
 
     /// @notice A platform's record, and the attestation key of `quote` under it.
@@ -70,65 +72,95 @@ library PlatformRecord {
     }
 
     function components(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + 32, 16);
+        unchecked {
+            return Mem.word(p + 32) >> 128;
+        }
     }
 
     function pceSvn(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + 48, 2);
+        unchecked {
+            return Mem.word(p + 48) >> 240;
+        }
     }
 
     function pceId(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + 50, 2);
+        unchecked {
+            return Mem.word(p + 50) >> 240;
+        }
     }
 
     function fmspc(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + 52, 6);
+        unchecked {
+            return Mem.word(p + 52) >> 208;
+        }
     }
 
     function authority(uint256 p) internal pure returns (uint256) {
-        return Mem.u8(p + 58);
+        unchecked {
+            return Mem.u8(p + 58);
+        }
     }
 
     function epoch(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + 59, 2);
+        unchecked {
+            return Mem.word(p + 59) >> 240;
+        }
     }
 
     function serial(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + 61, 20);
+        unchecked {
+            return Mem.word(p + 61) >> 96;
+        }
     }
 
     /// @notice notBefore and notAfter, as ten bytes.
     function window(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + 81, 10);
+        unchecked {
+            return Mem.word(p + 81) >> 176;
+        }
     }
 
     function pckKey(uint256 p) internal pure returns (uint256 x, uint256 y) {
-        return (Mem.word(p + 91), Mem.word(p + 123));
+        unchecked {
+            return (Mem.word(p + 91), Mem.word(p + 123));
+        }
     }
 
     function attestationKey(uint256 p) internal pure returns (uint256 x, uint256 y) {
-        return (Mem.word(p + 155), Mem.word(p + 187));
+        unchecked {
+            return (Mem.word(p + 155), Mem.word(p + 187));
+        }
     }
 
     function misc(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + 219, 4);
+        unchecked {
+            return Mem.word(p + 219) >> 224;
+        }
     }
 
     function attributes(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + 223, 16);
+        unchecked {
+            return Mem.word(p + 223) >> 128;
+        }
     }
 
     function signer(uint256 p) internal pure returns (uint256) {
-        return Mem.word(p + 239);
+        unchecked {
+            return Mem.word(p + 239);
+        }
     }
 
     /// @notice ISVPRODID as the report has it.
     function product(uint256 p) internal pure returns (uint256) {
-        return Mem.number(p + 271, 2);
+        unchecked {
+            return Mem.word(p + 271) >> 240;
+        }
     }
 
     /// @notice ISVSVN of the quoting enclave.
     function qeSvn(uint256 p) internal pure returns (uint256) {
-        return Mem.u8(p + 273) | Mem.u8(p + 274) << 8;
+        unchecked {
+            return Mem.u8(p + 273) | Mem.u8(p + 274) << 8;
+        }
     }
 }

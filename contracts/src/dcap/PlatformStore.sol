@@ -32,22 +32,14 @@ abstract contract PlatformStore is IDcapVerifier {
         return Mem.code(address(uint160(_keys[attestationKeyId])), 1);
     }
 
-    /// @dev The record of a platform, and the stamp of the list it was last looked up in.
-    function _platform(bytes32 certificate)
-        internal
-        view
-        returns (bytes memory record, uint256 stamp)
-    {
+    /// @dev Where in memory the record of a platform is, and the stamp of the list it was last looked up in.
+    function _platform(bytes32 certificate) internal view returns (uint256 record, uint256 stamp) {
         return _read(_platforms[certificate], "PCK_CHAIN_MISSING");
     }
 
-    /// @dev The record of an attestation key, and the stamp of the list its platform was last looked
-    /// up in.
-    function _key(bytes32 attestationKeyId)
-        internal
-        view
-        returns (bytes memory record, uint256 stamp)
-    {
+    /// @dev Where in memory the record of an attestation key is, and the stamp of the list its
+    /// platform was last looked up in.
+    function _key(bytes32 attestationKeyId) internal view returns (uint256 record, uint256 stamp) {
         return _read(_keys[attestationKeyId], "KEY_UNKNOWN");
     }
 
@@ -102,9 +94,9 @@ abstract contract PlatformStore is IDcapVerifier {
     function _read(uint256 slot, bytes32 reason)
         private
         view
-        returns (bytes memory record, uint256 stamp)
+        returns (uint256 record, uint256 stamp)
     {
         check(slot != 0, reason);
-        return (Mem.code(address(uint160(slot)), 1), slot >> STAMP);
+        return (Mem.at(Mem.code(address(uint160(slot)), 1)), slot >> STAMP);
     }
 }

@@ -44,8 +44,8 @@ library QuoteLib {
     /// @dev The first 12 bytes of a quote of version 4 by a TD.
     uint256 private constant TD_10_HEADER = 0x040002008100000000000000;
 
-    /// @notice Parses a raw quote. After its signature data only zero padding may follow.
-    function parseRaw(bytes memory data) internal pure returns (Quote memory quote) {
+    /// @notice Parses a raw quote into `quote`, which is empty. After its signature data only zero padding may follow.
+    function parseRaw(Quote memory quote, bytes memory data) internal pure {
         check(data.length <= MAX_BYTES, "INPUT_TOO_LARGE");
         unchecked {
             uint256 p = Mem.at(data);
@@ -79,8 +79,9 @@ library QuoteLib {
         }
     }
 
-    /// @notice Parses a compact quote: header, body and signature, nothing else.
-    function parseCompact(bytes memory data) internal pure returns (Quote memory quote) {
+    /// @notice Parses a compact quote into `quote`, which is empty: header, body and signature, nothing
+    /// else.
+    function parseCompact(Quote memory quote, bytes memory data) internal pure {
         check(data.length <= MAX_BYTES, "INPUT_TOO_LARGE");
         unchecked {
             uint256 p = Mem.at(data);
@@ -110,7 +111,9 @@ library QuoteLib {
 
     /// @notice Step 1: the quoting enclave's vendor is Intel.
     function requireVendor(Quote memory quote) internal pure {
-        check(Mem.number(quote.signed + 12, 16) == INTEL_VENDOR, "QE_VENDOR_MISMATCH");
+        unchecked {
+            check(Mem.word(quote.signed + 12) >> 128 == INTEL_VENDOR, "QE_VENDOR_MISMATCH");
+        }
     }
 
     /// @notice Whether the body is a TD report 1.5 or later.

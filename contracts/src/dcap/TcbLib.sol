@@ -39,36 +39,43 @@ library TcbLib {
     /// @dev From a word that begins with it to a level's meta.
     uint256 private constant META_SHIFT = 256 - 8 * 9;
 
-    /// @notice Step 10 for an SGX platform.
-    function judgeSgx(uint256 tcb, uint256 qe, uint256 components, uint256 pceSvn, uint256 qeSvn)
+    /// @notice What the level says that a quoting enclave with this ISV SVN reaches.
+    function matchEnclave(uint256 qe, uint256 svn) internal pure returns (uint256) {
+        unchecked {
+            return
+                _isv(qe + QeIdentityLib.FIXED_LENGTH, Mem.word(qe) >> 248, svn, "QE_TCB_NO_MATCH");
+        }
+    }
+
+    /// @notice Step 10 for an SGX platform. `outcome` names the quoting enclave's level already.
+    function judgeSgx(Outcome memory outcome, uint256 tcb, uint256 components, uint256 pceSvn)
         internal
         pure
-        returns (Outcome memory outcome)
     {
-        outcome.enclave = _enclave(qe, qeSvn);
         outcome.platform = _platform(tcb, components << 128, pceSvn, 0, false);
         _converge(outcome);
     }
 
     /// @notice Step 10 for a TD: as launched and, from TD 1.5 on, as it runs after a TD-preserving
-    /// update. `svn` and `svn2` are TEE TCB SVNs, their first byte the highest of sixteen.
+    /// update. `svn` and `svn2` are TEE TCB SVNs, their first byte the highest of sixteen. `launch`
+    /// names the quoting enclave's level already.
     function judgeTd(
+        Outcome memory launch,
         uint256 tcb,
-        uint256 qe,
         uint256 components,
         uint256 pceSvn,
-        uint256 qeSvn,
         uint256 svn,
         bool relaunchable,
         uint256 svn2
-    ) internal pure returns (Outcome memory launch) {
-        uint256 enclave = _enclave(qe, qeSvn);
-        launch = _judgeTd(tcb, enclave, components, pceSvn, svn);
-        if (!relaunchable) return launch;
-        Outcome memory current = _judgeTd(tcb, enclave, components, pceSvn, svn2);
+    ) internal pure {
+        _judgeTd(launch, tcb, components, pceSvn, svn);
+        if (!relaunchable) return;
+        Outcome memory current;
+        current.enclave = launch.enclave;
+        _judgeTd(current, tcb, components, pceSvn, svn2);
         bool stale =
             launch.status == OUT_OF_DATE || launch.status == OUT_OF_DATE_CONFIGURATION_NEEDED;
-        if (!stale || current.status > CONFIGURATION_AND_SW_HARDENING_NEEDED) return launch;
+        if (!stale || current.status > CONFIGURATION_AND_SW_HARDENING_NEEDED) return;
         bool configuration = launch.status == OUT_OF_DATE_CONFIGURATION_NEEDED
             || current.status == CONFIGURATION_NEEDED
             || current.status == CONFIGURATION_AND_SW_HARDENING_NEEDED;
@@ -82,12 +89,12 @@ library TcbLib {
         unchecked {
             check(
                 Mem.word(body + 64) == Mem.word(module + 2)
-                    && Mem.number(body + 96, 16) == Mem.number(module + 34, 16),
+                    && Mem.word(body + 96) >> 128 == Mem.word(module + 34) >> 128,
                 "TDX_MODULE_SIGNER_MISMATCH"
             );
             check(
-                Mem.number(body + 112, 8)
-                    == Mem.number(module + 50, 8) & Mem.number(module + 58, 8),
+                Mem.word(body + 112) >> 192
+                    == (Mem.word(module + 50) & Mem.word(module + 58)) >> 192,
                 "TDX_MODULE_ATTRIBUTES_MISMATCH"
             );
         }
@@ -104,34 +111,39 @@ library TcbLib {
     ) internal pure {
         unchecked {
             check((attributes >> 120) & 2 == 0, "QE_DEBUG");
-            check(misc & Mem.number(qe + 10, 4) == Mem.number(qe + 6, 4), "QE_MISCSELECT_MISMATCH");
             check(
-                attributes & Mem.number(qe + 30, 16) == Mem.number(qe + 14, 16),
+                misc & Mem.word(qe + 10) >> 224 == Mem.word(qe + 6) >> 224, "QE_MISCSELECT_MISMATCH"
+            );
+            check(
+                attributes & Mem.word(qe + 30) >> 128 == Mem.word(qe + 14) >> 128,
                 "QE_ATTRIBUTES_MISMATCH"
             );
             check(signer == Mem.word(qe + 46), "QE_MRSIGNER_MISMATCH");
             check(
-                (product >> 8 | (product & 0xff) << 8) == Mem.number(qe + 78, 2),
+                (product >> 8 | (product & 0xff) << 8) == Mem.word(qe + 78) >> 240,
                 "QE_ISVPRODID_MISMATCH"
             );
         }
     }
 
-    function _judgeTd(uint256 tcb, uint256 enclave, uint256 components, uint256 pceSvn, uint256 svn)
-        private
-        pure
-        returns (Outcome memory outcome)
-    {
-        outcome.enclave = enclave;
+    function _judgeTd(
+        Outcome memory outcome,
+        uint256 tcb,
+        uint256 components,
+        uint256 pceSvn,
+        uint256 svn
+    ) private pure {
         uint256 version = (svn >> 112) & 0xff;
         if (version != 0) {
             uint256 module = _module(tcb, version);
-            outcome.module = _isv(
-                module + TcbInfoLib.MODULE_LENGTH,
-                Mem.u8(module + 1),
-                svn >> 120,
-                "TDX_MODULE_TCB_NO_MATCH"
-            );
+            unchecked {
+                outcome.module = _isv(
+                    module + TcbInfoLib.MODULE_LENGTH,
+                    Mem.u8(module + 1),
+                    svn >> 120,
+                    "TDX_MODULE_TCB_NO_MATCH"
+                );
+            }
         }
         // Components 0 and 1 are the module's own version, judged by its identity.
         outcome.platform = _platform(tcb, components << 128 | svn, pceSvn, version, true);
@@ -185,13 +197,6 @@ library TcbLib {
             );
             if (p == 0) refuse("TCB_NO_MATCH");
             return Mem.word(p + stride - LevelsLib.META_LENGTH) >> META_SHIFT;
-        }
-    }
-
-    function _enclave(uint256 qe, uint256 svn) private pure returns (uint256) {
-        unchecked {
-            return
-                _isv(qe + QeIdentityLib.FIXED_LENGTH, Mem.word(qe) >> 248, svn, "QE_TCB_NO_MATCH");
         }
     }
 

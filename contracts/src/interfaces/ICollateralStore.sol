@@ -76,6 +76,24 @@ interface ICollateralStore {
     /// with its absence.
     function refuseAuthority(bytes calldata der) external view;
 
+    /// @notice The record of a TCB signer's certificate, packed as `CertificateRecord` reads it; empty
+    /// where none has this id.
+    function signerRecord(bytes32 id) external view returns (bytes memory);
+
+    /// @notice The account whose code, after its first byte, is {collateral} of this family; zero where
+    /// {isAssembled} is false.
+    function assembledAt(uint256 teeType, uint256 fmspc, uint256 authority)
+        external
+        view
+        returns (address);
+
+    /// @notice Whether {collateral} of this family is kept in one piece, put together since any part of
+    /// it changed.
+    function isAssembled(uint256 teeType, uint256 fmspc, uint256 authority)
+        external
+        view
+        returns (bool);
+
     /// @notice The packed TCB info in force; empty where there is none.
     function tcbInfo(uint256 teeType, uint256 fmspc) external view returns (bytes memory);
 

@@ -43,6 +43,8 @@ class Service:
     pccs: bool = False
     channels: dict[str, dict[tuple[str, str], Collateral]] = field(default_factory=dict)
     pck_chains: dict[str, tuple[str, str]] = field(default_factory=dict)
+    evaluations: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    fmspcs: list[dict[str, str]] = field(default_factory=list)
     faults: dict[str, list[Fault | None]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     request_headers: list[dict[str, str]] = field(default_factory=list)
@@ -69,13 +71,15 @@ class Service:
         if match is None:
             return Answer(404)
         tee, document = match[1], match[2]
-        if document == "rootcacrl" and self.pccs:
-            return Answer(200, self._any()["root_ca_crl"].encode())
-        if document == "pckcrl":
-            return self._pck_crl(query)
-        if document == "pckcert":
-            return self._pck_certificate(query)
-        return self._signed(tee, document, query)
+        answers: dict[str, Callable[[], Answer]] = {
+            "pckcrl": lambda: self._pck_crl(query),
+            "pckcert": lambda: self._pck_certificate(query),
+            "tcbevaluationdatanumbers": lambda: self._evaluations(tee),
+            "fmspcs": lambda: self._fmspcs(query.get("platform", "all")),
+        }
+        if self.pccs:
+            answers["rootcacrl"] = lambda: Answer(200, self._any()["root_ca_crl"].encode())
+        return answers.get(document, lambda: self._signed(tee, document, query))()
 
     def _signed(self, tee: str, document: str, query: dict[str, str]) -> Answer:
         channel = query.get("update") or query.get("tcbEvaluationDataNumber")
@@ -117,6 +121,23 @@ class Service:
         tcbm = query["cpusvn"] + query["pcesvn"]
         headers = {"SGX-PCK-Certificate-Issuer-Chain": quote(issuers), "SGX-TCBm": tcbm}
         return Answer(200, leaf.encode(), headers)
+
+    def _evaluations(self, tee: str) -> Answer:
+        known = self.evaluations.get(tee)
+        if known is None:
+            return Answer(404)
+        document, signature, chain = known
+        body = f'{{"tcbEvaluationDataNumbers":{document},"signature":"{signature}"}}'
+        return Answer(
+            200, body.encode(), {"TCB-Evaluation-Data-Numbers-Issuer-Chain": quote(chain)}
+        )
+
+    def _fmspcs(self, platform: str) -> Answer:
+        """Intel's service has the list; caching services have not."""
+        if self.pccs:
+            return Answer(404)
+        wanted = [entry for entry in self.fmspcs if platform in ("all", entry["platform"])]
+        return Answer(200, json.dumps(wanted).encode())
 
     def _any(self) -> Collateral:
         return next(iter(next(iter(self.channels.values())).values()))

@@ -298,7 +298,7 @@ def test_twins_have_the_same_face() -> None:
         for kind in (CollateralClient, AsyncCollateralClient)
     ]
     assert faces[0] == faces[1]
-    assert len(faces[0]) == 7
+    assert len(faces[0]) == 9
 
 
 def test_importing_needs_no_extra_and_making_a_client_says_which() -> None:

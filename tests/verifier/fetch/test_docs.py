@@ -23,7 +23,9 @@ def test_commands_parse(command: str) -> None:
 
 def test_every_command_is_shown() -> None:
     """No command is left undocumented."""
-    assert {command.split()[1] for command in COMMANDS} == {"fetch", "show", "age", "watch"}
+    assert {command.split()[1] for command in COMMANDS} == {
+        *("fetch", "show", "age", "watch", "push", "fmspcs", "evaluations"),
+    }
 
 
 def test_code_runs() -> None:

@@ -9,8 +9,8 @@ from functools import cache
 from hashlib import sha256, sha384
 from typing import Any
 
-from quotary import RawCollateral, TrustRoot, verify
-from quotary.workloads import DstackEvidence, Quoted
+from quotary import RawCollateral, TrustRoot
+from quotary.workloads import DstackEvidence, Quoted, hardware_check
 from quotary_enclave.simulator import Simulator, TdReport
 
 AT = datetime(2026, 9, 21, 12, tzinfo=UTC)
@@ -30,13 +30,12 @@ def collateral() -> dict[str, str]:
 
 def hardware(quote: bytes) -> Quoted:
     """Judge a quote as a user would, trusting the test root."""
-    verdict = verify(
-        quote,
+    check = hardware_check(
         RawCollateral.from_json(json.dumps(collateral())),
         at=AT,
         root=TrustRoot.from_certificate(simulator().root_der),
     )
-    return Quoted.verified(quote, verdict)
+    return check(quote)
 
 
 def event(name: str, payload: bytes = b"", imr: int = 3, kind: int = RUNTIME) -> dict[str, Any]:

@@ -202,15 +202,53 @@ def test_without_a_yaml_parser_no_image_is_judged(
     assert "quotary[dstack]" in document["remedy"]
 
 
+def judged(desk: Desk, command: str) -> list[str]:
+    """Evidence in order for one of the commands that judge a quote, hardware options left out."""
+    if command == "workload":
+        return desk.guest(Guest())
+    if command == "chat":
+        return desk.chat()
+    return [*desk.aci(Service(), Service().receipt()), "--nonce", NONCE.hex()]
+
+
+every_command = pytest.mark.parametrize("command", ["workload", "chat", "aci"])
+
+
+@every_command
+def test_a_policy_file_judges_the_hardware(
+    desk: Desk, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """As in `quote verify`: accepted, refused for its reason, unreadable, or contradictory."""
+    arguments = judged(desk, command)
+    any_td = desk.put("any.toml", b'version = 1\n[expect]\ntee_types = ["TDX"]\n')
+    code, document = answer(capsys, [*arguments, *desk.hardware, "--policy", any_td])
+    assert (code, document["hardware_checked"]) == (0, True)
+    other = desk.put("other.toml", f'version = 1\n[td]\nmr_td = "{"5a" * 48}"\n'.encode())
+    code, document = answer(capsys, [*arguments, *desk.hardware, "--policy", other])
+    assert (code, document["reason"], document["item"]) == (1, "MEASUREMENT_MISMATCH", "mr_td")
+    wrong = desk.put("wrong.toml", b"version = 2\n")
+    code, document = answer(capsys, [*arguments, *desk.hardware, "--policy", wrong])
+    assert (code, document["reason"]) == (6, "POLICY_INVALID")
+    for contradiction in (
+        [*desk.hardware, "--policy", any_td, "--allow-status", "OutOfDate"],
+        ["--no-hardware", "--policy", any_td],
+        ["--no-hardware", "--allow-status", "OutOfDate"],
+    ):
+        code, document = answer(capsys, [*arguments, *contradiction])
+        assert (code, document["reason"]) == (2, "USAGE")
+
+
+@every_command
 def test_unreachable_collateral_is_exit_code_3(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
+    desk: Desk, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     """The evidence is not blamed for the network."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         pccs = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    code, document = answer(capsys, [*desk.guest(Guest()), "--fetch", "--pccs", pccs])
+    code, document = answer(capsys, [*judged(desk, command), "--fetch", "--pccs", pccs])
     assert (code, document["reason"]) == (3, "FETCH_FAILED")
+    assert document["remedy"]
 
 
 def test_a_pccs_over_plain_http_is_refused(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:

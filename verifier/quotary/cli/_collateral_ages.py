@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from quotary.cli.output import visible
-from quotary.collateral import QeIdentity, RawCollateral, TcbInfo
+from quotary.cli.output import shown_time, visible
+from quotary.collateral import RawCollateral
 from quotary.errors import CollateralError, QuotaryError
 from quotary.trust import Collateral, TrustRoot, Window, unix_seconds
-from quotary.x509 import RevocationList
+from quotary.verify.expired import latest_collateral
 
 __all__ = ["Ages", "ages_of", "print_ages", "verified_when_current"]
 
 _DAY: Final = 86400
 _HOUR: Final = 3600
-_ITEM_WIDTH: Final = 26
+_ITEM_WIDTH: Final = 25
+_DATE_WIDTH: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,14 @@ def print_ages(ages: Ages, warn: timedelta = timedelta()) -> None:
     """Print a table for people."""
     numbers = "/".join(dict.fromkeys(map(str, ages.evaluation_numbers)))
     lines = [f"{ages.title}: TCB evaluation {numbers}"]
-    lines.append(f"  {'document':<{_ITEM_WIDTH}}{'issued':<22}{'next update':<22}left")
+    heads = f"{'issued, UTC':<{_DATE_WIDTH}}{'next update':<{_DATE_WIDTH}}"
+    lines.append(f"  {'document':<{_ITEM_WIDTH}}{heads}left")
     for window in ages.windows:
-        mark = "  STALE" if ages.is_stale(window, warn) else ""
-        dates = f"{_date(window.start):<22}{_date(window.end):<22}"
-        lines.append(f"  {window.item:<{_ITEM_WIDTH}}{dates}{_left(window.end - ages.at)}{mark}")
+        left = _left(window.end - ages.at)
+        if ages.is_stale(window, warn):
+            left = f"STALE {left}"
+        dates = f"{_minute(window.start):<{_DATE_WIDTH}}{_minute(window.end):<{_DATE_WIDTH}}"
+        lines.append(f"  {window.item:<{_ITEM_WIDTH}}{dates}{left}")
     sys.stdout.write("".join(visible(line) + "\n" for line in lines))
 
 
@@ -103,31 +107,14 @@ def verified_when_current(raw: RawCollateral, root: TrustRoot, at: datetime) -> 
     try:
         return Collateral.verify(raw, root, at=at)
     except CollateralError as stale:
-        moment = _latest_issue(raw)
-        if moment is None:
-            raise
         try:
-            return Collateral.verify(raw, root, at=moment)
+            return latest_collateral(raw, root)
         except QuotaryError:
             raise stale from None
 
 
-def _latest_issue(raw: RawCollateral) -> datetime | None:
-    """When the newest of the documents was issued: if they ever were valid together, then."""
-    try:
-        latest = max(
-            TcbInfo.parse(raw.tcb_info).issue_date,
-            QeIdentity.parse(raw.qe_identity).issue_date,
-            RevocationList.parse(raw.root_ca_crl, "root_ca_crl").this_update,
-            RevocationList.parse(raw.pck_crl, "pck_crl").this_update,
-        )
-    except QuotaryError:
-        return None
-    return datetime.fromtimestamp(latest, UTC)
-
-
-def _date(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _minute(seconds: int) -> str:
+    return shown_time(seconds)[:16].replace("T", " ")
 
 
 def _left(seconds: int) -> str:

@@ -15,15 +15,20 @@ from quotary.fetch import FMSPC_BYTES, Limits, PckCa, UpdateChannel
 from quotary.trust import INTEL_ROOT, TrustRoot
 
 __all__ = [
+    "API_KEY_VARIABLE",
     "TIMES",
     "add_cache",
     "add_json",
     "add_service",
+    "add_service_address",
     "add_target",
     "days",
     "read_root",
     "seconds",
 ]
+
+API_KEY_VARIABLE: Final = "QUOTARY_PCS_API_KEY"
+"""The subscription key for the collateral service; never an option, which others could see."""
 
 TIMES: Final = "RFC 3339 or Unix seconds (now)"
 
@@ -60,6 +65,19 @@ def add_target(parser: ArgumentParser, *, required: bool, file: bool = False) ->
 
 def add_service(parser: ArgumentParser) -> None:
     """Add what says which service to ask, and how patiently."""
+    add_service_address(parser)
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=Limits().total_seconds,
+        metavar="SECONDS",
+        help="for all documents and retries together (120)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
+def add_service_address(parser: ArgumentParser) -> None:
+    """Add what says which service to ask."""
     parser.add_argument(
         "--pccs",
         metavar="URL",
@@ -69,14 +87,6 @@ def add_service(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--ca-file", metavar="FILE", help="authorities of the service's TLS certificate, PEM"
     )
-    parser.add_argument(
-        "--timeout",
-        type=seconds,
-        default=Limits().total_seconds,
-        metavar="SECONDS",
-        help="for all documents and retries together (120)",
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
 def add_cache(parser: ArgumentParser) -> None:

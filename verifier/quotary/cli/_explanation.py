@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from quotary.cli.output import CommandError, ExitCode, exit_code_of, print_json
+from quotary.cli.output import CommandError, ExitCode, exit_code_of, line_width, print_json
 from quotary.verify.explain import Explanation
 from quotary.verify.explain_page import explanation_page
 from quotary.verify.explain_text import explanation_text
@@ -24,7 +24,7 @@ def show_explanation(explanation: Explanation, *, as_json: bool, page: str | Non
     if as_json:
         print_json(explanation.to_json())
     else:
-        sys.stdout.write(explanation_text(explanation))
+        sys.stdout.write(explanation_text(explanation, line_width()))
     return ExitCode.OK if explanation.error is None else exit_code_of(explanation.error)
 
 

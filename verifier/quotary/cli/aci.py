@@ -8,20 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from quotary.cli.gateway import (
-    add_gateway_options,
-    chat_id_of,
-    open_gateway,
-    require_absent,
-    require_together,
-)
-from quotary.cli.hardware import add_hardware_options, hardware_check, require_extras
+from quotary.cli.exchange import add_exchange_options
+from quotary.cli.gateway import chat_id_of, open_gateway, require_absent, require_together
+from quotary.cli.hardware import chosen_check, require_extras
 from quotary.cli.inputs import read_input, read_time
 from quotary.cli.output import CommandError, ExitCode
 from quotary.cli.workload import (
     MAX_INPUT_BYTES,
-    add_expectations,
-    add_json,
     describe_workload,
     expectations,
     hex_of,
@@ -51,34 +44,17 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "--receipt receipt.json --request request.json --response response.bin "
         "--collateral collateral.json",
     )
-    _add_documents(parser)
+    signed = {
+        "--receipt": "the receipt, JSON",
+        "--session": "the session the receipt cites, JSON",
+    }
+    add_exchange_options(parser, signed, request_required=False, unchallenged=True)
     _add_policy(parser)
-    add_gateway_options(parser)
-    add_hardware_options(parser)
-    add_expectations(parser)
-    add_json(parser)
     parser.set_defaults(run=_verify)
 
 
-def _add_documents(parser: ArgumentParser) -> None:
-    parser.add_argument("--report", metavar="FILE", help="the attestation report, JSON")
-    parser.add_argument("--receipt", metavar="FILE", help="the receipt, JSON")
-    parser.add_argument("--request", metavar="FILE", help="the request body")
-    parser.add_argument("--response", metavar="FILE", help="the response body, streams raw")
-    parser.add_argument("--session", metavar="FILE", help="the session the receipt cites, JSON")
-    nonce = parser.add_mutually_exclusive_group()
-    nonce.add_argument(
-        "--nonce", type=hex_of(32), metavar="HEX", help="the nonce you asked the report with"
-    )
-    nonce.add_argument(
-        "--unchallenged",
-        action="store_true",
-        help="the report was asked for without nonce; it proves no freshness",
-    )
-
-
 def _add_policy(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("policy")
+    group = parser.add_argument_group("policy of the service")
     group.add_argument(
         "--kms-root",
         type=hex_of(33),
@@ -175,7 +151,7 @@ def _identity(
     )
     return aci.verify_report(
         aci.AciReport.parse(report),
-        hardware_check(args, at),
+        chosen_check(args, at),
         nonce=nonce,
         at=at,
         policy=policy,

@@ -6,22 +6,14 @@ import secrets
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import dataclass
 
-from quotary.cli.gateway import (
-    add_gateway_options,
-    chat_id_of,
-    open_gateway,
-    require_absent,
-    require_together,
-)
-from quotary.cli.hardware import add_hardware_options, hardware_check, require_extras
+from quotary.cli.exchange import add_exchange_options
+from quotary.cli.gateway import chat_id_of, open_gateway, require_absent, require_together
+from quotary.cli.hardware import chosen_check, require_extras
 from quotary.cli.inputs import read_input, read_time
 from quotary.cli.workload import (
     MAX_INPUT_BYTES,
-    add_expectations,
-    add_json,
     describe_workload,
     expectations,
-    hex_of,
     optional_input,
     print_proof,
 )
@@ -51,20 +43,11 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         epilog="example: quotary chat verify --report report.json --request request.json "
         "--response response.bin --signature signature.json --collateral collateral.json",
     )
-    parser.add_argument("--report", metavar="FILE", help="the attestation report, JSON")
-    parser.add_argument("--request", metavar="FILE", required=True, help="the request body")
-    parser.add_argument("--response", metavar="FILE", help="the response body, streams raw")
-    parser.add_argument("--signature", metavar="FILE", help="the signature document, JSON")
-    parser.add_argument(
-        "--nonce", type=hex_of(32), metavar="HEX", help="the nonce you asked the report with"
-    )
     parser.add_argument(
         "--signing-algo", choices=["ecdsa", "ed25519"], default="ecdsa", help="with --url (ecdsa)"
     )
-    add_gateway_options(parser)
-    add_hardware_options(parser)
-    add_expectations(parser)
-    add_json(parser)
+    signed = {"--signature": "the signature document, JSON"}
+    add_exchange_options(parser, signed, request_required=True)
     parser.set_defaults(run=_verify)
 
 
@@ -79,7 +62,7 @@ class _Exchange:
 
 def _verify(args: Namespace) -> int:
     at = read_time(args.at)
-    check = hardware_check(args, at)
+    check = chosen_check(args, at)
     compose = optional_input(args.app_compose, MAX_COMPOSE_BYTES)
     with require_extras("dstack"):
         exchange = _from_files(args) if args.url is None else _live(args, check, compose)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from quotary.cli._collateral_ages import Ages, ages_of, print_ages, verified_when_current
-from quotary.cli._collateral_errors import translated
+from quotary.cli._collateral_lists import add_lists
 from quotary.cli._collateral_options import (
     TIMES,
     add_cache,
     add_json,
     add_service,
+    add_service_address,
     add_target,
     days,
     read_root,
     seconds,
 )
+from quotary.cli._collateral_service import client_of, service_of
 from quotary.cli._collateral_watch import Watch
+from quotary.cli._mishaps import translated
 from quotary.cli.inputs import read_input, read_time
 from quotary.cli.output import CommandError, ExitCode, print_json, visible
 from quotary.collateral import MAX_COLLATERAL_BYTES, RawCollateral
@@ -30,8 +33,6 @@ from quotary.fetch import (
     CacheEntry,
     CollateralCache,
     CollateralClient,
-    CollateralService,
-    FetchEvent,
     Limits,
     PlatformKey,
     Target,
@@ -41,20 +42,78 @@ from quotary.fetch import (
 from quotary.quote import Quote
 from quotary.quote.encoding import MAX_ENCODED_BYTES, decode_quote
 from quotary.tcb import TeeType
+from quotary.trust import TrustRoot
 
-__all__ = ["register"]
+__all__ = [
+    "add_filing",
+    "add_platform",
+    "add_source",
+    "filing",
+    "platform",
+    "read_source",
+    "register",
+]
 
 _SCHEMA_VERSION: Final = 1
 
 
-def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
-    """Add the command."""
+def register(
+    subparsers: _SubParsersAction[ArgumentParser],
+) -> _SubParsersAction[ArgumentParser]:
+    """Add the command; returns where more commands of `quotary collateral` can be added."""
     parser = subparsers.add_parser("collateral", help="fetch, show and watch collateral")
-    commands = parser.add_subparsers(dest="collateral_command", required=True, metavar="COMMAND")
+    commands: _SubParsersAction[ArgumentParser] = parser.add_subparsers(
+        dest="collateral_command", required=True, metavar="COMMAND"
+    )
     _add_fetch(commands)
     _add_show(commands)
     _add_age(commands)
     _add_watch(commands)
+    add_lists(commands)
+    return commands
+
+
+def add_source(parser: ArgumentParser) -> None:
+    """Add where a command gets collateral: out of a file, or from a service."""
+    add_target(parser, required=True, file=True)
+    add_service_address(parser)
+
+
+def read_source(args: Namespace, root: TrustRoot, at: datetime) -> RawCollateral:
+    """
+    Return the collateral that the options of `add_source` name, fetched and verified as of `at`
+    where it is not in a file.
+
+    Raises `QuotaryError` or `CommandError`.
+    """
+    if args.file is not None:
+        return _read_collateral(args.file)
+    with translated():
+        service = service_of(args, args.channel, Limits())
+        return CollateralClient(service, root=root).fetch(_target(args), at=at).raw
+
+
+def add_platform(parser: ArgumentParser) -> None:
+    """Add whose collateral is meant, for `platform` to read, and on which channel."""
+    add_target(parser, required=True)
+
+
+def platform(args: Namespace) -> PlatformKey:
+    """Return what the collateral that `add_platform` named is filed under; needs no service."""
+    return _key(args)
+
+
+def add_filing(parser: ArgumentParser) -> None:
+    """Add which service to ask and where to file what it says, for `filing` to read."""
+    add_service(parser)
+    add_cache(parser)
+
+
+def filing(args: Namespace) -> Callable[[UpdateChannel], CollateralClient]:
+    """Return what makes a client of each channel; raises `CommandError` for what cannot be used."""
+    with translated():
+        cache = _cache(args)
+    return lambda channel: client_of(args, cache=cache, channel=channel)
 
 
 def _add_fetch(commands: _SubParsersAction[ArgumentParser]) -> None:
@@ -99,7 +158,13 @@ def _add_age(commands: _SubParsersAction[ArgumentParser]) -> None:
     )
     add_target(parser, required=False, file=True)
     add_cache(parser)
-    parser.add_argument("--warn", type=days, default=timedelta(), metavar="DAYS")
+    parser.add_argument(
+        "--warn",
+        type=days,
+        default=timedelta(),
+        metavar="DAYS",
+        help="count as stale what will be within so many days (0)",
+    )
     parser.add_argument("--at", metavar="TIME", help=f"ages as of this time, {TIMES}")
     add_json(parser)
     parser.set_defaults(run=_age)
@@ -117,9 +182,19 @@ def _add_watch(commands: _SubParsersAction[ArgumentParser]) -> None:
     add_service(parser)
     add_cache(parser)
     parser.add_argument(
-        "--margin", type=days, default=timedelta(days=7), metavar="DAYS", help="(7)"
+        "--margin",
+        type=days,
+        default=timedelta(days=7),
+        metavar="DAYS",
+        help="fetch anew what ends within so many days (7)",
     )
-    parser.add_argument("--every", type=seconds, default=3600.0, metavar="SECONDS", help="(3600)")
+    parser.add_argument(
+        "--every",
+        type=seconds,
+        default=3600.0,
+        metavar="SECONDS",
+        help="the time from one round to the next (3600)",
+    )
     parser.add_argument("--once", action="store_true", help="one round, then exit")
     parser.add_argument("--at", metavar="TIME", help=f"with --once: as of this time, {TIMES}")
     add_json(parser)
@@ -129,7 +204,7 @@ def _add_watch(commands: _SubParsersAction[ArgumentParser]) -> None:
 def _fetch(args: Namespace) -> int:
     at, target = read_time(args.at), _target(args)
     with translated():
-        client = _client(args, cache=None if args.no_cache else _cache(args))
+        client = client_of(args, cache=None if args.no_cache else _cache(args))
         fetched = client.fetch(target, at=at)
     text = fetched.raw.to_json()
     if args.out == "-":
@@ -216,12 +291,12 @@ def _watch(args: Namespace) -> int:
         raise CommandError(
             ExitCode.USAGE, "USAGE", "--at", remedy="A fixed time makes sense with --once only."
         )
+    clients = filing(args)
     with translated():
-        cache = _cache(args)
         given = None if args.quote is None and args.fmspc is None else (_key(args), args.channel)
         watch = Watch(
-            cache=cache,
-            client_for=lambda channel: _client(args, cache=cache, channel=channel),
+            cache=_cache(args),
+            client_for=clients,
             given=given,
             margin=args.margin,
             as_json=args.json,
@@ -229,30 +304,6 @@ def _watch(args: Namespace) -> int:
         if args.once:
             return watch.round(read_time(args.at))
         return watch.run(every=args.every)
-
-
-def _client(
-    args: Namespace, *, cache: CollateralCache | None, channel: UpdateChannel | None = None
-) -> CollateralClient:
-    limits = Limits(
-        document_seconds=min(Limits().document_seconds, args.timeout), total_seconds=args.timeout
-    )
-    api_key = os.environ.get("QUOTARY_PCS_API_KEY") or None
-    chosen = channel or args.channel
-    if args.pccs:
-        service = CollateralService.pccs(
-            args.pccs, channel=chosen, limits=limits, ca_file=args.ca_file, api_key=api_key
-        )
-    else:
-        service = CollateralService(
-            channel=chosen, limits=limits, ca_file=args.ca_file, api_key=api_key
-        )
-    progress = None if args.quiet or args.json else _progress
-    return CollateralClient(service, root=read_root(args.root), cache=cache, progress=progress)
-
-
-def _progress(event: FetchEvent) -> None:
-    sys.stderr.write(visible(f"{event.item}: {event.state} {event.detail}") + "\n")
 
 
 def _cache(args: Namespace) -> CollateralCache:

@@ -6,6 +6,7 @@ import re
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 from quotary.cli.output import ExitCode
@@ -46,33 +47,51 @@ def completion_script(parser: ArgumentParser, shell: str) -> str:
     return head + _bash(words)
 
 
+@dataclass
+class _Words:
+    """What may follow a command: words, options, and the values of options that take one."""
+
+    words: list[str] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+
 def _commands(
     parser: ArgumentParser, path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], list[str]]]:
-    """Yield every command's path, and the words that may follow it."""
-    words = [option for option in parser._option_string_actions if option.startswith("--")]  # noqa: SLF001
+) -> Iterator[tuple[tuple[str, ...], _Words]]:
+    """Yield every command's path, and what may follow it."""
+    found = _Words()
     children: dict[str, ArgumentParser] = {}
     for action in parser._actions:  # noqa: SLF001  # argparse offers no other way to look inside
         if isinstance(action, _SubParsersAction):
             children |= action.choices
-        elif not action.option_strings and action.choices:
-            words += map(str, action.choices)
-    words += children
-    yield path, [word for word in words if _SAFE.fullmatch(word.lstrip("-"))]
+            continue
+        choices = [str(choice) for choice in action.choices or () if _SAFE.fullmatch(str(choice))]
+        names = [name for name in action.option_strings if _SAFE.fullmatch(name.lstrip("-"))]
+        long = [name for name in names if name.startswith("--")]
+        found.options += long
+        if not action.option_strings:
+            found.words += choices
+        elif action.nargs != 0:
+            found.values |= dict.fromkeys(long, choices)
+    children = {name: child for name, child in children.items() if _SAFE.fullmatch(name)}
+    found.words += children
+    yield path, found
     for name, child in children.items():
-        if _SAFE.fullmatch(name):
-            yield from _commands(child, (*path, name))
+        yield from _commands(child, (*path, name))
 
 
-def _bash(words: dict[tuple[str, ...], list[str]]) -> str:
+def _bash(commands: dict[tuple[str, ...], _Words]) -> str:
     cases = "".join(
-        f'    "{" ".join(path)}") words="{" ".join(following)}" ;;\n'
-        for path, following in words.items()
+        f'    "{" ".join(path)}") words="{" ".join(following.words)}"'
+        f' options="{" ".join(following.options)}" ;;\n'
+        for path, following in commands.items()
     )
-    known = " ".join(f'"{" ".join(path)}"' for path in words if path)
+    known = " ".join(f'"{" ".join(path)}"' for path in commands if path)
     return (
         "_quotary() {\n"
-        '  local current="${COMP_WORDS[COMP_CWORD]}" path="" word words known\n'
+        '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"\n'
+        '  local path="" word words options known\n'
         f"  local -a commands=({known})\n"
         '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do\n'
         '    for known in "${commands[@]}"; do\n'
@@ -81,7 +100,11 @@ def _bash(words: dict[tuple[str, ...], list[str]]) -> str:
         "  done\n"
         '  case "$path" in\n'
         f"{cases}"
-        '    *) words="" ;;\n'
+        '    *) words="" options="" ;;\n'
+        "  esac\n"
+        '  if [[ "$current" == -* ]]; then words="$options"; fi\n'
+        '  case "$path $previous" in\n'
+        f"{''.join(_bash_values(commands))}"
         "  esac\n"
         '  COMPREPLY=($(compgen -W "$words" -- "$current"))\n'
         "}\n"
@@ -89,8 +112,16 @@ def _bash(words: dict[tuple[str, ...], list[str]]) -> str:
     )
 
 
-def _fish(words: dict[tuple[str, ...], list[str]]) -> str:
-    known = " ".join(f"'{' '.join(path)}'" for path in words if path)
+def _bash_values(commands: dict[tuple[str, ...], _Words]) -> Iterator[str]:
+    """Yield what follows options: their choices, or nothing, which lets the shell name files."""
+    for path, following in commands.items():
+        place = " ".join(path)
+        for option, choices in following.values.items():
+            yield f'    "{place} {option}") words="{" ".join(choices)}" ;;\n'
+
+
+def _fish(commands: dict[tuple[str, ...], _Words]) -> str:
+    known = " ".join(f"'{' '.join(path)}'" for path in commands if path)
     lines = [
         "function __quotary_path",
         "    set -l path",
@@ -103,9 +134,14 @@ def _fish(words: dict[tuple[str, ...], list[str]]) -> str:
         "    string join ' ' $path",
         "end",
     ]
-    for path, following in words.items():
+    for path, following in commands.items():
         condition = f"test (__quotary_path | string collect -a) = '{' '.join(path)}'"
-        for word in following:
-            what = f"-l {word[2:]}" if word.startswith("--") else f"-f -a {word}"
-            lines.append(f'complete -c quotary -n "{condition}" {what}')
+        start = f'complete -c quotary -n "{condition}"'
+        lines += [f"{start} -f -a {word}" for word in following.words]
+        for option in following.options:
+            value = ""
+            if option in following.values:
+                choices = " ".join(following.values[option])
+                value = f" -x -a '{choices}'" if choices else " -r -F"
+            lines.append(f"{start} -l {option[2:]}{value}")
     return "\n".join(lines) + "\n"

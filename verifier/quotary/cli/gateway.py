@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from quotary.cli._collateral_errors import translated
+from quotary.cli._mishaps import translated
 from quotary.cli.hardware import require_extras
 from quotary.cli.inputs import read_input
 from quotary.cli.output import CommandError, ExitCode

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
-from collections.abc import Sequence
+from argparse import ArgumentParser, HelpFormatter, Namespace, _SubParsersAction
+from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from quotary.cli import aci, chat, collateral, completion, policy, quote, workload
 from quotary.cli.output import CommandError, ExitCode, exit_code_of, print_failure
@@ -16,10 +17,12 @@ from quotary.errors import QuotaryError
 __all__ = ["COMMANDS_GROUP", "main"]
 
 COMMANDS_GROUP: Final = "quotary.commands"
-"""Entry points of this group are commands: name of the command, callable `register`."""
+"""Entry points of this group are commands: name of the command, callable `register`. Those of the
+group `quotary.commands.collateral` are commands of `quotary collateral`."""
 
 _INTERRUPTED: Final = 130
-_EXTRAS: Final = {"quotary_bridge": "bridge", "quotary_enclave": "enclave", "quotary": "fetch"}
+_WORD: Final = re.compile(r"(?:'[^']*'|\S)+")
+_EXTRAS: Final = {"quotary_bridge": "bridge", "quotary_enclave": "enclave"}
 _BUILT_IN: Final = frozenset({"aci", "chat", "collateral", "policy", "quote", "workload"})
 
 
@@ -48,14 +51,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001  # the last resort: a sentence, not a stack trace
-        failure = _unforeseen(error, _wanted(arguments))
+        failure = _unforeseen(error, _wanted(arguments)[0])
         print_failure(failure, as_json=as_json)
         return failure.code
     return code
 
 
+class _Help(HelpFormatter):
+    """Shows examples as they are typed: one below the other, folded where a shell goes on."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        head, colon, commands = text.partition(": ")
+        if not head.startswith("example"):
+            return super()._fill_text(text, width, indent)
+        lines = [line for command in commands.split("; ") for line in _folded(command, width)]
+        return "\n".join((head + colon.strip(), *lines))
+
+
+def _folded(command: str, width: int) -> Iterator[str]:
+    """Yield the lines of a command; quoted words stay whole, and only the first is not indented."""
+    line = " "
+    for word in _WORD.findall(command):
+        if len(line) + len(word) + 3 > width:
+            yield f"{line} \\"
+            line = "     "
+        line += f" {word}"
+    yield line
+
+
 class _Parser(ArgumentParser):
     """A parser whose complaints are errors like all others."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - those of argparse
+        super().__init__(*args, **({"formatter_class": _Help} | options))
 
     def error(self, message: str) -> NoReturn:
         raise CommandError(
@@ -72,18 +100,37 @@ def _parser(arguments: Sequence[str]) -> ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"quotary {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (quote, policy, collateral, workload, chat, aci):
+    for command in (quote, policy, workload, chat, aci):
         command.register(commands)
+    of_collateral = collateral.register(commands)
     completion.register(commands, lambda: parser)
-    wanted = _wanted(arguments)
+    wanted, then = _wanted(arguments)
     if wanted not in _BUILT_IN:
-        _register_others(commands, wanted)
+        _register_others(commands, COMMANDS_GROUP, wanted)
+    if wanted in (None, "completion") or (
+        wanted == "collateral" and then not in of_collateral.choices
+    ):
+        _register_others(of_collateral, f"{COMMANDS_GROUP}.collateral", then)
+    _describe(parser)
     return parser
 
 
-def _register_others(commands: _SubParsersAction[ArgumentParser], wanted: str | None) -> None:
+def _describe(parser: ArgumentParser) -> None:
+    """Give commands without a description the line that lists them."""
+    for action in parser._actions:  # noqa: SLF001  # argparse offers no other way to look inside
+        if isinstance(action, _SubParsersAction):
+            lines = {choice.dest: choice.help for choice in action._choices_actions}  # noqa: SLF001
+            for name, child in action.choices.items():
+                line = lines.get(name) or ""
+                child.description = child.description or f"{line[:1].upper()}{line[1:]}."
+                _describe(child)
+
+
+def _register_others(
+    commands: _SubParsersAction[ArgumentParser], group: str, wanted: str | None
+) -> None:
     """Add other packages' commands; all of them for help, else only the one asked for."""
-    found = sorted(entry_points(group=COMMANDS_GROUP), key=lambda entry: entry.name)
+    found = sorted(entry_points(group=group), key=lambda entry: entry.name)
     names = {entry.name for entry in found}
     for entry in found:
         if wanted in names and entry.name != wanted:
@@ -100,32 +147,36 @@ def _register_missing(
     commands: _SubParsersAction[ArgumentParser], entry: EntryPoint, module: str
 ) -> None:
     """Add a command that says which extra it needs."""
-    extra = _extra_of(entry.name)
-
-    def run(_: Namespace) -> int:
-        raise _missing_extra(entry.name, extra, module)
-
+    extra = _extra_behind(entry)
     parser = commands.add_parser(
         entry.name, help=f"needs the extra '{extra}'", add_help=False, prefix_chars="\0"
     )
+
+    def run(_: Namespace) -> int:
+        raise _missing_extra(parser.prog, extra, module)
+
     parser.add_argument("rest", nargs="*")
     parser.set_defaults(run=run)
 
 
 def _extra_of(command: str) -> str:
-    """Return the extra that a command needs: the demonstration needs everything there is."""
-    if command == "demo":
-        return command
-    entries = entry_points(group=COMMANDS_GROUP, name=command)
-    package = next((entry.module.partition(".")[0] for entry in entries), "quotary")
-    return _EXTRAS.get(package, "bridge")
+    """Return the extra that a command of ours or of another package needs."""
+    entry = next(iter(entry_points(group=COMMANDS_GROUP, name=command)), None)
+    return "fetch" if entry is None else _extra_behind(entry)
 
 
-def _missing_extra(command: str, extra: str, module: str | None) -> CommandError:
+def _extra_behind(entry: EntryPoint) -> str:
+    """Return the extra that brings an entry point: the demonstration needs everything there is."""
+    if entry.name == "demo":
+        return entry.name
+    return _EXTRAS.get(entry.module.partition(".")[0], "bridge")
+
+
+def _missing_extra(program: str, extra: str, module: str | None) -> CommandError:
     return CommandError(
         ExitCode.CONFIGURATION,
         "EXTRA_MISSING",
-        f"quotary {command}",
+        program,
         found=f"{module or 'a package'} is not installed",
         remedy=f"Install it with: pip install 'quotary[{extra}]'.",
     )
@@ -138,13 +189,15 @@ def _version() -> str:
         return "(not installed)"
 
 
-def _wanted(arguments: Sequence[str]) -> str | None:
-    return next((argument for argument in arguments if not argument.startswith("-")), None)
+def _wanted(arguments: Sequence[str]) -> tuple[str | None, str | None]:
+    """Return the command asked for, and the word that follows it."""
+    words = [argument for argument in arguments if not argument.startswith("-")]
+    return (*words, None, None)[0], (*words, None, None)[1]
 
 
 def _unforeseen(error: Exception, command: str | None) -> CommandError:
     if isinstance(error, ModuleNotFoundError) and command is not None:
-        return _missing_extra(command, _extra_of(command), error.name)
+        return _missing_extra(f"quotary {command}", _extra_of(command), error.name)
     return CommandError(
         ExitCode.REJECTED,
         "INTERNAL_ERROR",

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import IntEnum
+from shutil import get_terminal_size
 from typing import Final
 
 from quotary.errors import CollateralError, QuotaryError, Reason
-from quotary.verify.explain_text import printable
+from quotary.fetch import FetchError
+from quotary.verify.explain_text import folded, printable
 
 __all__ = [
     "CommandError",
     "ExitCode",
     "exit_code_of",
+    "line_width",
     "print_failure",
     "print_json",
     "print_table",
+    "shown_time",
     "visible",
 ]
 
@@ -60,13 +65,29 @@ class CommandError(Exception):
         return f"{self.reason}: {self.item}{found}"
 
 
-_STALE: Final = frozenset({Reason.CERT_EXPIRED, Reason.CRL_EXPIRED, Reason.COLLATERAL_EXPIRED})
+_STALE: Final = frozenset(
+    {
+        Reason.CERT_EXPIRED,
+        Reason.CRL_EXPIRED,
+        Reason.COLLATERAL_EXPIRED,
+        Reason.COLLATERAL_ROLLBACK,
+        Reason.CACHE_EMPTY,
+        Reason.CACHE_DAMAGED,
+    }
+)
+_CONFIGURATION: Final = frozenset(
+    {Reason.HOST_NOT_ALLOWED, Reason.TLS_REQUIRED, Reason.PATH_ESCAPE}
+)
 
 
 def exit_code_of(error: QuotaryError | CommandError) -> ExitCode:
-    """Return the exit code an error ends the program with."""
+    """Return the exit code an error ends the program with: the same in every command."""
     if isinstance(error, CommandError):
         return error.code
+    if error.reason in _CONFIGURATION:
+        return ExitCode.CONFIGURATION
+    if isinstance(error, FetchError):
+        return ExitCode.NETWORK
     if isinstance(error, CollateralError) and error.reason in _STALE:
         return ExitCode.STALE
     return ExitCode.REJECTED
@@ -98,9 +119,20 @@ def print_json(value: Mapping[str, object]) -> None:
 def print_table(title: str, rows: Mapping[str, object]) -> None:
     """Print a title and aligned rows on stdout; control characters are escaped."""
     sys.stdout.write(visible(title) + "\n")
-    width = max(map(len, rows), default=0)
+    column, width = max(map(len, rows), default=0), line_width()
     for name, value in rows.items():
-        sys.stdout.write(f"  {visible(name):<{width}}  {visible(str(value))}\n")
+        line = f"  {visible(name):<{column}}  {visible(str(value))}"
+        sys.stdout.write("\n".join(folded(line, column + 4, width)) + "\n")
+
+
+def line_width() -> int | None:
+    """Return how wide lines may be: a terminal's width; None into files and pipes, for programs."""
+    return get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def shown_time(seconds: int) -> str:
+    """Return Unix seconds as RFC 3339."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def visible(text: str) -> str:

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from quotary.cli._collateral_options import read_root
-from quotary.cli._policy_file import read_policy
+from quotary.cli._policy_file import read_policy, rule_terms
 from quotary.cli.inputs import read_input, read_time
-from quotary.cli.output import CommandError, ExitCode, print_json, visible
+from quotary.cli.output import CommandError, ExitCode, line_width, print_json, print_table, visible
 from quotary.collateral import MAX_COLLATERAL_BYTES, RawCollateral
 from quotary.errors import QuotaryError
 from quotary.policy import DEFAULT, AllOf
 from quotary.quote import Quote
 from quotary.quote.encoding import MAX_ENCODED_BYTES, decode_quote
+from quotary.verify.explain_text import folded
 from quotary.verify.simulate import Forecast, simulate
 
 __all__ = ["register"]
@@ -29,7 +30,11 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     policy = subparsers.add_parser("policy", help="check policy files, simulate their changes")
     commands = policy.add_subparsers(dest="policy_command", required=True, metavar="COMMAND")
     check = commands.add_parser(
-        "check", help="read a policy file and say what is wrong with it", description=__doc__
+        "check",
+        help="read a policy file and say what it asks, or what is wrong with it",
+        description="Read a policy file and list its rules, the strict defaults it keeps among "
+        "them, or say in one line which key is wrong (exit code 6).",
+        epilog="example: quotary policy check policy.toml",
     )
     check.add_argument("policy", metavar="POLICY", help="the policy file, TOML or JSON")
     check.add_argument("--json", action="store_true", help="print one JSON object")
@@ -68,12 +73,20 @@ def _add_simulate(commands: _SubParsersAction[ArgumentParser]) -> None:
 
 def _check(args: Namespace) -> int:
     policy = read_policy(args.policy)
-    rules = [repr(rule) for rule in policy.policies] if isinstance(policy, AllOf) else []
+    rules = policy.policies if isinstance(policy, AllOf) else (policy,)
+    described = [(type(rule).__name__, rule_terms(rule)) for rule in rules]
     if args.json:
-        print_json({"ok": True, "policy": args.policy, "rules": rules})
-    else:
-        sys.stdout.write(f"{visible(args.policy)} is a policy of {len(rules)} rules\n")
-        sys.stdout.writelines(f"  {visible(rule)}\n" for rule in rules)
+        print_json(
+            {
+                "ok": True,
+                "policy": args.policy,
+                "rules": [{"rule": name, "terms": terms} for name, terms in described],
+            }
+        )
+        return ExitCode.OK
+    sys.stdout.write(f"{visible(args.policy)} is a policy of {len(described)} rules\n")
+    for name, terms in described:
+        print_table(name, terms)
     return ExitCode.OK
 
 
@@ -100,7 +113,8 @@ def _simulate(args: Namespace) -> int:
         *unreadable,
     )
     if args.json:
-        print_json(_counts(forecasts) | {"quotes": [forecast.to_json() for forecast in forecasts]})
+        shown = [forecast.to_json() for forecast in forecasts]
+        print_json({"ok": True, **_counts(forecasts), "quotes": shown})
     else:
         _print(forecasts)
     return ExitCode.OK
@@ -118,11 +132,11 @@ def _files(names: Iterable[str]) -> Iterator[Path]:
         yield from (entry for entry in entries[:_MAX_FILES] if not entry.is_dir())
 
 
-def _counts(forecasts: tuple[Forecast, ...]) -> dict[str, object]:
+def _counts(forecasts: tuple[Forecast, ...]) -> dict[str, int]:
     return {
-        "ok": True,
         "dropped": sum(forecast.dropped for forecast in forecasts),
         "falling": sum(forecast.falls_at is not None for forecast in forecasts),
+        "shortened": sum(forecast.shortened for forecast in forecasts),
         "gained": sum(forecast.gained for forecast in forecasts),
         "total": len(forecasts),
     }
@@ -130,10 +144,12 @@ def _counts(forecasts: tuple[Forecast, ...]) -> dict[str, object]:
 
 def _print(forecasts: tuple[Forecast, ...]) -> None:
     for forecast in forecasts:
-        sys.stdout.write(f"{_word(forecast):<8}  {visible(forecast.name)}  {_why(forecast)}\n")
+        line = f"{_word(forecast):<8}  {visible(forecast.name)}  {_why(forecast)}".rstrip()
+        sys.stdout.write("\n".join(folded(line, 10, line_width())) + "\n")
     counts = _counts(forecasts)
     sys.stdout.write(
-        f"{counts['dropped']} dropped at once, {counts['falling']} fall later, "
+        f"{counts['dropped']} dropped at once, {counts['shortened']} fall sooner, "
+        f"{counts['falling'] - counts['shortened']} fall as before, "
         f"{counts['gained']} gained, of {counts['total']} quotes\n"
     )
 
@@ -152,5 +168,7 @@ def _why(forecast: Forecast) -> str:
     if forecast.after is not None:
         return visible(str(forecast.after))
     if forecast.falls_at is not None:
-        return visible(f"at {forecast.to_json()['falls_at']}: {forecast.falls_for}")
+        when = forecast.to_json()["falls_at"]
+        anyway = "" if forecast.shortened else " (as before)"
+        return visible(f"at {when}{anyway}: {forecast.falls_for}")
     return ""

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from argparse import Action, ArgumentParser, Namespace, _SubParsersAction
-from typing import Final
+from dataclasses import fields
+from datetime import datetime, timedelta
 
-from quotary.cli._collateral_options import read_root
+from quotary.cli._collateral_options import days, read_root
 from quotary.cli._explanation import show_explanation
-from quotary.cli._policy_file import read_policy
+from quotary.cli.hardware import add_hardware_options, chosen_policy, collateral_source
 from quotary.cli.inputs import read_input, read_time
-from quotary.cli.output import CommandError, ExitCode, print_json, print_table
+from quotary.cli.output import CommandError, ExitCode, print_json, print_table, shown_time
 from quotary.collateral import MAX_COLLATERAL_BYTES, RawCollateral
 from quotary.journal import Verdict
-from quotary.policy import Policy, strict
 from quotary.quote import Quote, SgxReport, TdMigration, TdReport
 from quotary.quote.encoding import MAX_ENCODED_BYTES, decode_quote
-from quotary.tcb import TcbStatus
-from quotary.verify import verify
+from quotary.trust import Collateral, TrustRoot
+from quotary.verify.expired import verify_late
 from quotary.verify.explain import explain
 
 __all__ = ["register"]
-
-_STATUSES: Final = [status.value for status in TcbStatus if status is not TcbStatus.REVOKED]
 
 
 def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -37,6 +35,7 @@ def _add_inspect(commands: _SubParsersAction[ArgumentParser]) -> None:
         "inspect",
         help="show what a quote says, verifying nothing",
         description="Show what a quote says. Nothing is verified: anyone can write such bytes.",
+        epilog="example: quotary quote inspect quote.bin --json",
     )
     _add_file(parser)
     _add_json(parser)
@@ -48,36 +47,23 @@ def _add_verify(commands: _SubParsersAction[ArgumentParser]) -> None:
         "verify",
         help="verify a quote with collateral",
         description="Verify a quote: Intel's whole chain of trust, then a policy.",
-        epilog="example: quotary quote verify quote.bin --collateral collateral.json --json",
+        epilog="examples: quotary quote verify quote.bin --collateral collateral.json --json; "
+        "quotary quote verify quote.bin --fetch --explain --html explained.html",
     )
     _add_file(parser)
-    parser.add_argument(
-        "--collateral", required=True, metavar="FILE", help="the collateral, JSON; - for stdin"
-    )
-    parser.add_argument(
-        "--at", metavar="TIME", help="verify as of this time, RFC 3339 or Unix seconds (now)"
-    )
-    parser.add_argument(
-        "--root", metavar="FILE", help="trust this root certificate instead of Intel's (tests only)"
-    )
     parser.add_argument(
         "--explain", action="store_true", help="show every check, and what would mend a failure"
     )
     parser.add_argument(
         "--html", metavar="FILE", help="with --explain: write a self-contained page to this file"
     )
-    choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--policy", metavar="FILE", help="judge by this policy file, TOML or JSON")
-    choice.add_argument(
-        "--no-policy", action="store_true", help="judge the evidence alone, report any status"
+    parser.add_argument(
+        "--allow-expired",
+        type=days,
+        metavar="DAYS",
+        help="let collateral have expired so long ago; the verdict is then of its last second",
     )
-    choice.add_argument(
-        "--allow-status",
-        action="append",
-        choices=_STATUSES,
-        metavar="STATUS",
-        help=f"accept this TCB status besides UpToDate; repeatable: {', '.join(_STATUSES[1:])}",
-    )
+    add_hardware_options(parser, alone=True)
     _add_json(parser)
     parser.set_defaults(run=_verify)
 
@@ -111,6 +97,37 @@ def _inspect(args: Namespace) -> int:
 
 
 def _verify(args: Namespace) -> int:
+    _require_sense(args)
+    at = read_time(args.at)
+    quote = decode_quote(read_input(args.file, MAX_ENCODED_BYTES))
+    root, policy = read_root(args.root), chosen_policy(args)
+    if args.explain:
+        explanation = explain(
+            quote, _explained(args, quote, root, at), policy=policy, at=at, root=root
+        )
+        return show_explanation(explanation, as_json=args.json, page=args.html)
+    late = verify_late(
+        Quote.parse(quote),
+        collateral_source(args, root, at)(quote),
+        tolerance=args.allow_expired or timedelta(),
+        policy=policy,
+        at=at,
+        root=root,
+    )
+    verdict = late.verdict
+    expired = {item.item: shown_time(item.end) for item in late.expired}
+    if args.json:
+        shown = {**verdict.to_json(), "journal": verdict.journal().hex()}
+        print_json({"ok": True, **shown} | ({"expired": expired} if expired else {}))
+    else:
+        _print_verdict(verdict)
+        if expired:
+            print_table("EXPIRED since, as you allowed", expired)
+    return ExitCode.OK
+
+
+def _require_sense(args: Namespace) -> None:
+    """Raise `CommandError` for options that contradict each other."""
     if args.file == "-" and args.collateral == "-":
         raise CommandError(
             ExitCode.USAGE,
@@ -122,35 +139,23 @@ def _verify(args: Namespace) -> int:
         raise CommandError(
             ExitCode.USAGE, "USAGE", "--html", remedy="A page is written of an explanation only."
         )
-    at = read_time(args.at)
-    quote_bytes = read_input(args.file, MAX_ENCODED_BYTES)
-    collateral_bytes = read_input(args.collateral, MAX_COLLATERAL_BYTES)
-    root, policy = read_root(args.root), _policy(args)
-    if args.explain:
-        quote_data = decode_quote(quote_bytes)
-        explanation = explain(quote_data, collateral_bytes, policy=policy, at=at, root=root)
-        return show_explanation(explanation, as_json=args.json, page=args.html)
-    verdict = verify(
-        Quote.parse(decode_quote(quote_bytes)),
-        RawCollateral.from_json(collateral_bytes),
-        policy=policy,
-        at=at,
-        root=root,
-    )
-    if args.json:
-        print_json({"ok": True, **verdict.to_json(), "journal": verdict.journal().hex()})
-    else:
-        _print_verdict(verdict)
-    return ExitCode.OK
+    if args.explain and args.allow_expired is not None:
+        raise CommandError(
+            ExitCode.USAGE,
+            "USAGE",
+            "--allow-expired",
+            found="given with --explain",
+            remedy="An explanation tells what has expired: leave it out, or explain --at a time.",
+        )
 
 
-def _policy(args: Namespace) -> Policy | None:
-    if args.no_policy:
-        return None
-    if args.policy is not None:
-        return read_policy(args.policy)
-    allowed = {TcbStatus.UP_TO_DATE, *map(TcbStatus, args.allow_status or ())}
-    return strict(allowed_statuses=frozenset(allowed))
+def _explained(
+    args: Namespace, quote: bytes, root: TrustRoot, at: datetime
+) -> bytes | Collateral | RawCollateral:
+    """What an explanation takes: collateral in a file even when it is none."""
+    if args.fetch:
+        return collateral_source(args, root, at)(quote)
+    return read_input(args.collateral, MAX_COLLATERAL_BYTES)
 
 
 def _print_verdict(verdict: Verdict) -> None:
@@ -184,12 +189,12 @@ def _described(quote: Quote) -> dict[str, object]:
 
 def _fields(part: SgxReport | TdReport | TdMigration) -> dict[str, object]:
     shown: dict[str, object] = {}
-    fields = part._asdict() if isinstance(part, TdMigration) else vars(part)
-    for name, value in fields.items():
-        if name == "data" or value is None:
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if field.name == "data" or value is None:
             continue
         if isinstance(value, TdMigration):
             shown |= _fields(value)
         else:
-            shown[name] = value.hex() if isinstance(value, bytes) else value
+            shown[field.name] = value.hex() if isinstance(value, bytes) else value
     return shown

@@ -7,9 +7,10 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from quotary.cli.hardware import add_hardware_options, hardware_check, require_extras
+from quotary.cli.hardware import add_hardware_options, chosen_check, require_extras
 from quotary.cli.inputs import read_input, read_time
-from quotary.cli.output import ExitCode, print_json, print_table, visible
+from quotary.cli.output import ExitCode, line_width, print_json, print_table, visible
+from quotary.verify.explain_text import folded
 from quotary.workloads import (
     DstackEvidence,
     Expectations,
@@ -213,7 +214,7 @@ def _verify(args: Namespace) -> int:
     at = read_time(args.at)
     compose = optional_input(args.app_compose, MAX_COMPOSE_BYTES)
     evidence = DstackEvidence.parse(read_input(args.file, MAX_INPUT_BYTES), compose)
-    quoted = hardware_check(args, at)(evidence.quote)
+    quoted = chosen_check(args, at)(evidence.quote)
     with require_extras("dstack"):
         workload = verify_dstack(evidence, quoted, expectations(args))
     return print_proof(
@@ -224,7 +225,8 @@ def _verify(args: Namespace) -> int:
 def _print_statements(title: str, statements: Sequence[Statement]) -> None:
     sys.stdout.write(f"{title}\n")
     for statement in statements:
-        sys.stdout.write(f"  {statement.code:<24}  {visible(statement.text)}\n")
+        line = f"  {statement.code:<24}  {visible(statement.text)}"
+        sys.stdout.write("\n".join(folded(line, 28, line_width())) + "\n")
 
 
 def _shown(value: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quotary.collateral._documents import MAX_DOCUMENT_BYTES, QeIdentity, TcbInfo
+from quotary.collateral._evaluations import TcbEvaluation, TcbEvaluations
 from quotary.collateral._raw import MAX_COLLATERAL_BYTES, RawCollateral, unwrap_signed
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "MAX_DOCUMENT_BYTES",
     "QeIdentity",
     "RawCollateral",
+    "TcbEvaluation",
+    "TcbEvaluations",
     "TcbInfo",
     "unwrap_signed",
 ]

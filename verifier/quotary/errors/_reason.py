@@ -82,6 +82,7 @@ class Reason(StrEnum):
     SCHEMA_UNKNOWN_FIELD = "SCHEMA_UNKNOWN_FIELD"
     TCB_INFO_SIGNATURE_INVALID = "TCB_INFO_SIGNATURE_INVALID"
     QE_IDENTITY_SIGNATURE_INVALID = "QE_IDENTITY_SIGNATURE_INVALID"
+    TCB_EVALUATIONS_SIGNATURE_INVALID = "TCB_EVALUATIONS_SIGNATURE_INVALID"
     FMSPC_MISMATCH = "FMSPC_MISMATCH"
     PCEID_MISMATCH = "PCEID_MISMATCH"
     TCB_COMPONENTS_COUNT = "TCB_COMPONENTS_COUNT"
@@ -277,6 +278,9 @@ REMEDIES: Final = MappingProxyType(
         Reason.TCB_INFO_SIGNATURE_INVALID: "The TCB info was changed after Intel signed it.",
         Reason.QE_IDENTITY_SIGNATURE_INVALID: (
             "The QE identity was changed after Intel signed it."
+        ),
+        Reason.TCB_EVALUATIONS_SIGNATURE_INVALID: (
+            "The list of TCB evaluations was changed after Intel signed it."
         ),
         Reason.FMSPC_MISMATCH: "Fetch the TCB info of this platform's FMSPC.",
         Reason.PCEID_MISMATCH: "Fetch the TCB info of this platform's PCE.",

@@ -9,6 +9,7 @@ Importing this opens no socket and needs no extra; making a client needs the ext
 
 from __future__ import annotations
 
+from quotary.fetch._catalogues import FmspcPlatform, KnownFmspc
 from quotary.fetch._documents import PckCrl, SignedDocument
 from quotary.fetch._exchange import FetchEvent, FetchState, Progress
 from quotary.fetch.cache import CacheEntry, CollateralCache
@@ -51,6 +52,8 @@ __all__ = [
     "FetchEvent",
     "FetchState",
     "FetchedCollateral",
+    "FmspcPlatform",
+    "KnownFmspc",
     "Limits",
     "MissingExtraError",
     "PckCa",

@@ -27,11 +27,13 @@ from quotary.x509 import Certificate, PckIdentity, split_pem
 __all__ = [
     "PckCrl",
     "SignedDocument",
+    "ask",
     "ask_pck_certificate",
     "ask_pck_crl",
     "ask_qe_identity",
     "ask_root_ca_crl",
     "ask_tcb_info",
+    "issuer_chain_of",
     "read_pck_chain",
     "read_pck_crl",
     "read_qe_identity",
@@ -54,7 +56,11 @@ _HEX_TEXT: Final = re.compile(rb"(?:[0-9a-fA-F]{2})+")
 
 @dataclass(frozen=True, slots=True)
 class SignedDocument:
-    """TCB info or QE identity: the bytes Intel signed, the signature r ‖ s, the signer's chain."""
+    """
+    TCB info, QE identity or a list of TCB evaluations.
+
+    The bytes Intel signed, the signature r ‖ s, and the signer's chain, PEM.
+    """
 
     document: bytes
     signature: bytes
@@ -73,20 +79,20 @@ def ask_tcb_info(service: CollateralService, tee_type: TeeType, fmspc: bytes) ->
     """GET /{sgx|tdx}/certification/v4/tcb."""
     query = (("fmspc", fmspc.hex().upper()), service.channel.query)
     path = f"{tee_type.name.lower()}/certification/v4/tcb"
-    return _ask(service, "TCB info", path, query, service.limits.json_bytes)
+    return ask(service, "TCB info", path, query, service.limits.json_bytes)
 
 
 def ask_qe_identity(service: CollateralService, tee_type: TeeType) -> Request:
     """GET /{sgx|tdx}/certification/v4/qe/identity."""
     path = f"{tee_type.name.lower()}/certification/v4/qe/identity"
-    return _ask(service, "QE identity", path, (service.channel.query,), service.limits.json_bytes)
+    return ask(service, "QE identity", path, (service.channel.query,), service.limits.json_bytes)
 
 
 def ask_pck_crl(service: CollateralService, ca: PckCa) -> Request:
     """GET /sgx/certification/v4/pckcrl."""
     query = (("ca", ca.value), ("encoding", "der"))
     path = "sgx/certification/v4/pckcrl"
-    return _ask(service, "PCK CRL", path, query, service.limits.crl_bytes)
+    return ask(service, "PCK CRL", path, query, service.limits.crl_bytes)
 
 
 def ask_root_ca_crl(service: CollateralService) -> Request:
@@ -94,7 +100,7 @@ def ask_root_ca_crl(service: CollateralService) -> Request:
     item, limit = "root CA CRL", service.limits.crl_bytes
     if service.root_crl_url is not None:
         return Request(item, service.root_crl_url, limit)
-    return _ask(service, item, "sgx/certification/v4/rootcacrl", (), limit)
+    return ask(service, item, "sgx/certification/v4/rootcacrl", (), limit)
 
 
 def ask_pck_certificate(service: CollateralService, wanted: PckRequest) -> Request:
@@ -107,7 +113,7 @@ def ask_pck_certificate(service: CollateralService, wanted: PckRequest) -> Reque
         ("pceid", wanted.pce_id.hex()),
     )
     path = "sgx/certification/v4/pckcert"
-    return _ask(service, "PCK certificate", path, query, service.limits.certificate_bytes)
+    return ask(service, "PCK certificate", path, query, service.limits.certificate_bytes)
 
 
 def read_tcb_info(
@@ -142,7 +148,7 @@ def read_qe_identity(
 
 def read_pck_crl(response: Response) -> PckCrl:
     """Return the list, which may come as DER, PEM or hex text, and its issuer's chain."""
-    chain = _issuer_chain(response, "PCK CRL", _CRL_CHAINS)
+    chain = issuer_chain_of(response, "PCK CRL", _CRL_CHAINS)
     return PckCrl(_crl_der(response.body, "PCK CRL"), chain)
 
 
@@ -159,7 +165,7 @@ def read_pck_chain(response: Response) -> bytes:
     `FetchError` or `ParseError`.
     """
     item = "PCK certificate"
-    issuers = _issuer_chain(response, item, _PCK_CHAINS)
+    issuers = issuer_chain_of(response, item, _PCK_CHAINS)
     chain = response.body.rstrip(b"\0 \t\r\n") + b"\n" + issuers
     leaf = Certificate.parse(split_pem(chain, item, 3)[0], item)
     pck = PckIdentity.parse(leaf.sgx_extension or b"")
@@ -170,13 +176,14 @@ def read_pck_chain(response: Response) -> bytes:
     return chain
 
 
-def _ask(
+def ask(
     service: CollateralService,
     item: str,
     path: str,
     query: tuple[tuple[str, str], ...],
     max_bytes: int,
 ) -> Request:
+    """Return the request for a document below the service's own address."""
     url = f"{service.base_url.rstrip('/')}/{path}"
     if query:
         url += "?" + urlencode(query, quote_via=url_quote)
@@ -185,13 +192,13 @@ def _ask(
 
 
 def _signed(response: Response, wrapper: str, chain_headers: tuple[str, ...]) -> SignedDocument:
-    chain = _issuer_chain(response, wrapper, chain_headers)
+    chain = issuer_chain_of(response, wrapper, chain_headers)
     document, signature = unwrap_signed(response.body, wrapper)
     return SignedDocument(document, signature, chain)
 
 
-def _issuer_chain(response: Response, item: str, names: tuple[str, ...]) -> bytes:
-    """The URL-encoded PEM of the first of the headers `names` that is there, decoded."""
+def issuer_chain_of(response: Response, item: str, names: tuple[str, ...]) -> bytes:
+    """Return the URL-encoded PEM of the first of the headers `names` there is, decoded."""
     for name in names:
         value = response.headers.get(name.lower())
         if value:

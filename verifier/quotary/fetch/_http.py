@@ -272,7 +272,9 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
 def failure(item: str, error: BaseException) -> FetchError:
     """Return what `error`, one of `FAILURES`, means for the document `item`."""
     if isinstance(error, (TimeoutError, httpcore.TimeoutException)):
-        return FetchError(Reason.FETCH_TIMEOUT, item, found="no whole answer in time")
+        return FetchError(
+            Reason.FETCH_TIMEOUT, item, expected="a whole answer in time", found="none"
+        )
     chain: BaseException | None = error
     while chain is not None:
         if isinstance(chain, ssl.SSLCertVerificationError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from quotary.collateral import RawCollateral
+from quotary.fetch import _catalogues as catalogues
 from quotary.fetch import _documents as documents
 from quotary.fetch._exchange import Request, Response
 from quotary.fetch.settings import CollateralService
@@ -22,10 +23,12 @@ __all__ = [
     "Fetched",
     "Plan",
     "collect",
+    "fmspcs",
     "pck_chain",
     "pck_crl",
     "qe_identity",
     "root_ca_crl",
+    "tcb_evaluations",
     "tcb_info",
 ]
 
@@ -72,6 +75,22 @@ def pck_chain(service: CollateralService, wanted: PckRequest) -> Plan[bytes]:
     """Fetch the PCK certificate of one platform, with the authorities above it."""
     (answer,) = yield (documents.ask_pck_certificate(service, wanted),)
     return documents.read_pck_chain(answer)
+
+
+def fmspcs(
+    service: CollateralService, platform: catalogues.FmspcPlatform
+) -> Plan[tuple[catalogues.KnownFmspc, ...]]:
+    """Fetch the list of platform families."""
+    (answer,) = yield (catalogues.ask_fmspcs(service, platform),)
+    return catalogues.read_fmspcs(answer)
+
+
+def tcb_evaluations(
+    service: CollateralService, tee_type: TeeType
+) -> Plan[documents.SignedDocument]:
+    """Fetch the list of TCB evaluations."""
+    (answer,) = yield (catalogues.ask_evaluations(service, tee_type),)
+    return catalogues.read_evaluations(tee_type, answer)
 
 
 def collect(service: CollateralService, target: Target) -> Plan[Fetched]:

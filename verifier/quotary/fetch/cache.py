@@ -70,7 +70,10 @@ class CollateralCache:
         path = self._folder / key.tee / key.fmspc.hex() / key.ca / f"{channel.name}{_SUFFIX}"
         if not path.resolve().is_relative_to(self._folder.resolve()):
             raise CollateralError(
-                Reason.PATH_ESCAPE, "cache entry", expected=f"a file under {self._folder}"
+                Reason.PATH_ESCAPE,
+                "cache entry",
+                expected=f"a file under {self._folder}",
+                found=str(path.resolve()),
             )
         return path
 
@@ -86,7 +89,9 @@ class CollateralCache:
             with path.open("rb") as file:
                 data = file.read(_MAX_ENTRY_BYTES + 1)
         except FileNotFoundError as error:
-            raise CollateralError(Reason.CACHE_EMPTY, str(key)) from error
+            raise CollateralError(
+                Reason.CACHE_EMPTY, str(key), expected="an entry", found="none"
+            ) from error
         try:
             return self._parse(key, channel, data)
         except (QuotaryError, ValueError, TypeError, KeyError, RecursionError) as error:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from quotary.collateral import RawCollateral
 from quotary.errors import Reason
 from quotary.fetch import _plan as plans
+from quotary.fetch._catalogues import FmspcPlatform, KnownFmspc
 from quotary.fetch._documents import PckCrl, SignedDocument
 from quotary.fetch._exchange import FetchEvent, Pause, Progress, Request, Response, exchange
 from quotary.fetch.cache import CollateralCache
@@ -166,6 +167,14 @@ class CollateralClient(_Client):
         """Fetch the PCK chain of one platform, PEM, unverified."""
         return self._run(plans.pck_chain(self.service, wanted))
 
+    def fmspcs(self, platform: FmspcPlatform = FmspcPlatform.ALL) -> tuple[KnownFmspc, ...]:
+        """Fetch the platform families the service knows: nobody signs this list."""
+        return self._run(plans.fmspcs(self.service, platform))
+
+    def tcb_evaluations(self, tee_type: TeeType) -> SignedDocument:
+        """Fetch the list of TCB evaluations, unverified: see `quotary.trust.verify_evaluations`."""
+        return self._run(plans.tcb_evaluations(self.service, tee_type))
+
     def _run(self, plan: plans.Plan[T]) -> T:
         budget = _Budget(self.service.limits.total_seconds)
         result: T
@@ -253,6 +262,14 @@ class AsyncCollateralClient(_Client):
     async def pck_chain(self, wanted: PckRequest) -> bytes:
         """Fetch the PCK chain of one platform, PEM, unverified."""
         return await self._run(plans.pck_chain(self.service, wanted))
+
+    async def fmspcs(self, platform: FmspcPlatform = FmspcPlatform.ALL) -> tuple[KnownFmspc, ...]:
+        """Fetch the platform families the service knows: nobody signs this list."""
+        return await self._run(plans.fmspcs(self.service, platform))
+
+    async def tcb_evaluations(self, tee_type: TeeType) -> SignedDocument:
+        """Fetch the list of TCB evaluations, unverified: see `quotary.trust.verify_evaluations`."""
+        return await self._run(plans.tcb_evaluations(self.service, tee_type))
 
     async def _run(self, plan: plans.Plan[T]) -> T:
         budget = _Budget(self.service.limits.total_seconds)

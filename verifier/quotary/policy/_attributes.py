@@ -19,6 +19,7 @@ _SEPT_VE_DISABLE: Final = int(TdAttributes.SEPT_VE_DISABLE)
 _MIGRATABLE: Final = int(TdAttributes.MIGRATABLE)
 _SERVTD_EXT: Final = int(TdAttributes.SERVTD_EXT)
 
+_NO_TD_ATTRIBUTES: Final = TdAttributes(0)
 _TUD: Final = 0xFF
 """Byte 0 of the TD attributes: whatever is set there makes the TD untrusted (debug group)."""
 
@@ -37,9 +38,14 @@ All the features a TD can have: AVX, AVX-512, PT, PKU, CET, user interrupts, LBR
 
 @dataclass(frozen=True, slots=True)
 class SgxAttributes:
-    """Refuses enclaves that are not initialised, or have one of `forbidden` set. Ignores TDX."""
+    """
+    Refuses enclaves that are not initialised, lack one of `required`, or have one of `forbidden`.
+
+    Ignores TDX.
+    """
 
     forbidden: SgxFlags = _FORBIDDEN_SGX
+    required: SgxFlags = SgxFlags.INIT
 
     def check(self, evidence: Evidence) -> None:
         """Raise with `SGX_ATTR_FORBIDDEN`."""
@@ -47,9 +53,13 @@ class SgxAttributes:
         if not isinstance(report, SgxReport):
             return
         flags = int.from_bytes(report.attributes[:8], "little")
-        if not flags & _INIT:
+        required = self.required.value | _INIT
+        if flags & required != required:
             raise VerificationError(
-                Reason.SGX_ATTR_FORBIDDEN, "SGX attributes", expected="INIT set"
+                Reason.SGX_ATTR_FORBIDDEN,
+                "SGX attributes",
+                expected=f"{_names(SgxFlags(required))} set",
+                found=_names(SgxFlags(flags & required)) or "none of them",
             )
         found = flags & self.forbidden.value
         if found:
@@ -67,13 +77,15 @@ class TdAttributeRules:
     Refuses TDs that their host, or another TD, could look into. Ignores SGX.
 
     Debug and the whole debug group, reserved bits, migratable TDs, bound service TDs, and TDs
-    without SEPT_VE_DISABLE are refused; each but the reserved bits can be allowed.
+    without SEPT_VE_DISABLE are refused; each but the reserved bits can be allowed. `forbidden` are
+    further attributes that are refused.
     """
 
     allow_debug: bool = False
     allow_migratable: bool = False
     allow_service_td: bool = False
     allow_sept_ve: bool = False
+    forbidden: TdAttributes = _NO_TD_ATTRIBUTES
 
     def check(self, evidence: Evidence) -> None:
         """Raise with the reason of the first rule broken."""
@@ -103,7 +115,7 @@ class TdAttributeRules:
             )
 
     def _check_forbidden(self, bits: int) -> None:
-        forbidden = _RESERVED_TD
+        forbidden = _RESERVED_TD | self.forbidden.value
         if not self.allow_migratable:
             forbidden |= _MIGRATABLE
         if not self.allow_service_td:

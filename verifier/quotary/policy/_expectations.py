@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Final
 
 from quotary.errors import Reason, VerificationError
 from quotary.policy._base import Evidence
@@ -18,6 +19,17 @@ __all__ = [
     "ProductRules",
     "TeeTypes",
 ]
+
+_SGX_IDENTITY: Final = (
+    "mr_enclave",
+    "mr_signer",
+    "isv_prod_id",
+    "config_id",
+    "isv_ext_prod_id",
+    "isv_family_id",
+)
+_NO_SERVICE_TD: Final = bytes(48)
+"""MRSERVICETD of TD reports 1.0, the one field that not all reports have: none can be bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +81,24 @@ class ExpectedSgx:
     isv_prod_id: int | None = None
     config_id: bytes | None = None
     minimum_isv_svn: int = 0
+    isv_ext_prod_id: bytes | None = None
+    isv_family_id: bytes | None = None
+    minimum_config_svn: int = 0
 
     def check(self, evidence: Evidence) -> None:
         """Raise with `TEE_TYPE_NOT_ALLOWED`, `MEASUREMENT_MISMATCH` or `SVN_TOO_LOW`."""
         report = evidence.quote.body
         if not isinstance(report, SgxReport):
             raise _wrong_tee(TeeType.SGX, evidence)
-        _compare(report, {"mr_enclave": self.mr_enclave, "mr_signer": self.mr_signer})
-        _compare(report, {"isv_prod_id": self.isv_prod_id, "config_id": self.config_id})
-        if report.isv_svn < self.minimum_isv_svn:
-            raise VerificationError(
-                Reason.SVN_TOO_LOW,
-                "ISVSVN",
-                expected=f"at least {self.minimum_isv_svn}",
-                found=str(report.isv_svn),
-            )
+        _compare(report, {name: getattr(self, name) for name in _SGX_IDENTITY})
+        for item, found, minimum in (
+            ("ISVSVN", report.isv_svn, self.minimum_isv_svn),
+            ("CONFIGSVN", report.config_svn, self.minimum_config_svn),
+        ):
+            if found < minimum:
+                raise VerificationError(
+                    Reason.SVN_TOO_LOW, item, expected=f"at least {minimum}", found=str(found)
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,7 @@ class ExpectedTd:
     mr_config_id: bytes | None = None
     mr_owner: bytes | None = None
     mr_owner_config: bytes | None = None
+    mr_service_td: bytes | None = None
 
     def check(self, evidence: Evidence) -> None:
         """Raise with `TEE_TYPE_NOT_ALLOWED` or `MEASUREMENT_MISMATCH`."""
@@ -113,7 +129,11 @@ class ExpectedTd:
 
 @dataclass(frozen=True, slots=True)
 class FieldIn:
-    """Expects a field of a TEE's report to have one of `values`. Ignores other kinds of TEE."""
+    """
+    Expects a field of a TEE's report to have one of `values`. Ignores other kinds of TEE.
+
+    A field that a version of the report does not have counts as zero.
+    """
 
     tee_type: TeeType
     name: str
@@ -123,29 +143,36 @@ class FieldIn:
         """Raise with `MEASUREMENT_MISMATCH`."""
         if evidence.quote.tee_type is not self.tee_type:
             return
-        found = getattr(evidence.quote.body, self.name)
+        found = _field(evidence.quote.body, self.name)
         if found not in self.values:
             raise VerificationError(
                 Reason.MEASUREMENT_MISMATCH,
                 self.name,
                 expected=" or ".join(sorted(value.hex() for value in self.values)),
-                found=found.hex(),
+                found=_shown(found),
             )
 
 
 @dataclass(frozen=True, slots=True)
 class ProductRules:
-    """Expects an SGX product id, of a minimum version; None means any. Ignores TDX."""
+    """
+    Expects an SGX product id, and minimum versions of enclave and configuration. Ignores TDX.
+
+    None means any product.
+    """
 
     isv_prod_id: int | None = None
     minimum_isv_svn: int = 0
+    minimum_config_svn: int = 0
 
     def check(self, evidence: Evidence) -> None:
         """Raise with `MEASUREMENT_MISMATCH` or `SVN_TOO_LOW`."""
         if isinstance(evidence.quote.body, SgxReport):
-            ExpectedSgx(isv_prod_id=self.isv_prod_id, minimum_isv_svn=self.minimum_isv_svn).check(
-                evidence
-            )
+            ExpectedSgx(
+                isv_prod_id=self.isv_prod_id,
+                minimum_isv_svn=self.minimum_isv_svn,
+                minimum_config_svn=self.minimum_config_svn,
+            ).check(evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +195,16 @@ class TeeTypes:
 
 def _compare(report: SgxReport | TdReport, expected: dict[str, bytes | int | None]) -> None:
     for name, value in expected.items():
-        found = getattr(report, name)
+        found = _field(report, name)
         if value is not None and value != found:
             raise VerificationError(
                 Reason.MEASUREMENT_MISMATCH, name, expected=_shown(value), found=_shown(found)
             )
+
+
+def _field(report: SgxReport | TdReport, name: str) -> bytes | int:
+    value: bytes | int | None = getattr(report, name)
+    return _NO_SERVICE_TD if value is None else value
 
 
 def _shown(value: bytes | int) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from quotary._keccak import keccak256
 from quotary.policy._attributes import SgxAttributes, TdAttributeRules, XfamWithin
@@ -39,7 +39,7 @@ from quotary.policy._platform import (
     SgxTypes,
 )
 from quotary.policy._temporal import GracedStatuses, MaximumCollateralAge
-from quotary.quote import SgxFlags
+from quotary.quote import SgxFlags, TdAttributes
 from quotary.tcb import TcbStatus, TeeType
 from quotary.x509 import SgxType
 
@@ -50,6 +50,8 @@ MAX_POLICY_BYTES: Final = 1024 * 1024
 
 _MAX_BRACKETS: Final = 1000
 """So deep any interpreter parses JSON, whatever its recursion limit was raised to."""
+
+_Flag = TypeVar("_Flag", SgxFlags, TdAttributes)
 
 _VERSION: Final = 1
 _DAY: Final = 86400
@@ -70,10 +72,19 @@ _PLATFORM_KEYS: Final = (
     "fmspc_allowed, fmspc_denied, ppid_allowed, ppid_denied, instance_allowed, instance_denied, "
     "sgx_types, allow_dynamic_platform, allow_cached_keys, allow_smt"
 )
+_SGX_FIELDS: Final = {
+    "mr_enclave": 32,
+    "mr_signer": 32,
+    "config_id": 64,
+    "isv_ext_prod_id": 16,
+    "isv_family_id": 16,
+}
 _SGX_KEYS: Final = (
-    "mr_enclave, mr_signer, config_id, isv_prod_id, minimum_isv_svn, allow_debug, "
-    "allow_provision_key, allow_einittoken_key"
+    f"{', '.join(_SGX_FIELDS)}, isv_prod_id, minimum_isv_svn, minimum_config_svn, allow_debug, "
+    "allow_provision_key, allow_einittoken_key, attributes_required, attributes_forbidden"
 )
+_SGX_FLAGS: Final = {flag.name or "": flag for flag in SgxFlags}
+_TD_FLAGS: Final = {flag.name or "": flag for flag in TdAttributes}
 _TD_FIELDS: Final = (
     "mr_td",
     "rtmr0",
@@ -83,10 +94,11 @@ _TD_FIELDS: Final = (
     "mr_config_id",
     "mr_owner",
     "mr_owner_config",
+    "mr_service_td",
 )
 _TD_KEYS: Final = (
     f"{', '.join(_TD_FIELDS)}, allow_debug, allow_migratable, allow_service_td, allow_sept_ve, "
-    "xfam_required, xfam_allowed"
+    "attributes_forbidden, xfam_required, xfam_allowed"
 )
 
 
@@ -101,8 +113,8 @@ def parse_policy(data: bytes | str) -> AllOf:
     if top.number("version", None) != _VERSION:
         raise PolicyFileError("version", f"expected {_VERSION}: the form this release reads")
     sgx, td = top.section("sgx"), top.section("td")
-    sgx_expectations, td_expectations = _sgx_expectations(sgx), _td_expectations(td)
     rules: list[Policy] = [_sgx_attributes(sgx), *_td_rules(td)]
+    sgx_expectations, td_expectations = _sgx_expectations(sgx), _td_expectations(td)
     rules += _tcb(top.section("tcb"))
     rules += _collateral(top.section("collateral"))
     rules += _platform(top.section("platform"))
@@ -221,7 +233,18 @@ def _sgx_attributes(section: Section) -> Policy:
     ):
         if not section.flag(name, default=False):
             forbidden |= flag
-    return SgxAttributes(forbidden)
+    required = _flags(SgxFlags(0), section.names("attributes_required", _SGX_FLAGS))
+    forbidden = _flags(forbidden, section.names("attributes_forbidden", _SGX_FLAGS))
+    if (required | SgxFlags.INIT) & forbidden:
+        raise section.wrong("attributes_forbidden", "an attribute is required and forbidden")
+    return SgxAttributes(forbidden, required | SgxFlags.INIT)
+
+
+def _flags(flags: _Flag, names: tuple[str, ...] | None) -> _Flag:
+    """Return `flags` and those of `names` besides."""
+    for name in names or ():
+        flags |= type(flags)[name]
+    return flags
 
 
 def _sgx_expectations(section: Section) -> list[Policy]:
@@ -236,14 +259,15 @@ def _sgx_expectations(section: Section) -> list[Policy]:
             "alone it admits whatever its holder builds: give isv_prod_id and minimum_isv_svn too",
         )
     rules: list[Policy] = []
-    for name, length in (("mr_enclave", 32), ("mr_signer", 32), ("config_id", 64)):
+    for name, length in _SGX_FIELDS.items():
         values = section.octets(name, length)
         if values is not None:
             rules.append(FieldIn(TeeType.SGX, name, values))
     product = section.number("isv_prod_id", None, 0xFFFF)
     minimum = section.number("minimum_isv_svn", 0, 0xFFFF) or 0
-    if product is not None or minimum:
-        rules.append(ProductRules(product, minimum))
+    configuration = section.number("minimum_config_svn", 0, 0xFFFF) or 0
+    if product is not None or minimum or configuration:
+        rules.append(ProductRules(product, minimum, configuration))
     return rules
 
 
@@ -262,7 +286,10 @@ def _td_rules(section: Section) -> list[Policy]:
         allow_migratable=section.flag("allow_migratable", default=False),
         allow_service_td=section.flag("allow_service_td", default=False),
         allow_sept_ve=section.flag("allow_sept_ve", default=False),
+        forbidden=_flags(TdAttributes(0), section.names("attributes_forbidden", _TD_FLAGS)),
     )
+    if "mr_service_td" in section and not attributes.allow_service_td:
+        raise section.wrong("mr_service_td", "no service TD is accepted: set allow_service_td")
     default = XfamWithin()
     required = section.number("xfam_required", default.required, (1 << 63) - 1)
     allowed = section.number("xfam_allowed", default.allowed, (1 << 63) - 1)

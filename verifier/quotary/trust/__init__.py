@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quotary.trust._collateral import REMEMBERED_PLATFORMS, Collateral, unix_seconds
+from quotary.trust._evaluations import verify_evaluations
 from quotary.trust._memory import Memory
 from quotary.trust._pck_chain import verify_pck_chain
 from quotary.trust._platform import Platform
@@ -38,5 +39,6 @@ __all__ = [
     "require_signed",
     "require_within",
     "unix_seconds",
+    "verify_evaluations",
     "verify_pck_chain",
 ]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
 from hashlib import sha256
-from operator import attrgetter
 from typing import Final
 
 from quotary._ecdsa import PublicKey
@@ -34,13 +33,10 @@ from quotary.x509 import (
     split_pem,
 )
 
-__all__ = ["REMEMBERED_PLATFORMS", "Collateral", "unix_seconds"]
+__all__ = ["REMEMBERED_PLATFORMS", "Collateral", "issued_by_root", "unix_seconds"]
 
 REMEMBERED_PLATFORMS: Final = 4096
 """So many platforms are remembered unless the caller says otherwise: under 20 MB."""
-
-_START: Final = attrgetter("start")
-_END: Final = attrgetter("end")
 
 _REMEMBERED_OUTCOMES: Final = 1024
 """Platforms of one family that run the same versions share one; as many attestation keys."""
@@ -111,13 +107,13 @@ class Collateral:
         """
         root_crl = read_list_of(root.certificate, raw.root_ca_crl, "root_ca_crl")
         require_not_revoked(root.certificate, root_crl, "root certificate")
-        tcb_signer = _issued_by_root(
+        tcb_signer = issued_by_root(
             raw.tcb_info_issuer_chain, Role.TCB_SIGNING, root, root_crl, "tcb_info_issuer_chain"
         )
         qe_signer = (
             tcb_signer
             if raw.qe_identity_issuer_chain == raw.tcb_info_issuer_chain
-            else _issued_by_root(
+            else issued_by_root(
                 raw.qe_identity_issuer_chain,
                 Role.TCB_SIGNING,
                 root,
@@ -131,7 +127,7 @@ class Collateral:
         tcb_info = read_signed(TcbInfo, raw.tcb_info, digests[0])
         qe_identity = read_signed(QeIdentity, raw.qe_identity, digests[1])
         require_same_tee(tcb_info, qe_identity)
-        pck_ca = _issued_by_root(
+        pck_ca = issued_by_root(
             raw.pck_crl_issuer_chain, Role.PCK_CA, root, root_crl, "pck_crl_issuer_chain"
         )
         pck_crl = read_list_of(pck_ca, raw.pck_crl, "pck_crl")
@@ -189,8 +185,8 @@ class Collateral:
             pck_crl=pck_crl,
             pck_certificate_chain=raw.pck_certificate_chain,
             windows=windows,
-            valid_from=max(map(_START, windows)),
-            valid_until=min(map(_END, windows)),
+            valid_from=max(window.start for window in windows),
+            valid_until=min(window.end for window in windows),
             hashes=(
                 *digests,
                 root_crl.tbs_hash,
@@ -221,9 +217,10 @@ class Collateral:
 _split_known: Final = lru_cache(maxsize=16)(split_pem)
 
 
-def _issued_by_root(
+def issued_by_root(
     pem: bytes, role: Role, root: TrustRoot, root_crl: RevocationList, item: str
 ) -> Certificate:
+    """Return the certificate of `role` at the head of a chain of two; raises `QuotaryError`."""
     leaf, anchor = _split_known(pem, item, 2)
     root.require_pinned(anchor, item, CollateralError)
     certificate = verify_authority(leaf, role, root.certificate, item, CollateralError)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from quotary._ecdsa import require_digest_signature, signature_to_der
-from quotary.collateral import QeIdentity, TcbInfo
+from quotary.collateral import QeIdentity, TcbEvaluations, TcbInfo
 from quotary.errors import CollateralError, QuotaryError, Reason, VerificationError
 from quotary.trust._window import Window, WindowKind
 from quotary.x509 import Certificate, RevocationList
@@ -18,6 +20,12 @@ __all__ = [
     "require_same_tee",
     "require_signed",
 ]
+
+_FORGED: Final = {
+    "tcb_info": Reason.TCB_INFO_SIGNATURE_INVALID,
+    "qe_identity": Reason.QE_IDENTITY_SIGNATURE_INVALID,
+    "tcb_evaluations": Reason.TCB_EVALUATIONS_SIGNATURE_INVALID,
+}
 
 
 def require_list_of(crl: RevocationList, issuer: Certificate, item: str) -> None:
@@ -50,7 +58,7 @@ def require_not_revoked(
     error: type[QuotaryError] = CollateralError,
 ) -> None:
     """Raise `error` when `crl` lists `certificate`."""
-    if crl.lists(certificate.serial):
+    if certificate.serial in crl.revoked:
         raise error(
             Reason.CERT_REVOKED,
             item,
@@ -63,16 +71,11 @@ def require_signed(digest: bytes, signature: bytes, signer: Certificate, item: s
     """
     Raise unless `signer` signed the document with this SHA-256 `digest`.
 
-    `item` is `tcb_info` or `qe_identity`.
+    `item` is `tcb_info`, `qe_identity` or `tcb_evaluations`.
     """
-    reason = (
-        Reason.TCB_INFO_SIGNATURE_INVALID
-        if item == "tcb_info"
-        else Reason.QE_IDENTITY_SIGNATURE_INVALID
-    )
     der = signature_to_der(signature, item)
     require_digest_signature(
-        signer.key, der, digest, reason=reason, item=item, error=CollateralError
+        signer.key, der, digest, reason=_FORGED[item], item=item, error=CollateralError
     )
 
 
@@ -108,6 +111,6 @@ def list_window(crl: RevocationList, item: str) -> Window:
     return Window(item, WindowKind.REVOCATION_LIST, crl.this_update, crl.next_update)
 
 
-def document_window(document: TcbInfo | QeIdentity, item: str) -> Window:
+def document_window(document: TcbInfo | QeIdentity | TcbEvaluations, item: str) -> Window:
     """Return the time between a document and the next."""
     return Window(item, WindowKind.DOCUMENT, document.issue_date, document.next_update)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import NamedTuple
 
 from quotary.errors import QuotaryError, Reason
 
@@ -19,7 +19,8 @@ class WindowKind(Enum):
     DOCUMENT = (Reason.COLLATERAL_EXPIRED, Reason.COLLATERAL_NOT_YET_VALID)
 
 
-class Window(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Window:
     """The time one item is valid in, Unix seconds, inclusive at both ends."""
 
     item: str

@@ -28,7 +28,12 @@ _DEBUG: Final = int(SgxFlags.DEBUG)
 def require_production(report: SgxReport, _: QeIdentity) -> None:
     """Raise `VerificationError` in debug mode, whatever the identity's mask says."""
     if report.attributes[0] & _DEBUG:
-        raise VerificationError(Reason.QE_DEBUG, "QE attributes", expected="DEBUG clear")
+        raise VerificationError(
+            Reason.QE_DEBUG,
+            "QE attributes",
+            expected="DEBUG clear",
+            found=report.attributes.hex(),
+        )
 
 
 def require_misc_select(report: SgxReport, identity: QeIdentity) -> None:

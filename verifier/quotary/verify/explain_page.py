@@ -18,6 +18,11 @@ _STEP_TITLES: Final = {
 }
 _MARKS: Final = {CheckStatus.PASS: "pass", CheckStatus.FAIL: "fail", CheckStatus.SKIPPED: "skipped"}
 
+_HEADS: Final = (
+    '<thead class="heads"><tr><th scope="col">number</th><th scope="col">outcome</th>'
+    '<th scope="col">check</th></tr></thead>\n'
+)
+
 _STYLE: Final = """
 :root{color-scheme:light dark;--ink:#1b1f24;--dim:#5b6570;--line:#d9dee3;--page:#fff;--soft:#f5f7f9;
 --pass:#1a7f37;--fail:#b42318;--wash:#fdf0ee;--skip:#6b7580}
@@ -31,11 +36,13 @@ p{margin:.3rem 0}.dim{color:var(--dim)}
 .outcome{border-left:.4rem solid;padding:.8rem 1rem;background:var(--soft);margin:1rem 0}
 .outcome.pass{border-color:var(--pass)}.outcome.fail{border-color:var(--fail)}
 table{border-collapse:collapse;width:100%}
-td{border-top:1px solid var(--line);padding:.3rem .5rem;vertical-align:top}
-td.number{width:4rem;color:var(--dim);font-variant-numeric:tabular-nums}
+td,th{border-top:1px solid var(--line);padding:.3rem .5rem;vertical-align:top;text-align:left}
+th.number{width:4rem;color:var(--dim);font-weight:400;font-variant-numeric:tabular-nums}
 td.status{width:5.5rem;font-weight:600}
+.heads th{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+nav ul{margin:.3rem 0;padding-left:1.2rem}nav a{color:inherit}:target{outline:2px solid var(--fail)}
 tr.pass td.status{color:var(--pass)}tr.fail td.status{color:var(--fail)}
-tr.skipped td{color:var(--skip)}tr.fail{background:var(--wash)}
+tr.skipped td,tr.skipped th{color:var(--skip)}tr.fail{background:var(--wash)}
 code{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem;margin:.3rem 0}
 dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
@@ -61,17 +68,25 @@ def _document(explanation: Explanation) -> Iterator[str]:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>Quote explained</title><style>{_STYLE}</style></head><body>\n"
+        f"<title>{escape(_title(explanation))}</title><style>{_STYLE}</style></head><body><main>\n"
         "<h1>Quote explained</h1>\n"
     )
     yield from _outcome(explanation)
+    yield from _failures(explanation)
     for number, checks in groupby(explanation.checks, key=_step):
         title = _STEP_TITLES.get(number, "verification as a whole")
-        yield f"<h2>{number}. {escape(title)}</h2>\n<table>\n"
+        yield f'<h2 id="step-{number}">{number}. {escape(title)}</h2>\n'
+        yield f'<table aria-labelledby="step-{number}">{_HEADS}<tbody>\n'
         for check in checks:
             yield from _row(check)
-        yield "</table>\n"
-    yield "</body></html>\n"
+        yield "</tbody></table>\n"
+    yield "</main></body></html>\n"
+
+
+def _title(explanation: Explanation) -> str:
+    if explanation.error is not None:
+        return f"Quote refused: {explanation.error.reason}"
+    return "Quote accepted"
 
 
 def _step(check: Check) -> int:
@@ -95,6 +110,16 @@ def _outcome(explanation: Explanation) -> Iterator[str]:
         )
 
 
+def _failures(explanation: Explanation) -> Iterator[str]:
+    """Links to what failed: among eighty checks nobody should have to search."""
+    if not explanation.failures:
+        return
+    yield '<nav aria-label="Failed checks"><p>Failed checks:</p><ul>'
+    for check in explanation.failures:
+        yield f'<li><a href="#check-{check.number}">{check.number} {escape(check.title)}</a></li>'
+    yield "</ul></nav>\n"
+
+
 def _list(values: dict[str, object]) -> str:
     items = "".join(
         f"<dt>{escape(name)}</dt><dd><code>{escape(_shown(value))}</code></dd>"
@@ -114,7 +139,8 @@ def _shown(value: object) -> str:
 def _row(check: Check) -> Iterator[str]:
     status = check.status.value
     yield (
-        f'<tr class="{status}"><td class="number">{check.number}</td>'
+        f'<tr class="{status}" id="check-{check.number}">'
+        f'<th class="number" scope="row">{check.number}</th>'
         f'<td class="status">{_MARKS[check.status]}</td><td>{escape(check.title)}'
     )
     if check.status is CheckStatus.FAIL:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from typing import Final
 
 from quotary.verify.explain import Check, CheckStatus, Explanation, Shortfall
 
-__all__ = ["explanation_text", "printable", "shortfall_text"]
+__all__ = ["explanation_text", "folded", "printable", "shortfall_text"]
 
 _MARKS: Final = {CheckStatus.PASS: "pass", CheckStatus.FAIL: "FAIL", CheckStatus.SKIPPED: "skip"}
 _WIDTH: Final = 7
 """Of the longest number, such as 11.10, and two spaces."""
+_NARROWEST: Final = 20
+"""Folding never leaves less room than this for text."""
 
 
 def printable(text: str) -> str:
@@ -30,11 +33,29 @@ def shortfall_text(shortfall: Shortfall) -> str:
     return f"for {shortfall.status}: {needs}"
 
 
-def explanation_text(explanation: Explanation) -> str:
-    """Return a line for every check, what failed with its remedy below, and the outcome last."""
+def folded(line: str, indent: int, width: int | None) -> list[str]:
+    """Return `line` in lines of at most `width`, from the second on indented; whole without one."""
+    if width is None or len(line) <= width:
+        return [line]
+    return textwrap.wrap(
+        line,
+        max(width, indent + _NARROWEST),
+        subsequent_indent=" " * indent,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+
+
+def explanation_text(explanation: Explanation, width: int | None = None) -> str:
+    """
+    Return a line for every check, what failed with its remedy below, and the outcome last.
+
+    Lines longer than `width` are folded.
+    """
     lines = [line for check in explanation.checks for line in _lines(check)]
     lines.append(_outcome(explanation))
-    return "".join(f"{printable(line)}\n" for line in lines)
+    indent = 6 + _WIDTH
+    return "".join(f"{part}\n" for line in lines for part in folded(printable(line), indent, width))
 
 
 def _lines(check: Check) -> Iterator[str]:

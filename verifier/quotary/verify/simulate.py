@@ -16,6 +16,7 @@ from quotary.policy import DEFAULT, Evidence, Policy, deadlines
 from quotary.quote import Quote
 from quotary.trust import INTEL_ROOT, Collateral, TrustRoot, unix_seconds
 from quotary.verify import verify
+from quotary.verify._witness import Witness
 
 __all__ = ["Forecast", "simulate"]
 
@@ -27,6 +28,8 @@ class Forecast:
 
     `falls_at` is the first second, as Unix seconds, at which the new policy no longer accepts what
     it accepts now, with `falls_for` as the refusal; both None when it holds until the end.
+    `fell_at` is that second under the policy in force: a quote that falls no earlier than it would
+    have fallen anyway is nothing the change does.
     """
 
     name: str
@@ -34,6 +37,14 @@ class Forecast:
     after: QuotaryError | None
     falls_at: int | None = None
     falls_for: QuotaryError | None = None
+    fell_at: int | None = None
+
+    @property
+    def shortened(self) -> bool:
+        """Whether the change lets fall, or fall sooner, what was accepted."""
+        if self.before is not None or self.falls_at is None:
+            return False
+        return self.fell_at is None or self.falls_at < self.fell_at
 
     @property
     def dropped(self) -> bool:
@@ -54,19 +65,9 @@ class Forecast:
             "dropped": self.dropped,
             "falls_at": None if self.falls_at is None else _shown(self.falls_at),
             "falls_for": _reason(self.falls_for),
+            "fell_at": None if self.fell_at is None else _shown(self.fell_at),
+            "shortened": self.shortened,
         }
-
-
-class _Recorder:
-    """A policy that accepts, and keeps what it was shown."""
-
-    def __init__(self) -> None:
-        """Nothing seen yet."""
-        self.evidence: Evidence | None = None
-
-    def check(self, evidence: Evidence) -> None:
-        """Keep `evidence`."""
-        self.evidence = evidence
 
 
 def simulate(
@@ -111,16 +112,34 @@ def _forecast(
         return Forecast(name, error, error)
     before = _refusal(parsed, chosen, against, at, root)
     after = _refusal(parsed, chosen, policy, at, root)
+    span = unix_seconds(at), end
+    fell = None if before else _fall(parsed, chosen, evidence, against, span=span, root=root)
+    fell_at = None if fell is None else fell[0]
     if after is not None:
-        return Forecast(name, before, after)
-    limits = {evidence.verdict.valid_until, *deadlines(policy, evidence)}
-    for last in sorted(limits):
-        if not unix_seconds(at) <= last < end:
-            continue
-        refusal = _refusal(parsed, chosen, policy, datetime.fromtimestamp(last + 1, UTC), root)
-        if refusal is not None:
-            return Forecast(name, before, None, last + 1, refusal)
-    return Forecast(name, before, None)
+        return Forecast(name, before, after, fell_at=fell_at)
+    fall = _fall(parsed, chosen, evidence, policy, span=span, root=root)
+    falls_at, falls_for = fall or (None, None)
+    return Forecast(name, before, None, falls_at, falls_for, fell_at)
+
+
+def _fall(
+    quote: Quote,
+    collateral: RawCollateral | Collateral,
+    evidence: Evidence,
+    policy: Policy | None,
+    *,
+    span: tuple[int, int],
+    root: TrustRoot,
+) -> tuple[int, QuotaryError] | None:
+    """Return the first second of `span` at which `policy` refuses what it accepted, and why."""
+    start, end = span
+    for last in sorted({evidence.verdict.valid_until, *deadlines(policy, evidence)}):
+        if start <= last < end:
+            moment = datetime.fromtimestamp(last + 1, UTC)
+            refusal = _refusal(quote, collateral, policy, moment, root)
+            if refusal is not None:
+                return last + 1, refusal
+    return None
 
 
 def _genuine(
@@ -134,14 +153,14 @@ def _genuine(
         Reason.COLLATERAL_INCOMPLETE, "collateral", expected="at least one collateral"
     )
     for candidate in collateral:
-        recorder = _Recorder()
+        witness = Witness()
         try:
-            verify(quote, candidate, policy=recorder, at=at, root=root)
+            verify(quote, candidate, policy=witness, at=at, root=root)
         except QuotaryError as error:
             refusal = error
             continue
-        if recorder.evidence is not None:
-            return candidate, recorder.evidence
+        if witness.evidence is not None:
+            return candidate, witness.evidence
     raise refusal
 
 

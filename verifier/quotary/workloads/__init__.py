@@ -24,7 +24,7 @@ from quotary.workloads.chat import (
 from quotary.workloads.compose import AppCompose, Image
 from quotary.workloads.dstack import DstackEvidence, Expectations, Workload, verify_dstack
 from quotary.workloads.eventlog import Event, parse_event_log, replay
-from quotary.workloads.quoted import HardwareCheck, Quoted
+from quotary.workloads.quoted import HardwareCheck, Quoted, hardware_check
 from quotary.workloads.statements import Gap, Proof, Statement
 from quotary.workloads.system_events import KeyProvider
 
@@ -45,6 +45,7 @@ __all__ = [
     "Quoted",
     "Statement",
     "Workload",
+    "hardware_check",
     "parse_event_log",
     "parse_json",
     "replay",

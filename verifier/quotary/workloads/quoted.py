@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
+from quotary.collateral import RawCollateral
 from quotary.errors import Reason, VerificationError
 from quotary.journal import Verdict
+from quotary.policy import DEFAULT, Policy
 from quotary.quote import Quote
 from quotary.tcb import TeeType
+from quotary.trust import INTEL_ROOT, Collateral, TrustRoot
+from quotary.verify import verify
 from quotary.workloads.statements import Gap, Proof
 
-__all__ = ["HardwareCheck", "Quoted"]
+__all__ = ["HardwareCheck", "Quoted", "hardware_check"]
 
 _MR_TD: Final = slice(16, 64)
 _MR_CONFIG_ID: Final = slice(64, 112)
@@ -116,4 +121,24 @@ class Quoted:
 
 
 HardwareCheck = Callable[[bytes], Quoted]
-"""Judges the raw quote inside a report: `Quoted.verified` over `quotary.verify`, as a rule."""
+"""Judges the raw quote inside a report: `hardware_check`, as a rule."""
+
+
+def hardware_check(
+    collateral: Collateral | RawCollateral | Callable[[bytes], Collateral | RawCollateral],
+    *,
+    policy: Policy | None = DEFAULT,
+    at: datetime,
+    root: TrustRoot = INTEL_ROOT,
+) -> HardwareCheck:
+    """
+    Return the check that verifies each quote with `collateral`, or with what that returns for it.
+
+    `policy`, `at` and `root` are those of `quotary.verify`, whose errors the check raises.
+    """
+
+    def check(quote: bytes) -> Quoted:
+        fitting = collateral(quote) if callable(collateral) else collateral
+        return Quoted.verified(quote, verify(quote, fitting, policy=policy, at=at, root=root))
+
+    return check

@@ -89,7 +89,10 @@ def _require_own_name(event: Event, system: Mapping[str, bytes]) -> None:
     head = event.name.partition(":")[0]
     if head in system or head in _ORDER:
         raise VerificationError(
-            Reason.SYSTEM_EVENT_DUPLICATE, ascii(event.name)[:80], expected=f"before {_READY}"
+            Reason.SYSTEM_EVENT_DUPLICATE,
+            ascii(event.name)[:80],
+            expected=f"before {_READY}, once",
+            found=f"after {_READY}",
         )
 
 
@@ -102,7 +105,7 @@ def _system_payloads(events: list[Event]) -> dict[str, bytes]:
             raise _invalid(ascii(name)[:80], "a name without colon")
         if name in system and name != _REPEATABLE:
             raise VerificationError(
-                Reason.SYSTEM_EVENT_DUPLICATE, ascii(name)[:80], expected="once"
+                Reason.SYSTEM_EVENT_DUPLICATE, ascii(name)[:80], expected="once", found="again"
             )
         if name in _ORDER:
             if _ORDER.index(name) < position:

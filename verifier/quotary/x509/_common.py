@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from quotary._der import (
+    BIT_STRING,
     BOOLEAN,
     GENERALIZED_TIME,
+    INTEGER,
     OBJECT_ID,
     OCTET_STRING,
     SEQUENCE,
@@ -22,7 +23,6 @@ from quotary.errors import ParseError, Reason
 __all__ = [
     "MAX_EXTENSIONS",
     "Extension",
-    "is_usual_serial",
     "read_algorithm",
     "read_authority_key_id",
     "read_extensions",
@@ -37,18 +37,14 @@ MAX_EXTENSIONS: Final = 16
 """Intel's certificates have five or six."""
 
 _ECDSA_WITH_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")
-_MIDDLE_SEQUENCE: Final = bytes([SEQUENCE, 0x81])
 _LONG_SEQUENCE: Final = bytes([SEQUENCE, 0x82])
-_POSITIVE: Final = rb"\x02(?:\x20[\x01-\x7f]|\x21\x00[\x80-\xff]).{31}"
-_USUAL_SIGNATURE: Final = re.compile(
-    re.escape(_ECDSA_WITH_SHA256) + rb"\x03(.)\x00(\x30(.)" + _POSITIVE * 2 + b")", re.DOTALL
-)
-"""The algorithm, and a signature of two positive integers of 32 bytes."""
+_BEFORE_SIGNATURE: Final = _ECDSA_WITH_SHA256 + bytes([BIT_STRING])
 _MAX_SERIAL_BYTES: Final = 20
 _KEY_IDENTIFIER: Final = 0x80
 _INTEGER: Final = b"\x02"
 _SHORTEST_INTEGER: Final = 3
 _SHORTEST_EXTENSION: Final = 5
+_SHORTEST_PAIR: Final = 8
 _THREE_BYTE_ID: Final = bytes([OBJECT_ID, 3])
 _CRITICAL: Final = bytes([BOOLEAN, 1, 0xFF])
 _OCTETS: Final = bytes([OCTET_STRING])
@@ -65,16 +61,21 @@ class Extension(NamedTuple):
 
 def read_algorithm(reader: DerReader, item: str) -> None:
     """Read an algorithm identifier that must be ecdsa-with-SHA256 without parameters."""
-    if reader.whole(SEQUENCE) != _ECDSA_WITH_SHA256:
-        raise ParseError(Reason.SIG_ALG_UNEXPECTED, item, expected="ecdsa-with-SHA256")
+    algorithm = reader.whole(SEQUENCE)
+    if algorithm != _ECDSA_WITH_SHA256:
+        raise ParseError(
+            Reason.SIG_ALG_UNEXPECTED,
+            item,
+            expected=f"ecdsa-with-SHA256 ({_ECDSA_WITH_SHA256.hex()})",
+            found=algorithm[:_SHOWN].hex(),
+        )
 
 
 def split_signed(der: bytes, item: str) -> tuple[bytes, bytes]:
     """Take `SEQUENCE { signed part, algorithm, signature }` apart: the first and the last."""
-    return _split_usual(der) or _split_any(der, item)
-
-
-def _split_any(der: bytes, item: str) -> tuple[bytes, bytes]:
+    usual = _split_usual(der)
+    if usual is not None:
+        return usual
     file = DerReader(der, item)
     outer = file.enter(SEQUENCE)
     file.finish()
@@ -86,31 +87,31 @@ def _split_any(der: bytes, item: str) -> tuple[bytes, bytes]:
 
 
 def _split_usual(der: bytes) -> tuple[bytes, bytes] | None:
-    """The same for the lengths that nearly all of Intel's have; None for any other form."""
-    if der[4:6] == _LONG_SEQUENCE and der[6:7] > b"\0":
-        end = 8 + int.from_bytes(der[6:8])
-    elif der[4:6] == _MIDDLE_SEQUENCE and der[6:7] >= b"\x80":
-        end = 7 + der[6]
-    else:
+    """The same for lengths of two bytes, as all of Intel's have; None for any other form."""
+    whole, signed = der[:4], der[4:8]
+    if whole[:2] != _LONG_SEQUENCE or signed[:2] != _LONG_SEQUENCE or len(signed) != len(whole):
         return None
-    match = _USUAL_SIGNATURE.fullmatch(der, end)
-    if match is None:
-        return None
-    bits, pair, numbers = match.groups()
+    end = 8 + int.from_bytes(signed[2:])
+    start = end + len(_BEFORE_SIGNATURE) + 2
+    signature = der[start:]
     if (
-        der[:2] != _LONG_SEQUENCE
-        or der[2] == 0
-        or int.from_bytes(der[2:4]) != len(der) - 4
-        or bits[0] != len(pair) + 1
-        or numbers[0] != len(pair) - 2
+        whole[2] == 0
+        or signed[2] == 0
+        or int.from_bytes(whole[2:]) != len(der) - 4
+        or der[end : start - 2] != _BEFORE_SIGNATURE
+        or len(signature) >= _TOP_BIT - 1
+        or der[start - 2 : start] != bytes([len(signature) + 1, 0])
+        or not _is_usual_pair(signature)
     ):
         return None
-    return der[4:end], pair
+    return der[4:end], signature
 
 
 def _read_signature(reader: DerReader, item: str) -> bytes:
     """Read a signature value and return it, checked to be DER of two positive integers."""
     signature = reader.bits()
+    if _is_usual_pair(signature):
+        return signature
     outer = DerReader(signature, f"{item} signature")
     pair = outer.enter(SEQUENCE)
     numbers = pair.integer(), pair.integer()
@@ -121,12 +122,39 @@ def _read_signature(reader: DerReader, item: str) -> bytes:
     return signature
 
 
+def _is_usual_pair(encoding: bytes) -> bool:
+    """Whether two positive integers of P-256's size are encoded, in their one form."""
+    if len(encoding) < _SHORTEST_PAIR or encoding[0] != SEQUENCE:
+        return False
+    middle = 4 + encoding[3]
+    return (
+        encoding[1] == len(encoding) - 2 < _TOP_BIT
+        and encoding[2] == INTEGER
+        and middle + 2 < len(encoding)
+        and encoding[middle] == INTEGER
+        and encoding[middle + 1] == len(encoding) - middle - 2
+        and _is_positive(encoding[4:middle])
+        and _is_positive(encoding[middle + 2 :])
+    )
+
+
+def _is_positive(content: bytes) -> bool:
+    if not content:
+        return False
+    if content[0] == 0:
+        return len(content) > 1 and content[1] >= _TOP_BIT
+    return content[0] < _TOP_BIT
+
+
 def read_serial(reader: DerReader, item: str) -> int:
     """Read a serial number: positive and at most twenty bytes (RFC 5280, 4.1.2.2)."""
     serial = reader.integer()
     if serial <= 0 or serial.bit_length() > 8 * _MAX_SERIAL_BYTES:
         raise ParseError(
-            Reason.SERIAL_INVALID, item, expected="a positive number of at most 20 bytes"
+            Reason.SERIAL_INVALID,
+            item,
+            expected="a positive number of at most 20 bytes",
+            found=f"{serial:#x}"[: 2 * _SHOWN],
         )
     return serial
 
@@ -134,21 +162,20 @@ def read_serial(reader: DerReader, item: str) -> int:
 def split_serial(entry: bytes, item: str) -> tuple[int, bytes]:
     """Read a serial number from the front of `entry`; returns it and the bytes after it."""
     end = 2 + entry[1] if len(entry) > _SHORTEST_INTEGER else 0
-    if is_usual_serial(entry[:end]):
-        return int.from_bytes(entry[2:end]), entry[end:]
+    content = entry[2:end]
+    # Positive, minimal and at most twenty bytes, or else `read_serial` says what is wrong.
+    if (
+        entry[:1] == _INTEGER
+        and 0 < len(content) == end - 2 <= _MAX_SERIAL_BYTES + 1
+        and (
+            0 < content[0] < _TOP_BIT
+            if len(content) <= _MAX_SERIAL_BYTES
+            else content[0] == 0 and content[1] >= _TOP_BIT
+        )
+    ):
+        return int.from_bytes(content), entry[end:]
     reader = DerReader(entry, item)
     return read_serial(reader, item), reader.rest()
-
-
-def is_usual_serial(encoding: bytes) -> bool:
-    """Whether a serial number is encoded: positive, minimal, at most twenty bytes."""
-    content = encoding[2:]
-    length = len(content)
-    if encoding[:1] != _INTEGER or not 0 < length == encoding[1] <= _MAX_SERIAL_BYTES + 1:
-        return False
-    if length <= _MAX_SERIAL_BYTES:
-        return 0 < content[0] < _TOP_BIT
-    return content[0] == 0 and content[1] >= _TOP_BIT
 
 
 def read_time(reader: DerReader, item: str) -> int:
@@ -156,11 +183,20 @@ def read_time(reader: DerReader, item: str) -> int:
     tag = reader.next_tag()
     if tag not in _TIME_LENGTHS:
         raise ParseError(Reason.CERT_TIME_INVALID, item, expected="UTCTime or GeneralizedTime")
+    text = reader.content(tag)
     try:
-        return _seconds(tag, reader.content(tag))
+        return _seconds(tag, text)
     except ValueError as error:
-        raise ParseError(Reason.CERT_TIME_INVALID, item, expected=str(error)) from error
+        raise ParseError(
+            Reason.CERT_TIME_INVALID,
+            item,
+            expected="a time of the calendar, in the form of RFC 5280",
+            found=ascii(bytes(text[:_SHOWN])),
+        ) from error
 
+
+_SHOWN: Final = 32
+"""So many bytes of what is wrong are shown."""
 
 _TIME_LENGTHS: Final = {UTC_TIME: 13, GENERALIZED_TIME: 15}
 

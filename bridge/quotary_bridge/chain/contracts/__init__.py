@@ -7,7 +7,23 @@ simulating, signing and sending are other people's work.
 
 from __future__ import annotations
 
-from quotary_bridge.chain.contracts.base import Contract, MeasurementStatus, ProofKind, RouteStatus
+from quotary_bridge.chain.contracts.base import (
+    Contract,
+    MeasurementStatus,
+    ProofKind,
+    RouteStatus,
+    SelectorStatus,
+)
+from quotary_bridge.chain.contracts.dcap import (
+    Authority,
+    CollateralStore,
+    DcapVerifier,
+    KeptKey,
+    KeptPlatform,
+    Reevaluation,
+    StoredDocument,
+    StoredList,
+)
 from quotary_bridge.chain.contracts.events import (
     CallbackFailed,
     Event,
@@ -34,7 +50,11 @@ from quotary_bridge.chain.contracts.oracle import (
     ResultOracle,
 )
 from quotary_bridge.chain.contracts.registries import Manifest, MeasurementRegistry
-from quotary_bridge.chain.contracts.routes import CommitteeVerifier, VerifierRouter
+from quotary_bridge.chain.contracts.routes import (
+    CommitteeVerifier,
+    ReceiptRouter,
+    VerifierRouter,
+)
 from quotary_bridge.chain.contracts.timelock import Operation, OperationState, Timelock
 from quotary_bridge.chain.contracts.workers import (
     Activity,
@@ -46,13 +66,18 @@ from quotary_bridge.chain.contracts.workers import (
 
 __all__ = [
     "Activity",
+    "Authority",
     "Binding",
     "CallbackFailed",
     "CallbackStatus",
+    "CollateralStore",
     "CommitteeVerifier",
     "Contract",
+    "DcapVerifier",
     "Event",
     "FulfilledResult",
+    "KeptKey",
+    "KeptPlatform",
     "Manifest",
     "MeasurementAdmitted",
     "MeasurementRegistry",
@@ -65,6 +90,8 @@ __all__ = [
     "PolicyChanged",
     "ProofKind",
     "QuoteNotary",
+    "ReceiptRouter",
+    "Reevaluation",
     "RegisteredWorker",
     "RequestCreated",
     "RequestFulfilled",
@@ -73,6 +100,9 @@ __all__ = [
     "RequestStatus",
     "ResultOracle",
     "RouteStatus",
+    "SelectorStatus",
+    "StoredDocument",
+    "StoredList",
     "Timelock",
     "VerifierRouter",
     "WorkerRegistered",

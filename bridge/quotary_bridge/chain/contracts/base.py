@@ -20,6 +20,7 @@ __all__ = [
     "MeasurementStatus",
     "ProofKind",
     "RouteStatus",
+    "SelectorStatus",
     "address_of",
 ]
 
@@ -42,6 +43,14 @@ class RouteStatus(IntEnum):
     UNKNOWN = 0
     ACTIVE = 1
     FROZEN = 2
+
+
+class SelectorStatus(IntEnum):
+    """What became of a receipt verifier; it only ever moves to the right."""
+
+    UNKNOWN = 0
+    ACTIVE = 1
+    REMOVED = 2
 
 
 class MeasurementStatus(IntEnum):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from enum import IntEnum
+from operator import attrgetter
 from typing import ClassVar
 
 from quotary_bridge.chain.contracts.base import Contract, ProofKind, address_of
@@ -77,6 +78,9 @@ class FulfilledResult:
     callback: CallbackStatus
 
 
+_FIELDS = attrgetter(*(field.name for field in fields(Result)))
+
+
 class ResultOracle(Contract):
     """Takes requests, and results that registered workers signed."""
 
@@ -88,7 +92,7 @@ class ResultOracle(Contract):
 
     def fulfill(self, result: Result, output: bytes, signature: bytes) -> bytes:
         """Return call data; anybody may send it."""
-        return self.encode("fulfill", astuple(result), output, signature)
+        return self.encode("fulfill", _FIELDS(result), output, signature)
 
     def expire(self, request_id: Bytes32) -> bytes:
         """Return call data that refunds an overdue request; anybody may send it."""

@@ -1,14 +1,20 @@
-"""The router of quote verifiers, and the committee behind one of its routes."""
+"""The routers of quote verifiers and of receipt verifiers, and the committee behind one route."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from quotary_bridge.chain.contracts.base import Contract, ProofKind, RouteStatus, address_of
+from quotary_bridge.chain.contracts.base import (
+    Contract,
+    ProofKind,
+    RouteStatus,
+    SelectorStatus,
+    address_of,
+)
 from quotary_bridge.chain.records import BlockTag
 from quotary_bridge.model import Address
 
-__all__ = ["CommitteeVerifier", "VerifierRouter"]
+__all__ = ["CommitteeVerifier", "ReceiptRouter", "VerifierRouter"]
 
 
 class VerifierRouter(Contract):
@@ -36,9 +42,27 @@ class VerifierRouter(Contract):
         """Return who may open routes."""
         return address_of(self.read("GOVERNOR"))
 
-    def add_route(self, route: bytes, verifier: Address) -> bytes:
+    def add(self, route: bytes, verifier: Address) -> bytes:
         """Return call data for the governor."""
         return self.encode("addRoute", route, verifier)
+
+
+class ReceiptRouter(Contract):
+    """Which verifier checks the receipts of which release of the prover, by their selector."""
+
+    abi_name: ClassVar[str] = "RiscZeroRouter"
+
+    def status_of(self, selector: bytes, at: BlockTag = "latest") -> SelectorStatus:
+        """Return what became of a selector."""
+        return SelectorStatus(self.read("statusOf", selector, at=at))
+
+    def verifier_of(self, selector: bytes, at: BlockTag = "latest") -> Address:
+        """Return an active selector's verifier; raises `ContractError` for any other."""
+        return address_of(self.read("getVerifier", selector, at=at))
+
+    def add(self, selector: bytes, verifier: Address) -> bytes:
+        """Return call data for the governor."""
+        return self.encode("addVerifier", selector, verifier)
 
 
 class CommitteeVerifier(Contract):

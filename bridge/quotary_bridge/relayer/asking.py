@@ -1,0 +1,180 @@
+"""
+Questions that are out: who was asked for which job, since when, and who is next.
+
+Exchanges run in threads; everything else happens in the thread of the relayer, which hears one
+answer after the other. A question that takes long is hedged: the next worker is asked as well, and
+the first good answer counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from quotary_bridge.lifecycle import Job
+from quotary_bridge.model import JobKey, SignedResult, Timestamp
+from quotary_bridge.relayer.cycle import Ports
+from quotary_bridge.workers import (
+    Endpoint,
+    ResultRejectedError,
+    WorkerClient,
+    WorkerFaultError,
+    check_result,
+)
+
+__all__ = ["Answer", "Asker", "Asking"]
+
+
+@dataclass(eq=False, slots=True)
+class Asking:
+    """One job that workers are asked for: `endpoints` in the order of asking, `out` unanswered."""
+
+    job: Job
+    endpoints: Sequence[Endpoint]
+    asked: int = 0
+    out: int = 0
+    queued: bool = False
+    hedge_at: float = 0.0
+
+    @property
+    def spent(self) -> bool:
+        """Whether nobody is left to ask."""
+        return self.asked == len(self.endpoints)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one worker came to."""
+
+    asking: Asking
+    endpoint: Endpoint
+    outcome: SignedResult | Exception
+
+    def result(self) -> SignedResult:
+        """Return the checked result; raises `WorkerFaultError` or `ResultRejectedError`."""
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+@dataclass(slots=True)
+class Asker:
+    """Asks a few workers at a time; `asking` are the jobs that wait for an answer."""
+
+    asking: dict[JobKey, Asking] = field(default_factory=dict)
+    _waiting: deque[Asking] = field(default_factory=deque)
+    _running: set[Asking] = field(default_factory=set)
+    _out: int = 0
+    _answers: SimpleQueue[Answer] = field(default_factory=SimpleQueue)
+    _threads: ThreadPoolExecutor | None = None
+
+    def ask(self, asking: Asking) -> None:
+        """Ask the first worker for a job, as soon as there is room."""
+        self.asking[asking.job.key] = asking
+        asking.queued = True
+        self._waiting.append(asking)
+
+    def next_answer(self, ports: Ports, at: Timestamp, end: float) -> Answer | None:
+        """
+        Return the next answer, or None where another question was due first, or `end` came.
+
+        `end` is a time of `time.monotonic`; `at` the chain's time that results are checked at.
+        """
+        self._fill(ports, at)
+        now = time.monotonic()
+        hedges = [asking for asking in self._running if not (asking.spent or asking.queued)]
+        until = min((asking.hedge_at for asking in hedges), default=end)
+        try:
+            answer = self._answers.get(timeout=max(0.0, min(until, end) - now))
+        except Empty:
+            now = time.monotonic()
+            for asking in hedges:
+                if asking.hedge_at <= now:
+                    self._next_turn(asking)
+            return None
+        self._out -= 1
+        answer.asking.out -= 1
+        if not answer.asking.out:
+            self._running.discard(answer.asking)
+        return answer
+
+    def succeeded(self, answer: Answer) -> bool:
+        """Note a good answer; returns whether it is the first one of its job."""
+        self._running.discard(answer.asking)
+        return self._end(answer.asking)
+
+    def failed(self, answer: Answer) -> bool:
+        """Note a bad answer, and have the next worker asked; returns whether there is none."""
+        asking = answer.asking
+        if self.asking.get(asking.job.key) is not asking or asking.out:
+            return False
+        if asking.spent:
+            return self._end(asking)
+        self._next_turn(asking)
+        return False
+
+    def forget(self, answer: Answer) -> None:
+        """Give the job of an answer up that could not be judged: it is asked for anew."""
+        self._running.discard(answer.asking)
+        self._end(answer.asking)
+
+    def close(self) -> None:
+        """Ask nobody any more, and wait for nobody."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads = None
+
+    def _next_turn(self, asking: Asking) -> None:
+        if not asking.queued:
+            asking.queued = True
+            self._waiting.appendleft(asking)
+
+    def _end(self, asking: Asking) -> bool:
+        if self.asking.get(asking.job.key) is not asking:
+            return False
+        del self.asking[asking.job.key]
+        return True
+
+    def _fill(self, ports: Ports, at: Timestamp) -> None:
+        """Begin as many exchanges as there is room for; hedges have room of their own."""
+        width = ports.settings.concurrent_workers
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(2 * width, thread_name_prefix="dispatch")
+        while self._waiting and self._out < (2 * width if self._waiting[0].out else width):
+            asking = self._waiting.popleft()
+            asking.queued = False
+            if self.asking.get(asking.job.key) is not asking:
+                continue
+            if asking.spent:
+                self._end(asking)
+                continue
+            endpoint = asking.endpoints[asking.asked]
+            asking.asked += 1
+            asking.out += 1
+            asking.hedge_at = time.monotonic() + ports.settings.hedge_seconds
+            self._out += 1
+            self._running.add(asking)
+            self._threads.submit(_exchange, self._answers, ports.client, asking, endpoint, at)
+
+
+def _exchange(
+    answers: SimpleQueue[Answer],
+    client: WorkerClient,
+    asking: Asking,
+    endpoint: Endpoint,
+    at: Timestamp,
+) -> None:
+    request = asking.job.request
+    try:
+        outcome: SignedResult | Exception = client.ask(endpoint, request)
+        if not isinstance(outcome, Exception):
+            check_result(request, outcome, at, endpoint.worker)
+    except (WorkerFaultError, ResultRejectedError) as fault:
+        outcome = fault
+    except Exception as defect:  # noqa: BLE001 (raised in the relayer's thread, not lost in this one)
+        outcome = defect
+    answers.put(Answer(asking, endpoint, outcome))

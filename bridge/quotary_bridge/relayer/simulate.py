@@ -1,0 +1,100 @@
+"""
+Trying deliveries out before anything is paid for them, and finding the gas to offer.
+
+An estimate makes the node execute a delivery many times over. Deliveries of one shape need the
+same gas but for small change, so the first one is estimated, and the others are executed once with
+what that one came to: exactly as they would be sent. Where that fails, for whatever reason, the
+estimate has the last word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from quotary_bridge.chain import TransactionRequest
+from quotary_bridge.errors import ContractError
+from quotary_bridge.lifecycle import Job
+from quotary_bridge.model import JobKey
+from quotary_bridge.relayer.cycle import Cycle
+
+__all__ = ["GAS_LIMIT", "Simulation"]
+
+GAS_LIMIT = 2**24
+"""The most gas one transaction may use (EIP-7825)."""
+
+GAS_MARGIN_PERCENT = 25
+"""An estimate is exact for the state it was made on, and the state moves before mining."""
+
+SHAPES_REMEMBERED = 256
+
+Outcome = int | ContractError
+"""The gas to offer, or why the delivery would revert."""
+
+Delivery = tuple[Job, TransactionRequest]
+
+_Shape = tuple[int, int]
+
+
+class Simulation:
+    """Remembers, by the callback's gas and the length of the call data, what gas was needed."""
+
+    def __init__(self) -> None:
+        """Know no shape."""
+        self._gas: dict[_Shape, int] = {}
+
+    def run(self, cycle: Cycle, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        """Return what comes of each at the pinned block; the gas may be above the limit."""
+        firsts = {_shape(delivery): delivery for delivery in reversed(deliveries)}
+        unknown = [delivery for shape, delivery in firsts.items() if shape not in self._gas]
+        found = self._estimated(cycle, unknown)
+        found.update(self._tried(cycle, _without(deliveries, found)))
+        found.update(self._estimated(cycle, _without(deliveries, found)))
+        return [found[job.key] for job, _ in deliveries]
+
+    def _tried(self, cycle: Cycle, deliveries: Sequence[Delivery]) -> dict[JobKey, Outcome]:
+        """Execute deliveries with the gas of their shape; leaves out those that failed."""
+        known = [
+            (each, self._gas[_shape(each)]) for each in deliveries if _shape(each) in self._gas
+        ]
+        asked = [replace(call, gas=gas) for (_, call), gas in known]
+        outcomes = cycle.ports.chain.calls(asked, cycle.number)
+        return {
+            job.key: gas
+            for ((job, _), gas), outcome in zip(known, outcomes, strict=True)
+            if not isinstance(outcome, ContractError)
+        }
+
+    def _estimated(self, cycle: Cycle, deliveries: Sequence[Delivery]) -> dict[JobKey, Outcome]:
+        chain = cycle.ports.chain
+        asked = [call for _, call in deliveries]
+        # The call goes first: nodes lose revert data of estimates more often than that of calls.
+        calls = chain.calls(asked, cycle.number)
+        estimates = chain.estimates(asked, cycle.number)
+        found: dict[JobKey, Outcome] = {}
+        for delivery, call, needed in zip(deliveries, calls, estimates, strict=True):
+            if isinstance(call, ContractError):
+                found[delivery[0].key] = call
+            elif isinstance(needed, ContractError):
+                found[delivery[0].key] = needed
+            else:
+                found[delivery[0].key] = self._remembered(delivery, needed)
+        return found
+
+    def _remembered(self, delivery: Delivery, needed: int) -> int:
+        if needed > GAS_LIMIT:
+            return needed
+        offered = min(GAS_LIMIT, needed * (100 + GAS_MARGIN_PERCENT) // 100)
+        if len(self._gas) >= SHAPES_REMEMBERED:
+            self._gas.clear()
+        self._gas[_shape(delivery)] = offered
+        return offered
+
+
+def _shape(delivery: Delivery) -> _Shape:
+    job, call = delivery
+    return job.request.callback_gas, len(call.data)
+
+
+def _without(deliveries: Sequence[Delivery], found: Mapping[JobKey, Outcome]) -> list[Delivery]:
+    return [delivery for delivery in deliveries if delivery[0].key not in found]

@@ -1,0 +1,93 @@
+"""
+The questions a cycle asks, built once.
+
+Each is answered by an index that holds open rows only, so that its cost does not grow with what is
+finished. That is why the conditions of these indexes stand here as text: SQLite uses a partial
+index only where the question repeats its condition, and a bound value does not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, bindparam, exists, func, literal_column, select, text
+
+from quotary_bridge.lifecycle import JobState
+from quotary_bridge.store.tables import attempt, cursor, job, result, slot
+
+__all__ = [
+    "ATTEMPTS",
+    "COUNTS",
+    "CURSOR",
+    "JOBS",
+    "ORPHANED",
+    "OVERDUE",
+    "RECENT",
+    "RESULTS",
+    "SLOT",
+    "UNFINISHED",
+    "UNRESOLVED",
+    "in_state",
+]
+
+_OURS = (job.c.chain_id == bindparam("chain")) & (job.c.oracle == bindparam("oracle_"))
+_OPEN = text("NOT job.terminal")
+_OLDEST_FIRST = (job.c.block_number, job.c.request_id)
+
+
+def _words(*values: str) -> list[Any]:
+    return [literal_column(f"'{value}'") for value in values]
+
+
+def in_state(*states: JobState, without_slot: bool = False) -> Select[Any]:
+    """Return the question for open jobs in `states`, or in any, oldest first, with a limit."""
+    query = select(job).where(_OURS, _OPEN)
+    if states:
+        query = query.where(job.c.state.in_(_words(*states)))
+    if without_slot:
+        query = query.where(job.c.slot.is_(None))
+    return query.order_by(*_OLDEST_FIRST).limit(bindparam("most"))
+
+
+JOBS = select(job).where(job.c.key.in_(bindparam("keys", expanding=True)))
+RECENT = select(job).where(_OURS, _OPEN, job.c.block_number > bindparam("after"))
+ORPHANED = select(job).where(_OURS, _OPEN, job.c.state.in_(_words(JobState.ORPHANED)))
+OVERDUE = (
+    select(job)
+    .where(
+        _OURS,
+        _OPEN,
+        job.c.deadline < bindparam("now"),
+        job.c.state.in_(
+            _words(
+                *(JobState.SEEN, JobState.DISPATCHED, JobState.SIGNED),
+                *(JobState.QUEUED, JobState.BROADCAST),
+            )
+        ),
+    )
+    .order_by(job.c.deadline)
+    .limit(bindparam("most"))
+)
+UNFINISHED = select(exists().where(_OURS, _OPEN))
+COUNTS = select(job.c.state, func.count()).where(_OURS).group_by(job.c.state)
+
+RESULTS = select(result).where(result.c.job_key.in_(bindparam("keys", expanding=True)))
+
+SLOT = select(slot).where(slot.c.id == bindparam("the_slot"))
+UNRESOLVED = (
+    select(slot)
+    .where(
+        (slot.c.chain_id == bindparam("chain")) & (slot.c.signer == bindparam("account")),
+        text("slot.state IN ('open', 'mined')"),
+    )
+    .order_by(slot.c.nonce)
+)
+ATTEMPTS = (
+    select(attempt)
+    .where(attempt.c.slot_id.in_(bindparam("ids", expanding=True)))
+    .order_by(attempt.c.slot_id, attempt.c.ordinal)
+)
+
+CURSOR = select(cursor).where(
+    (cursor.c.chain_id == bindparam("chain")) & (cursor.c.oracle == bindparam("oracle_"))
+)

@@ -1,0 +1,93 @@
+"""TCB evaluation data numbers: the signed list of evaluations Intel serves collateral for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from quotary.collateral._documents import read_object
+from quotary.collateral._json import Fields
+from quotary.errors import ParseError, Reason
+from quotary.tcb import TeeType
+
+__all__ = ["TcbEvaluation", "TcbEvaluations"]
+
+_ITEM: Final = "tcb_evaluations"
+_VERSION: Final = 1
+_TEE_TYPES: Final = {"SGX": TeeType.SGX, "TDX": TeeType.TDX}
+_MAX_EVALUATIONS: Final = 256
+"""Intel lists a few; far fewer than one a month since 2017."""
+
+
+@dataclass(frozen=True, slots=True)
+class TcbEvaluation:
+    """One evaluation: its number, the TCB recovery it answers, and its TCB date. Unix seconds."""
+
+    number: int
+    recovery_event: int
+    tcb_date: int
+
+
+@dataclass(frozen=True, slots=True)
+class TcbEvaluations:
+    """
+    The evaluations of one TEE type, newest first (PCS version 4, TCB evaluation data numbers V1).
+
+    The first is what the channel `early` serves. Any of them can be asked for by its number.
+    """
+
+    tee_type: TeeType
+    issue_date: int
+    next_update: int
+    evaluations: tuple[TcbEvaluation, ...]
+
+    @classmethod
+    def parse(cls, document: bytes) -> TcbEvaluations:
+        """Parse the signed JSON object, version 1. Raises `ParseError`."""
+        fields = Fields(read_object(document, _ITEM), _ITEM)
+        version = fields.number("version", 0xFFFF)
+        if version != _VERSION:
+            raise ParseError(
+                Reason.COLLATERAL_VERSION_UNSUPPORTED,
+                f"{_ITEM}.version",
+                expected=str(_VERSION),
+                found=str(version),
+            )
+        name = fields.text("id")
+        if name not in _TEE_TYPES:
+            raise ParseError(
+                Reason.COLLATERAL_TYPE_MISMATCH,
+                f"{_ITEM}.id",
+                expected="SGX or TDX",
+                found=name[:80],
+            )
+        parsed = cls(
+            _TEE_TYPES[name],
+            fields.time("issueDate"),
+            fields.time("nextUpdate"),
+            _evaluations(fields.sequence("tcbEvalNumbers")),
+        )
+        fields.finish()
+        return parsed
+
+
+def _evaluations(values: list[object]) -> tuple[TcbEvaluation, ...]:
+    item = f"{_ITEM}.tcbEvalNumbers"
+    if len(values) > _MAX_EVALUATIONS:
+        raise ParseError(
+            Reason.SCHEMA_INVALID,
+            item,
+            expected=f"at most {_MAX_EVALUATIONS} evaluations",
+            found=str(len(values)),
+        )
+    evaluations: dict[int, TcbEvaluation] = {}
+    for value in values:
+        fields = Fields(value, item)
+        number = fields.number("tcbEvaluationDataNumber", 0xFFFFFFFF)
+        if number in evaluations:
+            raise ParseError(Reason.TCB_LEVEL_DUPLICATE, item, expected="once", found=str(number))
+        evaluations[number] = TcbEvaluation(
+            number, fields.time("tcbRecoveryEventDate"), fields.time("tcbDate")
+        )
+        fields.finish()
+    return tuple(evaluations[number] for number in sorted(evaluations, reverse=True))
