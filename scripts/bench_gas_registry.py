@@ -23,6 +23,7 @@ KEYS = {
     "require_active": "requireActive",
     "require_active_anew": "requireActive, found anew",
     "register_committee": "register, 3 committee signatures",
+    "register_committee_first": "register, 3 committee signatures, first of its cohort",
     "admit": "admit",
     "revoke": "revoke",
     "publish_policy": "publish a policy",

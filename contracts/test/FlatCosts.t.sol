@@ -39,7 +39,7 @@ contract FlatCostsTest is PolicyFixture {
                 enter(keccak256(abi.encode(entries)));
             }
             address key = address(uint160(uint256(keccak256(abi.encode("worker", i)))));
-            registering[i] = _costOfRegistering(key, bytes32(i + 1));
+            registering[i] = _costOfRegistering(key, keccak256(abi.encode("platform", i)));
             vm.warp(block.timestamp + ACTIVATION_DELAY);
             workers.requireActive(key, APP);
             asking[i] = vm.lastCallGas().gasTotalUsed;

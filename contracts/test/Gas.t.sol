@@ -54,13 +54,23 @@ contract GasTest is OracleFixture {
         committee = new CommitteeVerifier(_members(), 3, MAX_AGE);
         vm.prank(GOVERNOR);
         router.addRoute("Thre", committee);
+        _registerByThree(STRANGER, "a platform");
+        _snapshot("register, 3 committee signatures, first of its cohort");
+        _nextBlock();
+        _registerByThree(address(0xbeef), "another platform");
+        _snapshot("register, 3 committee signatures");
+    }
+
+    function _registerByThree(address key, bytes memory platform) private {
         WorkerBinding memory binding = _binding();
-        Verdict memory verdict = _boundVerdict(STRANGER, binding);
-        verdict.platformId = keccak256("another platform");
+        Verdict memory verdict = _boundVerdict(key, binding);
+        verdict.platformId = keccak256(platform);
+        for (uint256 i = 0; i < 6; ++i) {
+            verdict.collateralHashes[i] = keccak256(abi.encode(i));
+        }
         bytes memory journal = abi.encode(verdict);
         bytes memory proof = abi.encode(_signatures(journal, 3));
         workers.register("Thre", journal, proof, binding);
-        _snapshot("register, 3 committee signatures");
     }
 
     function test_Revoke() public {

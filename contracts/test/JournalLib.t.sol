@@ -9,11 +9,11 @@ import {Deployment} from "./Deployment.t.sol";
 /// @notice Gives the library a call frame of its own, so that its reverts can be seen.
 contract JournalReader {
     function decode(bytes calldata journal) external pure returns (Verdict memory) {
-        return JournalLib.decode(journal);
+        return JournalLib.read(journal);
     }
 
     function requireCurrent(
-        Verdict memory verdict,
+        Verdict calldata verdict,
         uint256 blockTime,
         uint64 maxAge,
         uint64 tolerance

@@ -34,7 +34,7 @@ contract StandingHandler is PolicyFixture {
         _nextBlock();
         WorkerBinding memory binding = _binding();
         Verdict memory verdict = _boundVerdict(_key(who), binding);
-        verdict.platformId = bytes32(who + 1);
+        verdict.platformId = keccak256(abi.encode(who));
         verdict.tcbStatus = uint8(1 + who % 2);
         verdict.fmspc = bytes6(uint48(who + 1));
         verdict.tcbEvaluationDataNumber = uint32(17 + who);
@@ -145,7 +145,7 @@ contract StandingHandler is PolicyFixture {
 
     function _subject(uint256 seed) private pure returns (bytes32) {
         uint256 who = seed / 2 % WORKERS;
-        return seed % 2 == 0 ? bytes32(who + 1) : bytes32(bytes6(uint48(who + 1)));
+        return seed % 2 == 0 ? keccak256(abi.encode(who)) : bytes32(bytes6(uint48(who + 1)));
     }
 }
 

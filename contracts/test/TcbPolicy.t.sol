@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {IChangeLog} from "../src/interfaces/IChangeLog.sol";
 import {IGoverned} from "../src/interfaces/IGoverned.sol";
-import {ITcbPolicy, Policy, PolicyHead, TcbFacts} from "../src/interfaces/ITcbPolicy.sol";
+import {Bearer, ITcbPolicy, Policy, PolicyHead, TcbFacts} from "../src/interfaces/ITcbPolicy.sol";
 import {ChangeLog} from "../src/registry/ChangeLog.sol";
 import {TcbPolicy} from "../src/registry/TcbPolicy.sol";
 import {MeasurementLib} from "../src/types/Measurement.sol";
@@ -138,52 +138,53 @@ contract TcbPolicyTest is PolicyFixture {
         );
         _expectRefusal(
             _strict(4),
-            abi.encodeWithSelector(ITcbPolicy.SubjectDenied.selector, _facts().platformId)
+            abi.encodeWithSelector(ITcbPolicy.SubjectDenied.selector, _bearer().platformId)
         );
         _expectRefusal(
             _strict(5),
-            abi.encodeWithSelector(ITcbPolicy.PlatformNotListed.selector, _facts().platformId)
+            abi.encodeWithSelector(ITcbPolicy.PlatformNotListed.selector, _bearer().platformId)
         );
         _expectRefusal(
             _strict(6),
             abi.encodeWithSelector(
-                ITcbPolicy.CollateralTooOld.selector, _facts().collateralFrom, 1 days - 1
+                ITcbPolicy.CollateralTooOld.selector, _bearer().collateralFrom, 1 days - 1
             )
         );
     }
 
     function test_Judges_AListedPlatformAndYoungCollateral() public {
         Policy memory made = _policy();
-        made.platforms = _list(_facts().platformId);
+        made.platforms = _list(_bearer().platformId);
         made.maxCollateralAge = 1 days;
         _publish(made, false);
-        uint64 until = policy.requireAccepted(APP, _facts(), new bytes32[](0), 0);
+        uint64 until = policy.requireAccepted(APP, _facts(), _bearer());
         vm.assertEq(until, block.timestamp);
     }
 
     function test_RequireAccepted_RevertWhen_AnAdvisoryIsDeniedOrBarred() public {
-        bytes32[] memory advisories = _list("INTEL-SA-00837");
-        policy.requireAccepted(APP, _facts(), advisories, 0);
+        policy.requireAccepted(APP, _advised(), _bearer());
         vm.prank(GUARDIAN);
         policy.bar(0, "INTEL-SA-00837");
         bytes memory failure =
             abi.encodeWithSelector(ITcbPolicy.SubjectDenied.selector, bytes32("INTEL-SA-00837"));
         vm.expectRevert(failure);
-        policy.requireAccepted(APP, _facts(), advisories, 0);
+        policy.requireAccepted(APP, _advised(), _bearer());
         vm.prank(GOVERNOR);
         policy.lift(0, "INTEL-SA-00837");
         Policy memory made = _policy();
-        made.denied = advisories;
+        made.denied = _advised().advisories;
         _publish(made, false);
         vm.expectRevert(failure);
-        policy.requireAccepted(APP, _facts(), advisories, 0);
-        policy.requireAccepted(APP, _facts(), new bytes32[](0), 0);
+        policy.requireAccepted(APP, _advised(), _bearer());
+        policy.requireAccepted(APP, _facts(), _bearer());
     }
 
     function testFuzz_RequireAccepted_RevertWhen_AttributesAreForbidden(
         bytes8 actual,
         bytes8 forbidden
     ) public {
+        TcbFacts memory facts = _facts();
+        facts.attributes = actual;
         Policy memory made = _policy();
         made.forbiddenAttributes = forbidden;
         _publish(made, false);
@@ -192,16 +193,17 @@ contract TcbPolicyTest is PolicyFixture {
                 abi.encodeWithSelector(ITcbPolicy.AttributesDenied.selector, actual, forbidden)
             );
         }
-        policy.requireAccepted(APP, _facts(), new bytes32[](0), actual);
+        policy.requireAccepted(APP, facts, _bearer());
     }
 
     function test_StandingOf_NeverReachesTwoVersionsBack() public {
         _publish(_strict(2), false);
-        (bytes memory failure,) = policy.standingOf(APP, _facts(), uint64(block.timestamp));
+        (bytes memory failure,) =
+            policy.standingOf(APP, _facts(), _bearer(), uint64(block.timestamp));
         vm.assertEq(failure.length, 0, "version 0 took it, and grace runs");
         vm.warp(block.timestamp + GRACE + 1);
         _publish(_strict(2), false);
-        (failure,) = policy.standingOf(APP, _facts(), uint64(block.timestamp));
+        (failure,) = policy.standingOf(APP, _facts(), _bearer(), uint64(block.timestamp));
         vm.assertGt(failure.length, 0);
     }
 
@@ -210,14 +212,14 @@ contract TcbPolicyTest is PolicyFixture {
         made.graces[0] = 1 hours;
         _publish(made, false);
         (bytes memory failure, uint64 until) =
-            policy.standingOf(APP, _facts(), uint64(block.timestamp));
+            policy.standingOf(APP, _facts(), _bearer(), uint64(block.timestamp));
         vm.assertEq(failure.length, 0);
         vm.assertEq(until, block.timestamp + 1 hours);
-        (failure,) = policy.standingOf(APP, _facts(), until + 1);
+        (failure,) = policy.standingOf(APP, _facts(), _bearer(), until + 1);
         vm.assertGt(failure.length, 0);
         TcbFacts memory facts = _facts();
         facts.tcbStatus = 2;
-        (failure, until) = policy.standingOf(APP, facts, until + 1);
+        (failure, until) = policy.standingOf(APP, facts, _bearer(), until + 1);
         vm.assertEq(failure.length, 0);
         vm.assertEq(until, block.timestamp + GRACE);
     }
@@ -230,15 +232,29 @@ contract TcbPolicyTest is PolicyFixture {
 
     /* PARTS */
 
-    function _facts() private view returns (TcbFacts memory) {
+    function _facts() private pure returns (TcbFacts memory) {
         return TcbFacts({
             teeType: TDX,
             tcbStatus: 1,
             kind: 3,
             fmspc: 0x50806f000000,
+            attributes: 0,
             evaluationNumber: 17,
-            collateralFrom: uint64(block.timestamp) - 1 days,
-            platformId: keccak256("platform")
+            measurementId: keccak256("image"),
+            advisories: new bytes32[](0)
+        });
+    }
+
+    function _advised() private pure returns (TcbFacts memory facts) {
+        facts = _facts();
+        facts.advisories = _list("INTEL-SA-00837");
+    }
+
+    function _bearer() private view returns (Bearer memory) {
+        return Bearer({
+            worker: STRANGER,
+            platformId: keccak256("platform"),
+            collateralFrom: uint64(block.timestamp) - 1 days
         });
     }
 
@@ -249,7 +265,7 @@ contract TcbPolicyTest is PolicyFixture {
         if (rule == 1) made.acceptedKinds = 0x06;
         if (rule == 2) made.minEvaluationNumber = 18;
         if (rule == 3) made.denied = _list(bytes32(_facts().fmspc));
-        if (rule == 4) made.denied = _list(_facts().platformId);
+        if (rule == 4) made.denied = _list(_bearer().platformId);
         if (rule == 5) made.platforms = _list("another platform");
         if (rule == 6) made.maxCollateralAge = 1 days - 1;
     }
@@ -257,10 +273,10 @@ contract TcbPolicyTest is PolicyFixture {
     function _expectRefusal(Policy memory made, bytes memory failure) private {
         _publish(made, true);
         (bytes memory actual, uint64 until) =
-            policy.standingOf(APP, _facts(), uint64(block.timestamp));
+            policy.standingOf(APP, _facts(), _bearer(), uint64(block.timestamp));
         vm.assertEq(actual, failure);
         vm.assertEq(until, 0);
         vm.expectRevert(failure);
-        policy.requireAccepted(APP, _facts(), new bytes32[](0), 0);
+        policy.requireAccepted(APP, _facts(), _bearer());
     }
 }

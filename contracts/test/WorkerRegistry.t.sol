@@ -7,7 +7,12 @@ import {IChangeLog} from "../src/interfaces/IChangeLog.sol";
 import {IMeasurementRegistry} from "../src/interfaces/IMeasurementRegistry.sol";
 import {ITcbPolicy} from "../src/interfaces/ITcbPolicy.sol";
 import {IVerifierRouter} from "../src/interfaces/IVerifierRouter.sol";
-import {IWorkerRegistry, Worker, WorkerStatus} from "../src/interfaces/IWorkerRegistry.sol";
+import {
+    IWorkerRegistry,
+    Registration,
+    Worker,
+    WorkerStatus
+} from "../src/interfaces/IWorkerRegistry.sol";
 import {ChangeLog} from "../src/registry/ChangeLog.sol";
 import {MeasurementRegistry} from "../src/registry/MeasurementRegistry.sol";
 import {TcbPolicy} from "../src/registry/TcbPolicy.sol";
@@ -65,13 +70,14 @@ contract WorkerRegistryTest is Deployment {
         Worker memory expected = Worker({
             appId: APP,
             measurementId: verdict.measurementId,
-            platformId: verdict.platformId,
+            platformId: bytes20(verdict.platformId),
             operator: OPERATOR,
             validUntil: verdict.verifiedAt + REGISTRATION_AGE,
             activeFrom: uint64(block.timestamp) + ACTIVATION_DELAY,
             challengeBlock: uint64(block.number - 1),
             collateralFrom: verdict.validFrom,
             evaluationNumber: 17,
+            cohort: 1,
             route: COMMITTEE,
             fmspc: verdict.fmspc,
             kind: ProofKind.Committee,
@@ -83,7 +89,19 @@ contract WorkerRegistryTest is Deployment {
         bytes memory proof = _proof(journal);
         vm.expectEmit(true, true, true, true, address(workers));
         emit IWorkerRegistry.WorkerRegistered(
-            worker, APP, verdict.measurementId, verdict.quoteHash, binding.encryptionKey, expected
+            worker,
+            APP,
+            verdict.measurementId,
+            Registration({
+                quoteHash: verdict.quoteHash,
+                encryptionKey: binding.encryptionKey,
+                platformId: verdict.platformId,
+                cohort: 1,
+                activeFrom: expected.activeFrom,
+                validUntil: expected.validUntil,
+                challengeBlock: expected.challengeBlock,
+                collateralFrom: expected.collateralFrom
+            })
         );
         vm.prank(sender);
         vm.assertEq(workers.register(COMMITTEE, journal, proof, binding), worker);
@@ -291,15 +309,18 @@ contract WorkerRegistryTest is Deployment {
         WorkerBinding memory binding = _binding();
         binding.encryptionKey = keccak256("a new X25519 key");
         Verdict memory verdict = _boundVerdict(worker, binding);
-        vm.expectEmit(true, true, true, false, address(workers));
-        emit IWorkerRegistry.WorkerRenewed(
-            worker,
-            APP,
-            verdict.measurementId,
-            verdict.quoteHash,
-            binding.encryptionKey,
-            workers.workerOf(worker)
-        );
+        Registration memory expected = Registration({
+            quoteHash: verdict.quoteHash,
+            encryptionKey: binding.encryptionKey,
+            platformId: verdict.platformId,
+            cohort: 1,
+            activeFrom: activeFrom,
+            validUntil: verdict.verifiedAt + REGISTRATION_AGE,
+            challengeBlock: binding.challengeBlock,
+            collateralFrom: verdict.validFrom
+        });
+        vm.expectEmit(true, true, true, true, address(workers));
+        emit IWorkerRegistry.WorkerRenewed(worker, APP, verdict.measurementId, expected);
         _register(verdict, binding);
         Worker memory record = workers.workerOf(worker);
         vm.assertEq(record.activeFrom, activeFrom);

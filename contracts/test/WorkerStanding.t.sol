@@ -5,7 +5,6 @@ import {IMeasurementRegistry} from "../src/interfaces/IMeasurementRegistry.sol";
 import {ITcbPolicy, Policy} from "../src/interfaces/ITcbPolicy.sol";
 import {IVerifierRouter} from "../src/interfaces/IVerifierRouter.sol";
 import {IWorkerRegistry} from "../src/interfaces/IWorkerRegistry.sol";
-import {IChangeLog} from "../src/interfaces/IChangeLog.sol";
 import {MeasurementLib} from "../src/types/Measurement.sol";
 import {ProofKind} from "../src/types/ProofKind.sol";
 import {Verdict} from "../src/types/Verdict.sol";
@@ -96,9 +95,8 @@ contract WorkerStandingTest is PolicyFixture {
 
     function test_RequireActive_GivenTheEpochStopped_EveryAnswerIsFoundAnew() public {
         _activate();
-        vm.mockCall(
-            address(log), abi.encodeCall(IChangeLog.epoch, ()), abi.encode(type(uint24).max)
-        );
+        vm.prank(address(log));
+        workers.follow(type(uint24).max);
         workers.refresh(worker);
         bytes32 id = _verdict().measurementId;
         vm.prank(GUARDIAN);

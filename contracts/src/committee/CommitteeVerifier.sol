@@ -3,7 +3,9 @@ pragma solidity 0.8.30;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
+import {Mem} from "../dcap/Mem.sol";
 import {ICommitteeVerifier} from "../interfaces/ICommitteeVerifier.sol";
 import {ProofKind} from "../types/ProofKind.sol";
 import {JournalVerifier} from "../verify/JournalVerifier.sol";
@@ -18,24 +20,20 @@ contract CommitteeVerifier is ICommitteeVerifier, JournalVerifier, EIP712 {
     bytes32 public constant VERDICT_ATTESTATION_TYPEHASH =
         keccak256("VerdictAttestation(bytes32 journalDigest)");
 
-    /// @dev Bounds the gas of a proof: some 10,000 per signature.
+    /// @dev Bounds the gas of a proof: some 5,000 per signature.
     uint256 private constant MAX_MEMBERS = 32;
     uint256 private constant SIGNATURE_LENGTH = 65;
     /// @dev A signature in `abi.encode(bytes[])`: its offset, its length, and 65 bytes padded to 96.
     uint256 private constant ENCODED_SIGNATURE_LENGTH = 160;
+    uint256 private constant ADDRESS_LENGTH = 20;
 
     /* IMMUTABLES */
 
     /// @inheritdoc ICommitteeVerifier
     uint8 public immutable THRESHOLD;
 
-    /* STORAGE */
-
-    /// @inheritdoc ICommitteeVerifier
-    /// @dev Written by the constructor alone, as is the list.
-    mapping(address account => bool) public isMember;
-
-    address[] private _members;
+    /// @dev Where the members are: the code of an account is one cold read, however many sign.
+    address private immutable _MEMBERS;
 
     /* CONSTRUCTOR */
 
@@ -48,15 +46,16 @@ contract CommitteeVerifier is ICommitteeVerifier, JournalVerifier, EIP712 {
     {
         uint256 count = sortedMembers.length;
         bool sound = threshold != 0 && threshold <= count && count <= MAX_MEMBERS;
+        bytes memory packed;
         address previous = address(0);
         for (uint256 i = 0; sound && i < count; ++i) {
             address member = sortedMembers[i];
             sound = member > previous;
-            isMember[member] = true;
+            packed = bytes.concat(packed, bytes20(member));
             previous = member;
         }
         require(sound, CommitteeInvalid(count, threshold));
-        _members = sortedMembers;
+        _MEMBERS = SSTORE2.write(packed);
         THRESHOLD = threshold;
     }
 
@@ -68,8 +67,21 @@ contract CommitteeVerifier is ICommitteeVerifier, JournalVerifier, EIP712 {
     }
 
     /// @inheritdoc ICommitteeVerifier
-    function members() external view returns (address[] memory) {
-        return _members;
+    function members() external view returns (address[] memory list) {
+        bytes memory packed = SSTORE2.read(_MEMBERS);
+        list = new address[](packed.length / ADDRESS_LENGTH);
+        for (uint256 i = 0; i < list.length; ++i) {
+            list[i] = _memberAt(packed, i * ADDRESS_LENGTH);
+        }
+    }
+
+    /// @inheritdoc ICommitteeVerifier
+    function isMember(address account) external view returns (bool) {
+        bytes memory packed = SSTORE2.read(_MEMBERS);
+        for (uint256 i = 0; i < packed.length; i += ADDRESS_LENGTH) {
+            if (_memberAt(packed, i) == account) return true;
+        }
+        return false;
     }
 
     /// @inheritdoc ICommitteeVerifier
@@ -85,15 +97,27 @@ contract CommitteeVerifier is ICommitteeVerifier, JournalVerifier, EIP712 {
         uint256 count = _countSignatures(proof);
         require(count >= THRESHOLD, QuorumNotReached(count, THRESHOLD));
         bytes32 digest = attestationDigest(journalDigest);
+        bytes memory packed = SSTORE2.read(_MEMBERS);
+        uint256 place = 0;
         address previous = address(0);
         for (uint256 i = 0; i < count; ++i) {
-            (address signer, ECDSA.RecoverError failure,) =
-                ECDSA.tryRecoverCalldata(digest, _signatureAt(proof, count, i));
-            require(failure == ECDSA.RecoverError.NoError, CommitteeSignatureInvalid(i));
+            address signer = _signerAt(proof, count, i, digest);
             require(signer > previous, SignersNotAscending(previous, signer));
-            require(isMember[signer], NotAMember(i, signer));
+            // Both lists ascend, so no member is looked at twice.
+            address member;
+            do {
+                member = _memberAt(packed, place);
+                place += ADDRESS_LENGTH;
+            } while (member < signer && member != address(0));
+            require(member == signer, NotAMember(i, signer));
             previous = signer;
         }
+    }
+
+    /// @dev The member `place` bytes from the start; zero behind the last one.
+    function _memberAt(bytes memory packed, uint256 place) private pure returns (address) {
+        if (place >= packed.length) return address(0);
+        return address(uint160(Mem.word(Mem.at(packed) + place) >> 96));
     }
 
     function _countSignatures(bytes calldata proof) private pure returns (uint256 count) {
@@ -105,21 +129,34 @@ contract CommitteeVerifier is ICommitteeVerifier, JournalVerifier, EIP712 {
         require(sound, ProofMalformed(proof.length));
     }
 
-    function _signatureAt(bytes calldata proof, uint256 count, uint256 index)
+    /// @dev The signer of the signature at `index`, which {_countSignatures} found to be there.
+    function _signerAt(bytes calldata proof, uint256 count, uint256 index, bytes32 digest)
         private
         pure
-        returns (bytes calldata)
+        returns (address)
     {
-        uint256 offset = count * 32 + index * 128;
-        uint256 start = 64 + offset;
-        require(
-            _word(proof, 64 + index * 32) == offset && _word(proof, start) == SIGNATURE_LENGTH,
-            ProofMalformed(proof.length)
-        );
-        return proof[start + 32:start + 32 + SIGNATURE_LENGTH];
+        unchecked {
+            uint256 offset = count * 32 + index * 128;
+            uint256 start = 64 + offset;
+            require(
+                _word(proof, 64 + index * 32) == offset && _word(proof, start) == SIGNATURE_LENGTH,
+                ProofMalformed(proof.length)
+            );
+            (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecover(
+                digest,
+                uint8(_word(proof, start + 96) >> 248),
+                bytes32(_word(proof, start + 32)),
+                bytes32(_word(proof, start + 64))
+            );
+            require(failure == ECDSA.RecoverError.NoError, CommitteeSignatureInvalid(index));
+            return signer;
+        }
     }
 
-    function _word(bytes calldata data, uint256 offset) private pure returns (uint256) {
-        return uint256(bytes32(data[offset:offset + 32]));
+    /// @dev The word at `offset`, which the caller has found to lie inside `data`.
+    function _word(bytes calldata data, uint256 offset) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := calldataload(add(data.offset, offset)) // reads no memory
+        }
     }
 }

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
+/// @title IEpochFollower
+/// @notice Keeps a copy of a log's epoch, so that reading it costs no call.
+interface IEpochFollower {
+    /// @notice The log's epoch is `epoch` now. The log only; it never reverts for it.
+    function follow(uint24 epoch) external;
+}
+
 /// @title IChangeLog
 /// @notice One place that hears of every change of what a deployment accepts.
 /// @dev Governed contracts take a seat when they are created and report every change here. Whoever
@@ -34,6 +41,10 @@ interface IChangeLog {
     /// @custom:remedy Report from a contract that took a seat when it was created.
     error NotASource(address caller);
 
+    /// @notice Somebody follows the log already.
+    /// @custom:remedy Deploy anew: someone else's contract follows this log.
+    error AlreadyFollowed(address follower);
+
     /// @notice A log needs at least one seat.
     /// @custom:remedy Give the number of contracts that will report.
     error SeatsMissing();
@@ -43,6 +54,10 @@ interface IChangeLog {
     /// created, that its own sources sit here and that no seat is left: a stranger who was faster
     /// spoils the deployment, not its safety.
     function enrol() external;
+
+    /// @notice Has the caller told of every new epoch, in the same call. One source, for ever.
+    /// @dev Who follows must take what it is told, whatever it is: a narrowing must never fail.
+    function enrolFollower() external;
 
     /// @notice Reports a change. Sources only.
     /// @param outdates whether answers found before may be wrong now, which moves the epoch on.
@@ -55,6 +70,9 @@ interface IChangeLog {
 
     /// @notice Whether `source` reports here.
     function isSource(address source) external view returns (bool);
+
+    /// @notice Who is told of every new epoch.
+    function follower() external view returns (IEpochFollower);
 
     /// @notice Whether every seat is taken, so that nobody can join any more.
     function isFull() external view returns (bool);

@@ -15,29 +15,49 @@ struct Policy {
     /// long as it is valid.
     uint32 maxCollateralAge;
     /// @dev Attribute bits that no TEE may have: the first 8 bytes of SGX ATTRIBUTES or of TD
-    /// ATTRIBUTES, as they stand in the measurement. Applied at registration.
+    /// ATTRIBUTES, as they stand in the measurement.
     bytes8 forbiddenAttributes;
     /// @dev Seconds that workers of status `n`, which the version before took and this one does not,
     /// stay usable under this one: `graces[n - 1]`.
     uint32[8] graces;
-    /// @dev FMSPCs and advisory ids (left aligned) and platform ids that are refused; advisories at
-    /// registration, the others at every use.
+    /// @dev What is refused: subjects as {ITcbPolicy-bar} takes them, but for proof kinds.
     bytes32[] denied;
     /// @dev The only platform ids accepted; empty for any.
     bytes32[] platforms;
 }
 
-/// @notice What a policy judges of a worker, kept since its registration.
+/// @notice What a policy judges of a worker that others have in common with it.
 struct TcbFacts {
     uint8 teeType;
     uint8 tcbStatus;
     /// @dev Number of the proof kind.
     uint8 kind;
     bytes6 fmspc;
+    /// @dev As {Policy} has them.
+    bytes8 attributes;
     uint32 evaluationNumber;
+    bytes32 measurementId;
+    bytes32[] advisories;
+}
+
+/// @notice What a policy judges of a worker that is its own.
+struct Bearer {
+    address worker;
+    bytes32 platformId;
     /// @dev When the newest document behind the verdict was issued, Unix time.
     uint64 collateralFrom;
-    bytes32 platformId;
+}
+
+/// @notice How far the same facts carry every worker they belong to.
+struct Terms {
+    /// @dev Last second of it, as far as is known now.
+    uint64 until;
+    /// @dev Of each worker's own collateral, in seconds; 0 for any.
+    uint32 maxCollateralAge;
+    /// @dev Whether single platforms or workers are named, so that each must be looked at.
+    bool personal;
+    /// @dev Whether newcomers are taken, too.
+    bool open;
 }
 
 /// @notice Where an app's policy for a TEE type stands. Version 0 is the deployment's own.
@@ -55,6 +75,8 @@ struct PolicyHead {
 /// fetch anything: a platform whose level Intel lowered shows it with its next quote, or when the
 /// minimum evaluation number rises.
 /// @dev Warning: the app id 0 stands for every app in {bar} and {lift}, and for none in {publish}.
+/// @dev Warning: what a subject is known by are its first 20 bytes: of hashes, as collision-free as
+/// an address.
 interface ITcbPolicy is IReporting {
     /// @notice Version `version` of `appId`'s policy for `teeType` holds from now on. `emergency`
     /// grants nobody a grace.
@@ -100,8 +122,8 @@ interface ITcbPolicy is IReporting {
     /// @custom:remedy Make a new quote and verify it with current collateral.
     error CollateralTooOld(uint64 collateralFrom, uint32 maxAge);
 
-    /// @notice The FMSPC, platform, advisory or proof kind is denied.
-    /// @custom:remedy Use a platform that is not affected.
+    /// @notice The FMSPC, platform, advisory, measurement, worker or proof kind is denied.
+    /// @custom:remedy Use a worker that is not affected.
     error SubjectDenied(bytes32 subject);
 
     /// @notice The app lists its platforms, and this is none of them.
@@ -117,29 +139,36 @@ interface ITcbPolicy is IReporting {
         external
         returns (uint64 version);
 
-    /// @notice Refuses a subject at once: an FMSPC or advisory (left aligned), a platform id, or a
-    /// proof kind (as a number). Governor or guardian.
+    /// @notice Refuses a subject at once, until it is lifted: an FMSPC or advisory id, a platform or
+    /// measurement id, a worker's address, all left aligned; or a proof kind, as a number. Governor or
+    /// guardian: this is how they act on a suspicion.
     function bar(bytes32 appId, bytes32 subject) external;
 
     /// @notice Takes a subject off the barred ones. Governor only.
     function lift(bytes32 appId, bytes32 subject) external;
 
-    /// @notice Reverts unless the version that holds now takes a new worker with these facts.
+    /// @notice Reverts unless the version that holds now takes `bearer` as a newcomer with these facts.
     /// @return until the last second it does, as far as is known now.
-    function requireAccepted(
-        bytes32 appId,
-        TcbFacts calldata facts,
-        bytes32[] calldata advisories,
-        bytes8 attributes
-    ) external view returns (uint64 until);
+    function requireAccepted(bytes32 appId, TcbFacts calldata facts, Bearer calldata bearer)
+        external
+        view
+        returns (uint64 until);
 
     /// @notice What the policy says at time `at` of a worker that registered before.
     /// @return failure the encoded error that keeps it from being used; empty if none does.
     /// @return until the last second at which it stays so, as far as is known now.
-    function standingOf(bytes32 appId, TcbFacts calldata facts, uint64 at)
+    function standingOf(bytes32 appId, TcbFacts calldata facts, Bearer calldata bearer, uint64 at)
         external
         view
         returns (bytes memory failure, uint64 until);
+
+    /// @notice What the policy says now of all workers with these facts: whoever keeps within the
+    /// terms stands, unless single ones are named; whoever does not may still stand.
+    /// @return failure the encoded error that keeps all of them from being used; empty if none does.
+    function termsOf(bytes32 appId, TcbFacts calldata facts)
+        external
+        view
+        returns (bytes memory failure, Terms memory terms);
 
     /// @notice Where the policy of `appId` for `teeType` stands.
     function headOf(bytes32 appId, uint8 teeType) external view returns (PolicyHead memory);

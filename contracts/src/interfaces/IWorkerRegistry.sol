@@ -18,21 +18,59 @@ enum WorkerStatus {
     Revoked
 }
 
-/// @notice What the registry keeps of a worker: the few bytes every later question needs.
+/// @notice What workers have in common that are alike in all that is judged of them but platform and
+/// age. Never changes.
+struct CohortFacts {
+    bytes32 appId;
+    bytes32 measurementId;
+    /// @dev Who runs the workers and is paid for their work.
+    address operator;
+    bytes4 route;
+    ProofKind kind;
+    uint8 teeType;
+    uint8 tcbStatus;
+    bytes6 fmspc;
+    /// @dev The first 8 bytes of SGX ATTRIBUTES or of TD ATTRIBUTES.
+    bytes8 attributes;
+    uint32 evaluationNumber;
+    bytes32[] advisories;
+}
+
+/// @notice What a registration says of a worker beside its cohort's facts. Times are Unix seconds.
+struct Registration {
+    bytes32 quoteHash;
+    /// @dev The X25519 public key that clients encrypt their inputs to.
+    bytes32 encryptionKey;
+    bytes32 platformId;
+    uint32 cohort;
+    /// @dev First second the worker may be used.
+    uint64 activeFrom;
+    /// @dev Last second of the registration; a policy may end its use earlier.
+    uint64 validUntil;
+    /// @dev Block whose hash the quote was challenged with.
+    uint64 challengeBlock;
+    /// @dev When the newest document behind the verdict was issued.
+    uint64 collateralFrom;
+}
+
+/// @notice What the registry knows of a worker.
 struct Worker {
     bytes32 appId;
     bytes32 measurementId;
+    /// @dev Its first 20 bytes; the whole is in the events.
     bytes32 platformId;
     address operator;
     /// @dev Last second of the registration, Unix time; a policy may end its use earlier.
     uint64 validUntil;
     /// @dev First second the worker may be used, Unix time.
     uint64 activeFrom;
-    /// @dev Block whose hash the newest quote was challenged with.
+    /// @dev Block whose hash the newest quote was challenged with; zero where another worker took over
+    /// the platform.
     uint64 challengeBlock;
-    /// @dev When the newest document behind the verdict was issued, Unix time.
+    /// @dev When the newest document behind the verdict was issued, Unix time; zero likewise.
     uint64 collateralFrom;
     uint32 evaluationNumber;
+    uint32 cohort;
     bytes4 route;
     bytes6 fmspc;
     ProofKind kind;
@@ -50,25 +88,28 @@ struct Worker {
 /// is honest about anything outside the TEE, nor that the hardware resists an owner who opens it.
 /// @dev Warning: a retired or revoked key never comes back; start the worker with a new one.
 interface IWorkerRegistry is IAttestationGate {
-    /// @notice `worker` is registered; `record` is all that is kept of it. `encryptionKey` is the
-    /// X25519 public key that clients encrypt their inputs to.
+    /// @notice A registration was the first of its cohort.
+    event CohortFormed(
+        uint32 indexed cohort,
+        bytes32 indexed appId,
+        bytes32 indexed measurementId,
+        CohortFacts facts
+    );
+
+    /// @notice `worker` is registered; `registration` and the facts of its cohort are all that is kept.
     event WorkerRegistered(
         address indexed worker,
         bytes32 indexed appId,
         bytes32 indexed measurementId,
-        bytes32 quoteHash,
-        bytes32 encryptionKey,
-        Worker record
+        Registration registration
     );
 
-    /// @notice `worker` showed a fresh quote; `record` replaces what was kept of it.
+    /// @notice `worker` showed a fresh quote; `registration` replaces what was kept of it.
     event WorkerRenewed(
         address indexed worker,
         bytes32 indexed appId,
         bytes32 indexed measurementId,
-        bytes32 quoteHash,
-        bytes32 encryptionKey,
-        Worker record
+        Registration registration
     );
 
     /// @notice `worker` signed two outputs for one request, and is revoked for it.
@@ -83,7 +124,8 @@ interface IWorkerRegistry is IAttestationGate {
     /// @notice `worker` was revoked, for ever.
     event WorkerRevoked(address indexed worker, bytes32 indexed appId, address indexed by);
 
-    /// @notice `worker` ended its service, for ever.
+    /// @notice `worker` ended its service, for ever; or another worker took over its platform when it
+    /// counted no more.
     event WorkerRetired(address indexed worker, bytes32 indexed appId, address indexed by);
 
     /// @notice The caller may neither revoke nor retire this worker.
@@ -97,6 +139,14 @@ interface IWorkerRegistry is IAttestationGate {
     /// @notice The governed contracts do not all report to one log, or strangers could report to it.
     /// @custom:remedy Deploy them with one log, whose last seat is this registry's.
     error LogNotShared(address log);
+
+    /// @notice Only the log may tell of a new epoch.
+    /// @custom:remedy Nothing is left to do: the log tells by itself.
+    error NotTheLog(address caller);
+
+    /// @notice No number is left for another cohort.
+    /// @custom:remedy Deploy anew: a billion kinds of workers were registered here.
+    error NoCohortLeft();
 
     /// @notice The two statements do not contradict each other.
     /// @custom:remedy Show two results for the same request and input with different output hashes.
@@ -213,9 +263,9 @@ interface IWorkerRegistry is IAttestationGate {
         bytes calldata otherSignature
     ) external;
 
-    /// @notice Judges `worker` anew and keeps the answer, which makes {requireActive} cheap again
-    /// after something was narrowed. Open to any sender; reverts with the reason where the worker is
-    /// worth nothing.
+    /// @notice Judges `worker` and its cohort anew and keeps the answer, which makes {requireActive}
+    /// cheap again after something was narrowed, for the whole cohort. Open to any sender; reverts with
+    /// the reason where the worker is worth nothing.
     /// @return until the last second of the worker's standing, as far as is known now.
     function refresh(address worker) external returns (uint64 until);
 
@@ -228,8 +278,18 @@ interface IWorkerRegistry is IAttestationGate {
     /// @notice What is kept of `worker`; status `Unknown` where it never registered.
     function workerOf(address worker) external view returns (Worker memory);
 
-    /// @notice The worker that last registered for `appId` on `platformId`; zero if none did.
+    /// @notice The worker that last registered for `appId` on `platformId`, of which 20 bytes count;
+    /// zero if none did.
     function workerOn(bytes32 appId, bytes32 platformId) external view returns (address);
+
+    /// @notice What the workers of `cohort` have in common; empty where there is no such cohort.
+    function cohortOf(uint32 cohort) external view returns (CohortFacts memory);
+
+    /// @notice How many cohorts there are; they are numbered from 1.
+    function cohorts() external view returns (uint32);
+
+    /// @notice The log's epoch (see {IChangeLog-epoch}).
+    function epoch() external view returns (uint24);
 
     /// @notice The challenge a quote must bind for `blockNumber`. Reverts with
     /// {ChallengeBlockOutOfRange} where no registration could use it now.

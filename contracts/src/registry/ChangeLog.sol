@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {IChangeLog} from "../interfaces/IChangeLog.sol";
+import {IChangeLog, IEpochFollower} from "../interfaces/IChangeLog.sol";
 
 /// @title ChangeLog
 /// @notice One place that hears of every change of what a deployment accepts.
@@ -17,6 +17,8 @@ contract ChangeLog is IChangeLog {
     uint24 public epoch = 1;
     /// @notice How many seats are taken.
     uint8 public taken;
+    /// @inheritdoc IChangeLog
+    IEpochFollower public follower;
 
     /// @inheritdoc IChangeLog
     mapping(address source => bool) public isSource;
@@ -39,13 +41,23 @@ contract ChangeLog is IChangeLog {
     }
 
     /// @inheritdoc IChangeLog
+    function enrolFollower() external {
+        require(isSource[msg.sender], NotASource(msg.sender));
+        require(address(follower) == address(0), AlreadyFollowed(address(follower)));
+        follower = IEpochFollower(msg.sender);
+    }
+
+    /// @inheritdoc IChangeLog
     function note(address actor, bytes4 change, bytes32 subject, bool narrows, bool outdates)
         external
     {
         require(isSource[msg.sender], NotASource(msg.sender));
+        uint24 current = epoch;
         // It stops instead of overflowing: a narrowing must never fail.
-        if (outdates && epoch != type(uint24).max) ++epoch;
-        emit PolicyChanged(msg.sender, subject, actor, change, narrows, epoch);
+        bool moves = outdates && current != type(uint24).max;
+        if (moves) epoch = ++current;
+        emit PolicyChanged(msg.sender, subject, actor, change, narrows, current);
+        if (moves && address(follower) != address(0)) follower.follow(current);
     }
 
     /* VIEWS */

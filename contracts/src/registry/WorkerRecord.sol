@@ -1,90 +1,120 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {TcbFacts} from "../interfaces/ITcbPolicy.sol";
-import {Worker, WorkerStatus} from "../interfaces/IWorkerRegistry.sol";
-import {ProofKind} from "../types/ProofKind.sol";
+import {WorkerStatus} from "../interfaces/IWorkerRegistry.sol";
 
-/// @notice A worker as it is stored. The first two slots answer for it at every use; the others are
-/// read when something was narrowed since.
-struct WorkerRecord {
-    address operator;
-    /// @dev Last second of its standing as of `epoch`: nothing later than `expiresAt`.
-    uint32 standsUntil;
-    uint32 activeFrom;
-    /// @dev The log's epoch at which `standsUntil` was found; 0 where nothing was.
-    uint24 epoch;
-    /// @dev Status in the lower four bits, proof kind in the upper ones.
-    uint8 state;
-    bytes32 appId;
-    bytes32 measurementId;
-    bytes32 platformId;
-    bytes4 route;
-    uint8 teeType;
-    uint8 tcbStatus;
-    bytes6 fmspc;
-    uint32 evaluationNumber;
-    uint32 collateralFrom;
-    /// @dev Last second of the registration itself.
-    uint32 expiresAt;
-    /// @dev Block of the challenge in the newest quote; a renewal needs a younger one.
-    uint48 challengeBlock;
-}
+/// @notice A worker, in one slot: the first 20 bytes of its platform's id, from when it is active (32
+/// bits), the last second of its registration (32), its status (2), its cohort (30).
+type WorkerRecord is uint256;
+
+/// @notice What one platform holds for one app, in one slot: the worker that registered last (160 bits),
+/// when the newest document behind its verdict was issued (32), the block of the challenge in its newest
+/// quote (40), and the log's epoch at which a policy that names single platforms or workers took it (24).
+type Seat is uint256;
+
+using WorkerRecordLib for WorkerRecord global;
+using SeatLib for Seat global;
 
 /// @title WorkerRecordLib
-/// @notice Packing and unpacking.
+/// @notice Times are Unix seconds.
 library WorkerRecordLib {
-    uint8 private constant STATUS_BITS = 4;
-    uint8 private constant STATUS_MASK = 0x0f;
+    uint256 private constant COHORT_BITS = 30;
+    uint256 private constant STATUS_MASK = 3;
 
-    function packState(WorkerStatus status, ProofKind kind) internal pure returns (uint8) {
-        return uint8(status) | uint8(kind) << STATUS_BITS;
+    /// @notice The most cohorts there can be.
+    uint256 internal constant MAX_COHORTS = 2 ** COHORT_BITS - 1;
+
+    /// @notice A registered worker.
+    function from(bytes20 platform_, uint32 activeFrom_, uint32 expiresAt_, uint32 cohort_)
+        internal
+        pure
+        returns (WorkerRecord)
+    {
+        return WorkerRecord.wrap(
+            uint256(uint160(platform_)) << 96 | uint256(activeFrom_) << 64 | uint256(expiresAt_)
+                << 32 | uint256(WorkerStatus.Registered) << COHORT_BITS | cohort_
+        );
     }
 
-    function statusIn(uint8 state) internal pure returns (WorkerStatus) {
-        return WorkerStatus(state & STATUS_MASK);
+    /// @notice The same worker with another status.
+    function withStatus(WorkerRecord record, WorkerStatus status_)
+        internal
+        pure
+        returns (WorkerRecord)
+    {
+        uint256 word = WorkerRecord.unwrap(record) & ~(STATUS_MASK << COHORT_BITS);
+        return WorkerRecord.wrap(word | uint256(status_) << COHORT_BITS);
     }
 
-    function kindIn(uint8 state) internal pure returns (ProofKind) {
-        return ProofKind(state >> STATUS_BITS);
+    /// @notice The same worker, active from another time on.
+    function activeSince(WorkerRecord record, uint32 activeFrom_)
+        internal
+        pure
+        returns (WorkerRecord)
+    {
+        uint256 word = WorkerRecord.unwrap(record) & ~(uint256(type(uint32).max) << 64);
+        return WorkerRecord.wrap(word | uint256(activeFrom_) << 64);
+    }
+
+    function platform(WorkerRecord record) internal pure returns (bytes20) {
+        return bytes20(uint160(WorkerRecord.unwrap(record) >> 96));
+    }
+
+    function activeFrom(WorkerRecord record) internal pure returns (uint32) {
+        return uint32(WorkerRecord.unwrap(record) >> 64);
+    }
+
+    function expiresAt(WorkerRecord record) internal pure returns (uint32) {
+        return uint32(WorkerRecord.unwrap(record) >> 32);
+    }
+
+    function status(WorkerRecord record) internal pure returns (WorkerStatus) {
+        return WorkerStatus(WorkerRecord.unwrap(record) >> COHORT_BITS & STATUS_MASK);
+    }
+
+    function cohort(WorkerRecord record) internal pure returns (uint32) {
+        return uint32(WorkerRecord.unwrap(record) & MAX_COHORTS);
     }
 
     /// @notice `time` as it is stored: Unix seconds reach 32 bits in 2106, and nothing lasts longer.
     function clamp(uint256 time) internal pure returns (uint32) {
         return time < type(uint32).max ? uint32(time) : type(uint32).max;
     }
+}
 
-    /// @notice What a policy judges of the worker.
-    function facts(WorkerRecord memory record) internal pure returns (TcbFacts memory) {
-        return TcbFacts({
-            teeType: record.teeType,
-            tcbStatus: record.tcbStatus,
-            kind: uint8(kindIn(record.state)),
-            fmspc: record.fmspc,
-            evaluationNumber: record.evaluationNumber,
-            collateralFrom: record.collateralFrom,
-            platformId: record.platformId
-        });
+/// @title SeatLib
+/// @notice Times are Unix seconds.
+library SeatLib {
+    function from(address holder_, uint32 collateralFrom_, uint64 challengeBlock_)
+        internal
+        pure
+        returns (Seat)
+    {
+        // The registry bounds the block by the chain's own, which is far from 40 bits.
+        return Seat.wrap(
+            uint256(uint160(holder_)) << 96 | uint256(collateralFrom_) << 64
+                | uint256(uint40(challengeBlock_)) << 24
+        );
     }
 
-    /// @notice The worker as the interface shows it.
-    function unpack(WorkerRecord memory record) internal pure returns (Worker memory) {
-        return Worker({
-            appId: record.appId,
-            measurementId: record.measurementId,
-            platformId: record.platformId,
-            operator: record.operator,
-            validUntil: record.expiresAt,
-            activeFrom: record.activeFrom,
-            challengeBlock: record.challengeBlock,
-            collateralFrom: record.collateralFrom,
-            evaluationNumber: record.evaluationNumber,
-            route: record.route,
-            fmspc: record.fmspc,
-            kind: kindIn(record.state),
-            status: statusIn(record.state),
-            teeType: record.teeType,
-            tcbStatus: record.tcbStatus
-        });
+    /// @notice The same seat, taken at `epoch_`.
+    function takenAt(Seat seat, uint24 epoch_) internal pure returns (Seat) {
+        return Seat.wrap(Seat.unwrap(seat) & ~uint256(type(uint24).max) | epoch_);
+    }
+
+    function holder(Seat seat) internal pure returns (address) {
+        return address(uint160(Seat.unwrap(seat) >> 96));
+    }
+
+    function collateralFrom(Seat seat) internal pure returns (uint32) {
+        return uint32(Seat.unwrap(seat) >> 64);
+    }
+
+    function challengeBlock(Seat seat) internal pure returns (uint40) {
+        return uint40(Seat.unwrap(seat) >> 24);
+    }
+
+    function epoch(Seat seat) internal pure returns (uint24) {
+        return uint24(Seat.unwrap(seat));
     }
 }

@@ -8,24 +8,28 @@ import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
 import {IMeasurementRegistry} from "../interfaces/IMeasurementRegistry.sol";
 import {ITcbPolicy} from "../interfaces/ITcbPolicy.sol";
 import {IVerifierRouter} from "../interfaces/IVerifierRouter.sol";
-import {IWorkerRegistry, Worker, WorkerStatus} from "../interfaces/IWorkerRegistry.sol";
-import {MeasurementLib} from "../types/Measurement.sol";
-import {ProofKind} from "../types/ProofKind.sol";
+import {
+    CohortFacts,
+    IWorkerRegistry,
+    Registration,
+    WorkerStatus
+} from "../interfaces/IWorkerRegistry.sol";
 import {Result} from "../types/Result.sol";
 import {ResultDomain} from "../types/ResultDomain.sol";
-import {Verdict} from "../types/Verdict.sol";
+import {VerdictReader} from "../types/VerdictReader.sol";
 import {WorkerBinding, WorkerBindingLib} from "../types/WorkerBinding.sol";
 import {BindingLib} from "./BindingLib.sol";
+import {CohortLib, Standing} from "./CohortLib.sol";
 import {Failure} from "./Failure.sol";
-import {WorkerRecord, WorkerRecordLib} from "./WorkerRecord.sol";
+import {Seat, SeatLib, WorkerRecord, WorkerRecordLib} from "./WorkerRecord.sol";
 import {WorkerStanding} from "./WorkerStanding.sol";
 
 /// @title WorkerRegistry
 /// @notice Keys that a quote proved to be born inside an admitted image on a genuine TEE.
 /// @dev Who may enter and how one leaves; what became of a worker meanwhile is {WorkerStanding}'s.
 contract WorkerRegistry is WorkerStanding, ERC165 {
-    using WorkerRecordLib for WorkerRecord;
-    using WorkerRecordLib for uint8;
+    using CohortLib for CohortFacts;
+    using VerdictReader for bytes;
 
     /* CONSTANTS */
 
@@ -40,11 +44,6 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
     uint64 public immutable ACTIVATION_DELAY;
     /// @inheritdoc IWorkerRegistry
     uint64 public immutable MAX_REGISTRATION_AGE;
-
-    /* STORAGE */
-
-    /// @inheritdoc IWorkerRegistry
-    mapping(bytes32 appId => mapping(bytes32 platformId => address)) public workerOn;
 
     /* CONSTRUCTOR */
 
@@ -76,37 +75,35 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
         WorkerBinding calldata binding
     ) external returns (address worker) {
         // 1. The evidence is genuine.
-        (Verdict memory verdict, ProofKind kind) = ROUTER.verify(route, evidence, proof);
+        Finding memory found = _verify(route, evidence, proof);
         // 2. It binds a key to this chain, this registry and an app, and it is fresh.
-        worker = BindingLib.requireBound(verdict.reportData, binding, address(this));
+        worker = BindingLib.requireBound(found.verdict, binding, address(this));
         _requireChallenge(binding.challengeBlock, binding.challenge);
-        // 3. The image is admitted, and the platform one that the app's policy takes.
-        WorkerRecord memory record = _recordOf(verdict, kind, route, binding);
-        MEASUREMENTS.requireAdmitted(binding.appId, verdict.measurementId);
-        uint64 until = _requireAccepted(verdict, record);
-        // 4. The quote is new, and the platform is free for this key.
-        WorkerRecord memory previous = _workers[worker];
-        bool renews = previous.state.statusIn() != WorkerStatus.Unknown;
-        if (renews) _requireRenewable(worker, previous, record);
-        _requirePlatformFree(worker, record);
-
-        if (renews && _continues(worker, previous, record)) {
-            record.activeFrom = previous.activeFrom;
-        }
-        record.standsUntil = until < record.expiresAt ? uint32(until) : record.expiresAt;
-        record.epoch = LOG.epoch();
-        workerOn[record.appId][record.platformId] = worker;
+        // 3. The root is trusted, the image admitted, and the app's policy takes its like.
+        (uint32 cohort, Standing standing) = _cohortFor(found, binding);
+        // 4. The platform is free for this key, the quote is new, and the policy takes both.
+        WorkerRecord record = _recordOf(found.verdict, cohort);
+        bool renews;
+        (record, renews) = _takeSeat(worker, record, standing, found.verdict, binding);
         _workers[worker] = record;
-        _emitRegistered(worker, record, verdict.quoteHash, binding.encryptionKey, renews);
+        _emitRegistered(worker, record, found.verdict, binding, renews);
     }
 
     /// @inheritdoc IWorkerRegistry
     function refresh(address worker) external returns (uint64) {
-        WorkerRecord storage kept = _workers[worker];
-        (bytes memory failure, uint64 until) = _lifeOf(worker, kept, uint64(block.timestamp));
+        WorkerRecord record = _workers[worker];
+        (bytes memory failure, uint64 until, CohortFacts memory facts) =
+            _lifeOf(worker, record, uint64(block.timestamp));
         Failure.raise(failure);
-        // No later than `expiresAt`, which has 32 bits.
-        (kept.standsUntil, kept.epoch) = (uint32(until), LOG.epoch());
+        Standing standing = _judge(record.cohort(), facts);
+        if (!standing.isPersonal()) return until;
+        Seat seat = _seats[facts.appId][record.platform()];
+        uint256 age = standing.maxCollateralAge();
+        uint256 end = record.expiresAt() < standing.until() ? record.expiresAt() : standing.until();
+        if (age != 0 && seat.collateralFrom() + age < end) end = seat.collateralFrom() + age;
+        // The short way may say yes no longer than the long one.
+        if (until < end) return until;
+        _seats[facts.appId][record.platform()] = seat.takenAt(standing.epoch());
         return until;
     }
 
@@ -147,13 +144,13 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
 
     /// @inheritdoc IWorkerRegistry
     function retire(address worker) external {
-        WorkerRecord storage record = _workers[worker];
-        _requireServing(worker, record.state.statusIn());
+        WorkerRecord record = _workers[worker];
+        _requireServing(worker, record.status());
+        CohortFacts memory facts = _factsOf(record.cohort());
         require(
-            msg.sender == worker || msg.sender == record.operator, NotAllowed(msg.sender, worker)
+            msg.sender == worker || msg.sender == facts.operator, NotAllowed(msg.sender, worker)
         );
-        _end(record, WorkerStatus.Retired);
-        emit WorkerRetired(worker, record.appId, msg.sender);
+        _retire(worker, record, facts.appId);
     }
 
     /* VIEWS */
@@ -181,36 +178,99 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
         require(challenge == expected, ChallengeMismatch(challenge, expected));
     }
 
-    function _requireAccepted(Verdict memory verdict, WorkerRecord memory record)
-        private
-        view
-        returns (uint64 until)
-    {
-        MeasurementLib.requireClosed(verdict.teeType, verdict.measurement);
-        return POLICY.requireAccepted(
-            record.appId,
-            record.facts(),
-            verdict.advisories,
-            MeasurementLib.attributesOf(verdict.teeType, verdict.measurement)
+    function _recordOf(bytes memory verdict, uint32 cohort) private view returns (WorkerRecord) {
+        uint256 end = verdict.number(VerdictReader.VERIFIED_AT) + MAX_REGISTRATION_AGE;
+        uint256 validUntil = verdict.number(VerdictReader.VALID_UNTIL);
+        return WorkerRecordLib.from(
+            bytes20(verdict.word(VerdictReader.PLATFORM_ID)),
+            WorkerRecordLib.clamp(block.timestamp + ACTIVATION_DELAY),
+            WorkerRecordLib.clamp(end < validUntil ? end : validUntil),
+            cohort
         );
     }
 
-    /// @dev A key keeps its app and its platform, shows ever newer quotes, and never comes back from
-    /// the dead.
+    /// @dev Seats `worker` on its platform; returns its record to be, and whether it sat there before.
+    /// Where it carries on a live registration of the same code, proven the same way, it stays active.
+    /// Anything else gives the guardian the activation delay to object again.
+    function _takeSeat(
+        address worker,
+        WorkerRecord record,
+        Standing standing,
+        bytes memory verdict,
+        WorkerBinding calldata binding
+    ) private returns (WorkerRecord, bool renews) {
+        mapping(bytes20 => Seat) storage seats = _seats[binding.appId];
+        bytes20 platform = record.platform();
+        Seat seat = seats[platform];
+        WorkerRecord previous = _workers[worker];
+        renews = previous.status() != WorkerStatus.Unknown;
+        if (renews) {
+            uint64 challengeBlock = binding.challengeBlock;
+            bool alike = _requireRenewable(worker, previous, record, binding.appId);
+            require(
+                challengeBlock > seat.challengeBlock(),
+                QuoteNotNewer(challengeBlock, seat.challengeBlock())
+            );
+            if (alike && _isAlive(worker)) record = record.activeSince(previous.activeFrom());
+        } else if (seat.holder() != address(0)) {
+            _vacate(binding.appId, platform, seat.holder());
+        }
+        seat = SeatLib.from(
+            worker,
+            WorkerRecordLib.clamp(verdict.number(VerdictReader.VALID_FROM)),
+            binding.challengeBlock
+        );
+        if (standing.isOpen() && !standing.isPersonal()) {
+            _requireYoung(seat.collateralFrom(), standing.maxCollateralAge());
+        } else {
+            _requireTaken(worker, record, seat, binding.appId);
+            seat = seat.takenAt(standing.epoch());
+        }
+        seats[platform] = seat;
+        return (record, renews);
+    }
+
+    /// @dev All that is left to judge where the cohort takes newcomers and no one is named.
+    function _requireYoung(uint32 collateralFrom, uint32 maxAge) private view {
+        if (maxAge == 0 || uint256(collateralFrom) + maxAge >= block.timestamp) return;
+        revert ITcbPolicy.CollateralTooOld(collateralFrom, maxAge);
+    }
+
+    function _requireTaken(address worker, WorkerRecord record, Seat seat, bytes32 appId)
+        private
+        view
+    {
+        CohortFacts memory facts = _factsOf(record.cohort());
+        POLICY.requireAccepted(appId, facts.tcbFacts(), _bearer(worker, record, seat));
+    }
+
+    /// @dev One platform serves an app with one key. A worker that is dead for whatever reason does
+    /// not hold its platform, and its successor there retires it.
+    function _vacate(bytes32 appId, bytes20 platform, address holder) private {
+        require(!_isAlive(holder), PlatformAlreadyInUse(platform, holder));
+        WorkerRecord record = _workers[holder];
+        if (record.status() == WorkerStatus.Registered) _retire(holder, record, appId);
+    }
+
+    /// @dev A key keeps its app and its platform, and never comes back from the dead. Returns whether
+    /// it runs the same code, proven the same way.
     function _requireRenewable(
         address worker,
-        WorkerRecord memory previous,
-        WorkerRecord memory record
-    ) private pure {
-        _requireServing(worker, previous.state.statusIn());
-        require(previous.appId == record.appId, WrongWorkerApp(record.appId, previous.appId));
+        WorkerRecord previous,
+        WorkerRecord record,
+        bytes32 appId
+    ) private view returns (bool alike) {
+        _requireServing(worker, previous.status());
+        alike = previous.cohort() == record.cohort();
+        if (!alike) {
+            CohortFacts memory before = _factsOf(previous.cohort());
+            CohortFacts memory facts = _factsOf(record.cohort());
+            require(before.appId == appId, WrongWorkerApp(appId, before.appId));
+            alike = before.measurementId == facts.measurementId && before.kind == facts.kind;
+        }
         require(
-            previous.platformId == record.platformId,
-            PlatformMismatch(record.platformId, previous.platformId)
-        );
-        require(
-            record.challengeBlock > previous.challengeBlock,
-            QuoteNotNewer(record.challengeBlock, previous.challengeBlock)
+            previous.platform() == record.platform(),
+            PlatformMismatch(record.platform(), previous.platform())
         );
     }
 
@@ -218,51 +278,6 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
         require(status != WorkerStatus.Unknown, WorkerUnknown(worker));
         require(status != WorkerStatus.Revoked, WorkerIsRevoked(worker));
         require(status != WorkerStatus.Retired, WorkerIsRetired(worker));
-    }
-
-    /// @dev One platform serves an app with one key. A worker that is dead for whatever reason does
-    /// not hold its platform.
-    function _requirePlatformFree(address worker, WorkerRecord memory record) private view {
-        address holder = workerOn[record.appId][record.platformId];
-        if (holder == address(0) || holder == worker) return;
-        require(!_isAlive(holder), PlatformAlreadyInUse(record.platformId, holder));
-    }
-
-    function _recordOf(
-        Verdict memory verdict,
-        ProofKind kind,
-        bytes4 route,
-        WorkerBinding calldata binding
-    ) private view returns (WorkerRecord memory record) {
-        uint256 latest =
-            uint256(verdict.verifiedAt) + MAX_REGISTRATION_AGE;
-        record.operator = binding.operator;
-        record.activeFrom = WorkerRecordLib.clamp(block.timestamp + ACTIVATION_DELAY);
-        record.state = WorkerRecordLib.packState(WorkerStatus.Registered, kind);
-        record.appId = binding.appId;
-        record.measurementId = verdict.measurementId;
-        record.platformId = verdict.platformId;
-        record.route = route;
-        record.teeType = verdict.teeType;
-        record.tcbStatus = verdict.tcbStatus;
-        record.fmspc = verdict.fmspc;
-        record.evaluationNumber = verdict.tcbEvaluationDataNumber;
-        record.collateralFrom = WorkerRecordLib.clamp(verdict.validFrom);
-        record.expiresAt =
-            WorkerRecordLib.clamp(latest < verdict.validUntil ? latest : verdict.validUntil);
-        // {challengeAt} bounds it by the block's number.
-        record.challengeBlock = uint48(binding.challengeBlock);
-    }
-
-    /// @dev Whether `record` carries on a live registration of the same code, proven the same way.
-    /// Anything else gives the guardian the activation delay to object again.
-    function _continues(address worker, WorkerRecord memory previous, WorkerRecord memory record)
-        private
-        view
-        returns (bool)
-    {
-        return previous.measurementId == record.measurementId && previous.state == record.state
-            && _isAlive(worker);
     }
 
     function _requireSignedBy(address worker, bytes32 digest, bytes calldata signature)
@@ -276,28 +291,37 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
     /* CHANGES */
 
     function _revoke(address worker) private {
-        WorkerRecord storage record = _workers[worker];
-        WorkerStatus status = record.state.statusIn();
-        require(status != WorkerStatus.Unknown, WorkerUnknown(worker));
-        require(status != WorkerStatus.Revoked, WorkerIsRevoked(worker));
-        _end(record, WorkerStatus.Revoked);
-        emit WorkerRevoked(worker, record.appId, msg.sender);
+        WorkerRecord record = _workers[worker];
+        require(record.status() != WorkerStatus.Unknown, WorkerUnknown(worker));
+        require(record.status() != WorkerStatus.Revoked, WorkerIsRevoked(worker));
+        _workers[worker] = record.withStatus(WorkerStatus.Revoked);
+        emit WorkerRevoked(worker, _factsOf(record.cohort()).appId, msg.sender);
     }
 
-    function _end(WorkerRecord storage record, WorkerStatus status) private {
-        record.state = WorkerRecordLib.packState(status, record.state.kindIn());
+    function _retire(address worker, WorkerRecord record, bytes32 appId) private {
+        _workers[worker] = record.withStatus(WorkerStatus.Retired);
+        emit WorkerRetired(worker, appId, msg.sender);
     }
 
     function _emitRegistered(
         address worker,
-        WorkerRecord memory record,
-        bytes32 quoteHash,
-        bytes32 encryptionKey,
+        WorkerRecord record,
+        bytes memory verdict,
+        WorkerBinding calldata binding,
         bool renews
     ) private {
-        (bytes32 appId, bytes32 id) = (record.appId, record.measurementId);
-        Worker memory shown = record.unpack();
-        if (renews) emit WorkerRenewed(worker, appId, id, quoteHash, encryptionKey, shown);
-        else emit WorkerRegistered(worker, appId, id, quoteHash, encryptionKey, shown);
+        bytes32 id = verdict.word(VerdictReader.MEASUREMENT_ID);
+        Registration memory shown = Registration({
+            quoteHash: verdict.word(VerdictReader.QUOTE_HASH),
+            encryptionKey: binding.encryptionKey,
+            platformId: verdict.word(VerdictReader.PLATFORM_ID),
+            cohort: record.cohort(),
+            activeFrom: record.activeFrom(),
+            validUntil: record.expiresAt(),
+            challengeBlock: binding.challengeBlock,
+            collateralFrom: WorkerRecordLib.clamp(verdict.number(VerdictReader.VALID_FROM))
+        });
+        if (renews) emit WorkerRenewed(worker, binding.appId, id, shown);
+        else emit WorkerRegistered(worker, binding.appId, id, shown);
     }
 }

@@ -2,60 +2,40 @@
 pragma solidity 0.8.30;
 
 import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
-import {IChangeLog} from "../interfaces/IChangeLog.sol";
-import {IGoverned} from "../interfaces/IGoverned.sol";
-import {IMeasurementRegistry, MeasurementStatus} from "../interfaces/IMeasurementRegistry.sol";
-import {ITcbPolicy} from "../interfaces/ITcbPolicy.sol";
-import {IVerifierRouter, RouteStatus} from "../interfaces/IVerifierRouter.sol";
-import {IWorkerRegistry, Worker, WorkerStatus} from "../interfaces/IWorkerRegistry.sol";
+import {IMeasurementRegistry} from "../interfaces/IMeasurementRegistry.sol";
+import {Bearer, ITcbPolicy} from "../interfaces/ITcbPolicy.sol";
+import {IVerifierRouter} from "../interfaces/IVerifierRouter.sol";
+import {
+    CohortFacts,
+    IWorkerRegistry,
+    Worker,
+    WorkerStatus
+} from "../interfaces/IWorkerRegistry.sol";
 import {ProofKind} from "../types/ProofKind.sol";
+import {CohortLib, Standing} from "./CohortLib.sol";
+import {Cohorts} from "./Cohorts.sol";
 import {Failure} from "./Failure.sol";
-import {WorkerRecord, WorkerRecordLib} from "./WorkerRecord.sol";
+import {Seat, WorkerRecord} from "./WorkerRecord.sol";
 
 /// @title WorkerStanding
 /// @notice What a registered worker is worth at the moment of use.
 /// @dev Nothing is pushed to workers: what a revoked measurement, a frozen route or a new policy means
-/// for them is read when they are used. An answer is kept only together with the log's epoch, and
-/// counts only while that stands still, so it never outlives what it was found from.
-abstract contract WorkerStanding is IWorkerRegistry {
-    using WorkerRecordLib for WorkerRecord;
-    using WorkerRecordLib for uint8;
-
-    /* IMMUTABLES */
-
-    /// @inheritdoc IWorkerRegistry
-    IMeasurementRegistry public immutable MEASUREMENTS;
-    /// @inheritdoc IWorkerRegistry
-    IVerifierRouter public immutable ROUTER;
-    /// @inheritdoc IWorkerRegistry
-    ITcbPolicy public immutable POLICY;
-    /// @dev The log that all three report to.
-    IChangeLog internal immutable LOG;
+/// for them is read when they are used. There is a short way to yes, over what is kept of a worker and
+/// its cohort, and a long one over everything; the short one says yes only where the long one would.
+abstract contract WorkerStanding is Cohorts {
+    using CohortLib for CohortFacts;
 
     /* STORAGE */
 
     mapping(address worker => WorkerRecord) internal _workers;
+    /// @dev By app and the first 20 bytes of the platform's id.
+    mapping(bytes32 appId => mapping(bytes20 platform => Seat)) internal _seats;
 
     /* CONSTRUCTOR */
 
-    constructor(IMeasurementRegistry measurements, IVerifierRouter router, ITcbPolicy policy) {
-        require(
-            address(measurements) != address(0) && address(router) != address(0)
-                && address(policy) != address(0),
-            IGoverned.ZeroAddress()
-        );
-        MEASUREMENTS = measurements;
-        ROUTER = router;
-        POLICY = policy;
-        IChangeLog log = policy.LOG();
-        LOG = log;
-        log.enrol();
-        require(
-            measurements.LOG() == log && router.LOG() == log && log.isSource(address(measurements))
-                && log.isSource(address(router)) && log.isSource(address(policy)) && log.isFull(),
-            LogNotShared(address(log))
-        );
-    }
+    constructor(IMeasurementRegistry measurements, IVerifierRouter router, ITcbPolicy policy)
+        Cohorts(measurements, router, policy)
+    {}
 
     /* VIEWS */
 
@@ -65,12 +45,13 @@ abstract contract WorkerStanding is IWorkerRegistry {
         view
         returns (address operator, ProofKind kind)
     {
-        WorkerRecord storage record = _workers[worker];
-        if (!_stands(record, appId)) {
+        WorkerRecord record = _workers[worker];
+        Standing standing = _standing(appId, record.cohort());
+        if (record.activeFrom() > block.timestamp || !_stands(record, standing, appId)) {
             (bytes memory failure,) = _answer(worker, record, appId, uint64(block.timestamp));
             Failure.raise(failure);
         }
-        return (record.operator, record.state.kindIn());
+        return (standing.operator(), standing.kind());
     }
 
     /// @inheritdoc IAttestationGate
@@ -95,73 +76,116 @@ abstract contract WorkerStanding is IWorkerRegistry {
     }
 
     /// @inheritdoc IWorkerRegistry
-    function workerOf(address worker) external view returns (Worker memory) {
-        return _workers[worker].unpack();
+    function workerOf(address worker) external view returns (Worker memory shown) {
+        WorkerRecord record = _workers[worker];
+        if (record.status() == WorkerStatus.Unknown) return shown;
+        CohortFacts memory facts = _factsOf(record.cohort());
+        Seat seat = _seats[facts.appId][record.platform()];
+        bool seated = seat.holder() == worker;
+        return Worker({
+            appId: facts.appId,
+            measurementId: facts.measurementId,
+            platformId: record.platform(),
+            operator: facts.operator,
+            validUntil: record.expiresAt(),
+            activeFrom: record.activeFrom(),
+            challengeBlock: seated ? seat.challengeBlock() : 0,
+            collateralFrom: seated ? seat.collateralFrom() : 0,
+            evaluationNumber: facts.evaluationNumber,
+            cohort: record.cohort(),
+            route: facts.route,
+            fmspc: facts.fmspc,
+            kind: facts.kind,
+            status: record.status(),
+            teeType: facts.teeType,
+            tcbStatus: facts.tcbStatus
+        });
+    }
+
+    /// @inheritdoc IWorkerRegistry
+    function workerOn(bytes32 appId, bytes32 platformId) external view returns (address) {
+        return _seats[appId][bytes20(platformId)].holder();
     }
 
     /* STATE AT USE */
 
-    /// @dev Whether an answer is kept that nothing outdated, and it is yes. Reads two slots here and
-    /// one of the log. `no` only means that {_answer} must be asked.
-    function _stands(WorkerRecord storage record, bytes32 appId) internal view returns (bool) {
-        uint24 epoch = record.epoch;
-        return record.standsUntil >= block.timestamp && record.activeFrom <= block.timestamp
-            && record.state.statusIn() == WorkerStatus.Registered && record.appId == appId
-            && epoch != type(uint24).max && epoch == LOG.epoch();
+    /// @dev The short way: whether what is kept says that the worker counts, but for its activation.
+    /// Reads one slot where policies name no single platforms or workers and no age; else two.
+    function _stands(WorkerRecord record, Standing standing, bytes32 appId)
+        internal
+        view
+        returns (bool)
+    {
+        if (
+            record.status() != WorkerStatus.Registered || record.expiresAt() < block.timestamp
+                || standing.until() < block.timestamp || !_isCurrent(standing)
+        ) return false;
+        uint256 age = standing.maxCollateralAge();
+        if (age == 0 && !standing.isPersonal()) return true;
+        Seat seat = _seats[appId][record.platform()];
+        if (age != 0 && seat.collateralFrom() + age < block.timestamp) return false;
+        return !standing.isPersonal() || seat.epoch() == standing.epoch();
     }
 
+    /// @dev Whether a registered worker counts for anything, active or not yet.
     function _isAlive(address worker) internal view returns (bool) {
-        (bytes memory failure,) = _lifeOf(worker, _workers[worker], uint64(block.timestamp));
+        WorkerRecord record = _workers[worker];
+        (bytes memory failure,,) = _lifeOf(worker, record, uint64(block.timestamp));
         return failure.length == 0;
     }
 
     /// @dev The encoded error that keeps `worker` from serving `appId` at `at`, empty if none does,
     /// and the last second of that. The one algorithm behind every answer.
-    function _answer(address worker, WorkerRecord memory record, bytes32 appId, uint64 at)
+    function _answer(address worker, WorkerRecord record, bytes32 appId, uint64 at)
         internal
         view
         returns (bytes memory failure, uint64 until)
     {
-        (failure, until) = _lifeOf(worker, record, at);
+        CohortFacts memory facts;
+        (failure, until, facts) = _lifeOf(worker, record, at);
         if (failure.length != 0) return (failure, 0);
-        if (record.appId != appId) {
-            failure = abi.encodeWithSelector(WrongWorkerApp.selector, record.appId, appId);
-        } else if (record.activeFrom > at) {
-            failure = abi.encodeWithSelector(WorkerNotYetActive.selector, worker, record.activeFrom);
+        if (facts.appId != appId) {
+            failure = abi.encodeWithSelector(WrongWorkerApp.selector, facts.appId, appId);
+        } else if (record.activeFrom() > at) {
+            failure =
+                abi.encodeWithSelector(WorkerNotYetActive.selector, worker, record.activeFrom());
         }
     }
 
-    /// @dev The encoded error that makes `worker` worth nothing for any app at `at`; empty if none
-    /// does.
-    function _lifeOf(address worker, WorkerRecord memory record, uint64 at)
+    /// @dev The long way: the encoded error that makes `worker` worth nothing for any app at `at`,
+    /// empty if none does; the last second of that; and what its cohort has in common.
+    function _lifeOf(address worker, WorkerRecord record, uint64 at)
         internal
         view
-        returns (bytes memory failure, uint64 until)
+        returns (bytes memory failure, uint64 until, CohortFacts memory facts)
     {
-        WorkerStatus status = record.state.statusIn();
-        if (status != WorkerStatus.Registered) {
+        if (record.status() != WorkerStatus.Registered) {
             bytes4 reason = WorkerUnknown.selector;
-            if (status == WorkerStatus.Revoked) reason = WorkerIsRevoked.selector;
-            if (status == WorkerStatus.Retired) reason = WorkerIsRetired.selector;
-            return (abi.encodeWithSelector(reason, worker), 0);
+            if (record.status() == WorkerStatus.Revoked) reason = WorkerIsRevoked.selector;
+            if (record.status() == WorkerStatus.Retired) reason = WorkerIsRetired.selector;
+            return (abi.encodeWithSelector(reason, worker), 0, facts);
         }
-        until = record.expiresAt;
+        until = record.expiresAt();
         if (until < at) {
-            return (abi.encodeWithSelector(WorkerExpired.selector, worker, until), 0);
+            return (abi.encodeWithSelector(WorkerExpired.selector, worker, until), 0, facts);
         }
-        (bytes32 appId, bytes32 id) = (record.appId, record.measurementId);
-        MeasurementStatus measurement = MEASUREMENTS.statusOf(appId, id);
-        if (measurement != MeasurementStatus.Admitted) {
-            bytes4 reason = IMeasurementRegistry.MeasurementNotAdmitted.selector;
-            return (abi.encodeWithSelector(reason, appId, id, measurement), 0);
-        }
-        RouteStatus route = ROUTER.statusOf(record.route);
-        if (route != RouteStatus.Active) {
-            bytes4 reason = IVerifierRouter.RouteNotActive.selector;
-            return (abi.encodeWithSelector(reason, record.route, route), 0);
-        }
+        facts = _factsOf(record.cohort());
+        failure = _outlawed(facts);
+        if (failure.length != 0) return (failure, 0, facts);
+        Bearer memory bearer = _bearer(worker, record, _seats[facts.appId][record.platform()]);
         uint64 tolerated;
-        (failure, tolerated) = POLICY.standingOf(appId, record.facts(), at);
+        (failure, tolerated) = POLICY.standingOf(facts.appId, facts.tcbFacts(), bearer, at);
         if (tolerated < until) until = tolerated;
+    }
+
+    /// @dev What a policy judges of a worker that is its own.
+    function _bearer(address worker, WorkerRecord record, Seat seat)
+        internal
+        pure
+        returns (Bearer memory)
+    {
+        return Bearer({
+            worker: worker, platformId: record.platform(), collateralFrom: seat.collateralFrom()
+        });
     }
 }

@@ -32,18 +32,11 @@ library WorkerBindingLib {
     }
 
     /// @notice The three parts of report data: `address ‖ hash of the binding ‖ zeros`.
-    /// @dev `reportData` has its 64 bytes: whoever made the verdict checked it.
-    function split(bytes memory reportData)
+    function split(bytes32 first, bytes32 second)
         internal
         pure
         returns (address worker, bytes32 bindingHash, bytes12 tail)
     {
-        bytes32 first;
-        bytes32 second;
-        assembly ("memory-safe") {
-            first := mload(add(reportData, 0x20)) // bytes 0..32
-            second := mload(add(reportData, 0x40)) // bytes 32..64
-        }
         worker = address(bytes20(first));
         bindingHash = bytes32((uint256(first) << 160) | (uint256(second) >> 96));
         tail = bytes12(second << 160);

@@ -7,6 +7,7 @@ import {Verdict, VerdictLib} from "../types/Verdict.sol";
 
 /// @title JournalLib
 /// @notice Reads a journal in its one canonical encoding, and judges its clock.
+/// @dev In place, in calldata: nothing is copied that is not hashed.
 library JournalLib {
     /// @dev Words of a verdict before its dynamic fields: 14 scalars, 6 collateral hashes, the hash of
     /// the advisories, 3 offsets.
@@ -17,127 +18,168 @@ library JournalLib {
     /// @dev The longest measurement of any known TEE type is 448 bytes; leaves room for others.
     uint256 private constant MAX_BYTES_LENGTH = 4096;
 
-    /// @dev Places of the words that {_requireShape} reads, counted from the start of the tuple.
-    uint256 private constant FMSPC = 8;
-    uint256 private constant ADVISORIES = 21;
-    uint256 private constant MEASUREMENT = 22;
-    uint256 private constant REPORT_DATA = 23;
+    /// @dev Where the tuple starts, and places in the journal of the words that are looked at.
+    uint256 private constant TUPLE = 32;
+    uint256 private constant VERSION = TUPLE;
+    uint256 private constant TEE_TYPE = TUPLE + 32;
+    uint256 private constant TCB_STATUS = TUPLE + 2 * 32;
+    uint256 private constant MEASUREMENT_ID = TUPLE + 10 * 32;
+    uint256 private constant ADVISORIES_HASH = TUPLE + 20 * 32;
+    uint256 private constant ADVISORIES = TUPLE + 21 * 32;
+    uint256 private constant MEASUREMENT = TUPLE + 22 * 32;
+    uint256 private constant REPORT_DATA = TUPLE + 23 * 32;
 
-    /// @notice Decodes `journal` and checks everything in it that does not depend on the time.
-    function decode(bytes calldata journal) internal pure returns (Verdict memory verdict) {
-        _requireShape(journal);
-        verdict = abi.decode(journal, (Verdict));
-        _requireConsistent(verdict);
+    /// @notice The verdict that `journal` is, once everything in it is checked that does not depend on
+    /// the time.
+    function read(bytes calldata journal) internal pure returns (Verdict calldata verdict) {
+        uint256 measurement = _requireShape(journal);
+        _requireConsistent(journal, measurement);
+        assembly ("memory-safe") {
+            verdict := add(journal.offset, 0x20) // behind the tuple's offset, which is the only one
+        }
     }
 
     /// @notice Requires that `verdict` was reached within `maxAge` seconds before `blockTime`, at most
     /// `tolerance` after it, and that everything behind it is valid at `blockTime`.
     function requireCurrent(
-        Verdict memory verdict,
+        Verdict calldata verdict,
         uint256 blockTime,
         uint64 maxAge,
         uint64 tolerance
     ) internal pure {
-        uint64 verifiedAt = verdict.verifiedAt;
-        require(
-            verifiedAt <= blockTime + tolerance,
-            IQuoteVerifier.VerdictFromFuture(verifiedAt, blockTime)
-        );
-        require(
-            uint256(verifiedAt) + maxAge >= blockTime,
-            IQuoteVerifier.VerdictStale(verifiedAt, blockTime, maxAge)
-        );
-        require(
-            verdict.validFrom <= blockTime,
-            IQuoteVerifier.VerdictNotYetValid(verdict.validFrom, blockTime)
-        );
-        require(
-            verdict.validUntil >= blockTime,
-            IQuoteVerifier.VerdictExpired(verdict.validUntil, blockTime)
-        );
-    }
-
-    /// @dev Makes sure that `abi.decode` cannot fail: it would revert without a reason; and that there
-    /// is one journal for a verdict. Offsets and lengths are the only ones a canonical encoding can
-    /// have, numbers are in range, padding is zero.
-    function _requireShape(bytes calldata journal) private pure {
-        bool sound = journal.length >= 32 + HEAD_LENGTH + 96 && _word(journal, 0) == 32;
-        if (sound) {
-            bytes calldata tuple = journal[32:];
-            sound = _scalarsFit(tuple) && _word(tuple, ADVISORIES * 32) == HEAD_LENGTH;
-            uint256 end = HEAD_LENGTH;
-            if (sound) {
-                uint256 count = _word(tuple, end);
-                sound = count <= MAX_ADVISORIES;
-                if (sound) end += 32 + count * 32;
-            }
-            if (sound) (sound, end) = _bytesAt(tuple, MEASUREMENT, end);
-            if (sound) (sound, end) = _bytesAt(tuple, REPORT_DATA, end);
-            sound = sound && end == tuple.length;
+        (uint256 at, uint256 from, uint256 until) = _times(verdict);
+        // 64 bits each, as {read} found.
+        unchecked {
+            require(
+                at <= blockTime + tolerance, IQuoteVerifier.VerdictFromFuture(uint64(at), blockTime)
+            );
+            require(
+                at + maxAge >= blockTime, IQuoteVerifier.VerdictStale(uint64(at), blockTime, maxAge)
+            );
         }
-        require(sound, IQuoteVerifier.JournalMalformed(journal.length));
+        require(from <= blockTime, IQuoteVerifier.VerdictNotYetValid(uint64(from), blockTime));
+        require(until >= blockTime, IQuoteVerifier.VerdictExpired(uint64(until), blockTime));
     }
 
-    /// @dev Whether the `bytes` field whose offset is in word `field` starts at `start`, fits, and is
+    function _times(Verdict calldata verdict)
+        private
+        pure
+        returns (uint256 at, uint256 from, uint256 until)
+    {
+        assembly ("memory-safe") {
+            at := calldataload(add(verdict, 0x60)) // verifiedAt; reads no memory
+            from := calldataload(add(verdict, 0x80)) // validFrom
+            until := calldataload(add(verdict, 0xa0)) // validUntil
+        }
+    }
+
+    /// @dev Makes sure that no field of {Verdict} lies outside: reading it would revert without a
+    /// reason; and that there is one journal for a verdict. Offsets and lengths are the only ones a
+    /// canonical encoding can have, numbers are in range, padding is zero.
+    /// @return measurement where the measurement is, led by its length.
+    function _requireShape(bytes calldata journal) private pure returns (uint256 measurement) {
+        // Nothing overflows: every length is held against a bound before it is used.
+        unchecked {
+            bool sound = journal.length >= TUPLE + HEAD_LENGTH + 96 && _word(journal, 0) == TUPLE
+                && _scalarsFit(journal) && _word(journal, ADVISORIES) == HEAD_LENGTH;
+            if (sound) {
+                uint256 count = _word(journal, TUPLE + HEAD_LENGTH);
+                uint256 end = TUPLE + HEAD_LENGTH + 32 + count * 32;
+                measurement = end;
+                sound = count <= MAX_ADVISORIES;
+                if (sound) (sound, end) = _bytesAt(journal, MEASUREMENT, end);
+                if (sound) (sound, end) = _bytesAt(journal, REPORT_DATA, end);
+                sound = sound && end == journal.length;
+            }
+            require(sound, IQuoteVerifier.JournalMalformed(journal.length));
+        }
+    }
+
+    /// @dev Whether the `bytes` field whose offset is the word at `field` starts at `start`, fits, and is
     /// padded with zeros; and where the next field starts.
-    function _bytesAt(bytes calldata tuple, uint256 field, uint256 start)
+    function _bytesAt(bytes calldata journal, uint256 field, uint256 start)
         private
         pure
         returns (bool, uint256)
     {
-        if (start + 32 > tuple.length || _word(tuple, field * 32) != start) return (false, 0);
-        uint256 length = _word(tuple, start);
-        if (length > MAX_BYTES_LENGTH) return (false, 0);
-        uint256 end = start + 32 + ((length + 31) & ~uint256(31));
-        if (end > tuple.length) return (false, 0);
-        uint256 used = length % 32;
-        return (used == 0 || _word(tuple, end - 32) << (8 * used) == 0, end);
+        unchecked {
+            if (start + 32 > journal.length || _word(journal, field) != start - TUPLE) {
+                return (false, 0);
+            }
+            uint256 length = _word(journal, start);
+            if (length > MAX_BYTES_LENGTH) return (false, 0);
+            uint256 end = start + 32 + ((length + 31) & ~uint256(31));
+            if (end > journal.length) return (false, 0);
+            uint256 used = length % 32;
+            return (used == 0 || _word(journal, end - 32) << (8 * used) == 0, end);
+        }
     }
 
     /// @dev Whether the scalars narrower than a word leave the rest of it zero.
-    function _scalarsFit(bytes calldata tuple) private pure returns (bool) {
-        return _word(tuple, 0) <= type(uint16).max // version
-            && _word(tuple, 32) <= type(uint8).max // teeType
-            && _word(tuple, 64) <= type(uint8).max // tcbStatus
-            && _word(tuple, 96) <= type(uint64).max // verifiedAt
-            && _word(tuple, 128) <= type(uint64).max // validFrom
-            && _word(tuple, 160) <= type(uint64).max // validUntil
-            && _word(tuple, 192) <= type(uint64).max // tcbDate
-            && _word(tuple, 224) <= type(uint32).max // tcbEvaluationDataNumber
-            && _word(tuple, FMSPC * 32) << 48 == 0; // fmspc
+    function _scalarsFit(bytes calldata journal) private pure returns (bool fit) {
+        assembly ("memory-safe") {
+            let tuple := add(journal.offset, 0x20) // reads no memory
+            let excess := shr(16, calldataload(tuple)) // version
+            excess := or(excess, shr(8, calldataload(add(tuple, 0x20)))) // teeType
+            excess := or(excess, shr(8, calldataload(add(tuple, 0x40)))) // tcbStatus
+            excess := or(excess, shr(64, calldataload(add(tuple, 0x60)))) // verifiedAt
+            excess := or(excess, shr(64, calldataload(add(tuple, 0x80)))) // validFrom
+            excess := or(excess, shr(64, calldataload(add(tuple, 0xa0)))) // validUntil
+            excess := or(excess, shr(64, calldataload(add(tuple, 0xc0)))) // tcbDate
+            excess := or(excess, shr(32, calldataload(add(tuple, 0xe0)))) // evaluation number
+            excess := or(excess, shl(48, calldataload(add(tuple, 0x100)))) // fmspc
+            fit := iszero(excess)
+        }
     }
 
     /// @dev What a verdict says of itself must agree.
-    function _requireConsistent(Verdict memory verdict) private pure {
+    function _requireConsistent(bytes calldata journal, uint256 measurement) private pure {
+        uint256 word = _word(journal, VERSION);
         require(
-            verdict.version == VerdictLib.VERSION,
-            IQuoteVerifier.JournalVersionUnsupported(verdict.version, VerdictLib.VERSION)
+            word == VerdictLib.VERSION,
+            IQuoteVerifier.JournalVersionUnsupported(uint16(word), VerdictLib.VERSION)
         );
+        word = _word(journal, TCB_STATUS);
         require(
-            verdict.tcbStatus >= VerdictLib.TCB_UP_TO_DATE
-                && verdict.tcbStatus <= VerdictLib.TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED,
-            IQuoteVerifier.TcbStatusInvalid(verdict.tcbStatus)
+            word >= VerdictLib.TCB_UP_TO_DATE
+                && word <= VerdictLib.TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED,
+            IQuoteVerifier.TcbStatusInvalid(uint8(word))
         );
-        uint256 expected = MeasurementLib.lengthOf(verdict.teeType);
-        require(expected != 0, IQuoteVerifier.TeeTypeUnsupported(verdict.teeType));
-        uint256 actual = verdict.measurement.length;
-        require(
-            actual == expected,
-            IQuoteVerifier.MeasurementLengthWrong(verdict.teeType, actual, expected)
-        );
-        actual = verdict.reportData.length;
+        uint8 teeType = uint8(_word(journal, TEE_TYPE));
+        uint256 expected = MeasurementLib.lengthOf(teeType);
+        require(expected != 0, IQuoteVerifier.TeeTypeUnsupported(teeType));
+        word = _word(journal, measurement);
+        require(word == expected, IQuoteVerifier.MeasurementLengthWrong(teeType, word, expected));
         expected = VerdictLib.REPORT_DATA_LENGTH;
-        require(actual == expected, IQuoteVerifier.ReportDataLengthWrong(actual, expected));
-        bytes32 id = MeasurementLib.idOf(verdict.teeType, verdict.measurement);
-        require(
-            verdict.measurementId == id,
-            IQuoteVerifier.MeasurementIdMismatch(verdict.measurementId, id)
-        );
-        bytes32 hash = keccak256(abi.encodePacked(verdict.advisories));
-        require(
-            verdict.advisoriesHash == hash,
-            IQuoteVerifier.AdvisoriesHashMismatch(verdict.advisoriesHash, hash)
-        );
+        word = _word(journal, TUPLE + _word(journal, REPORT_DATA));
+        require(word == expected, IQuoteVerifier.ReportDataLengthWrong(word, expected));
+        _requireHashes(journal, measurement, teeType);
+    }
+
+    /// @dev Measurement id and advisories hash are the hashes of what they belong to.
+    function _requireHashes(bytes calldata journal, uint256 measurement, uint8 teeType)
+        private
+        pure
+    {
+        bytes32 id;
+        bytes32 advisories;
+        uint256 advisoriesAt = TUPLE + HEAD_LENGTH;
+        assembly ("memory-safe") {
+            let buffer := mload(0x40) // free memory, which is not kept
+            mstore8(buffer, teeType) // the type leads the measurement
+            let place := add(journal.offset, measurement)
+            let length := calldataload(place) // inside: the shape is right
+            calldatacopy(add(buffer, 1), add(place, 0x20), length)
+            id := keccak256(buffer, add(length, 1))
+            place := add(journal.offset, advisoriesAt)
+            length := shl(5, calldataload(place)) // their number, in words
+            calldatacopy(buffer, add(place, 0x20), length)
+            advisories := keccak256(buffer, length)
+        }
+        bytes32 claimed = bytes32(_word(journal, MEASUREMENT_ID));
+        require(claimed == id, IQuoteVerifier.MeasurementIdMismatch(claimed, id));
+        claimed = bytes32(_word(journal, ADVISORIES_HASH));
+        require(claimed == advisories, IQuoteVerifier.AdvisoriesHashMismatch(claimed, advisories));
     }
 
     /// @dev The word at `offset`, which the caller has found to lie inside `data`.

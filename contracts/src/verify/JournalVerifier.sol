@@ -3,8 +3,9 @@ pragma solidity 0.8.30;
 
 import {ERC165, IERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 
+import {Mem} from "../dcap/Mem.sol";
 import {IQuoteVerifier} from "../interfaces/IQuoteVerifier.sol";
-import {Verdict, VerdictLib} from "../types/Verdict.sol";
+import {Verdict} from "../types/Verdict.sol";
 import {JournalLib} from "./JournalLib.sol";
 
 /// @title JournalVerifier
@@ -30,15 +31,18 @@ abstract contract JournalVerifier is IQuoteVerifier, ERC165 {
     /* VERIFICATION */
 
     /// @inheritdoc IQuoteVerifier
+    /// @dev A journal is the one encoding of its verdict, so it is returned as it came.
     function verify(bytes calldata evidence, bytes calldata proof)
         external
         view
-        returns (Verdict memory verdict)
+        returns (Verdict memory)
     {
-        verdict = JournalLib.decode(evidence);
+        Verdict calldata verdict = JournalLib.read(evidence);
         JournalLib.requireCurrent(verdict, block.timestamp, MAX_AGE, CLOCK_TOLERANCE);
         _requireSupport(verdict);
-        _requireProof(VerdictLib.digest(evidence), proof);
+        bytes memory journal = evidence;
+        _requireProof(Mem.sha(Mem.at(journal), journal.length), proof);
+        Mem.give(Mem.at(journal), journal.length);
     }
 
     /// @notice ERC-165.
@@ -54,7 +58,7 @@ abstract contract JournalVerifier is IQuoteVerifier, ERC165 {
     }
 
     /// @dev Reverts where the chain knows better than what `verdict` rests on. Nothing, by default.
-    function _requireSupport(Verdict memory verdict) internal view virtual {}
+    function _requireSupport(Verdict calldata verdict) internal view virtual {}
 
     /// @dev Reverts unless `proof` vouches for the journal with this digest.
     function _requireProof(bytes32 journalDigest, bytes calldata proof) internal view virtual;

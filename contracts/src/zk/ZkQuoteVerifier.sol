@@ -45,7 +45,7 @@ contract ZkQuoteVerifier is IZkQuoteVerifier, ReceiptQuoteVerifier {
     /* INTERNAL */
 
     /// @dev The collateral of `verdict` is what the chain has in force for its platform family.
-    function _requireSupport(Verdict memory verdict) internal view override {
+    function _requireSupport(Verdict calldata verdict) internal view override {
         bytes32[6] memory inForce = _inForce(verdict);
         for (uint256 i = 0; i < 6; ++i) {
             bytes32 actual = verdict.collateralHashes[i];
@@ -61,7 +61,7 @@ contract ZkQuoteVerifier is IZkQuoteVerifier, ReceiptQuoteVerifier {
 
     /// @dev A journal does not name its authority: most platforms are under the Platform CA. Where
     /// neither has the journal's revocation list, what the first one has names the difference.
-    function _inForce(Verdict memory verdict) private view returns (bytes32[6] memory hashes) {
+    function _inForce(Verdict calldata verdict) private view returns (bytes32[6] memory hashes) {
         uint256 teeType = verdict.teeType;
         bytes32 pckCrl = verdict.collateralHashes[PCK_CRL];
         bool kept;

@@ -26,6 +26,7 @@ from quotary_bridge.chain.contracts.dcap import (
 )
 from quotary_bridge.chain.contracts.events import (
     CallbackFailed,
+    CohortFormed,
     Event,
     MeasurementAdmitted,
     MeasurementRevoked,
@@ -59,6 +60,7 @@ from quotary_bridge.chain.contracts.timelock import Operation, OperationState, T
 from quotary_bridge.chain.contracts.workers import (
     Activity,
     Binding,
+    CohortFacts,
     RegisteredWorker,
     WorkerRegistry,
     WorkerStatus,
@@ -70,6 +72,8 @@ __all__ = [
     "Binding",
     "CallbackFailed",
     "CallbackStatus",
+    "CohortFacts",
+    "CohortFormed",
     "CollateralStore",
     "CommitteeVerifier",
     "Contract",

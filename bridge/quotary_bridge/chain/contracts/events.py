@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from types import MappingProxyType
 
 from quotary_bridge.chain.contracts.base import MeasurementStatus, ProofKind, address_of
 from quotary_bridge.chain.contracts.registries import Manifest
-from quotary_bridge.chain.contracts.workers import RegisteredWorker, worker_from
+from quotary_bridge.chain.contracts.workers import CohortFacts, cohort_from
 from quotary_bridge.chain.interface import AbiValue, interface
 from quotary_bridge.chain.records import Log
 from quotary_bridge.model import Address, Bytes32
 
 __all__ = [
     "CallbackFailed",
+    "CohortFormed",
     "Event",
     "MeasurementAdmitted",
     "MeasurementRevoked",
@@ -68,27 +69,33 @@ class PolicyChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerRegistered:
-    """A worker's key was bound to a TEE."""
+class CohortFormed:
+    """A registration was the first of its cohort."""
 
-    worker: Address
-    app_id: Bytes32
-    measurement_id: Bytes32
-    quote_hash: Bytes32
-    encryption_key: Bytes32
-    record: RegisteredWorker
+    cohort: int
+    facts: CohortFacts
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerRenewed:
-    """A registered worker brought a fresh quote."""
+class WorkerRegistered:
+    """A worker's key was bound to a TEE; times are Unix seconds."""
 
     worker: Address
     app_id: Bytes32
     measurement_id: Bytes32
     quote_hash: Bytes32
     encryption_key: Bytes32
-    record: RegisteredWorker
+    platform_id: Bytes32
+    cohort: int
+    active_from: int
+    valid_until: int
+    challenge_block: int
+    collateral_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRenewed(WorkerRegistered):
+    """A registered worker brought a fresh quote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +171,7 @@ Event = (
     MeasurementAdmitted
     | MeasurementRevoked
     | PolicyChanged
+    | CohortFormed
     | WorkerRegistered
     | WorkerRenewed
     | WorkerRevoked
@@ -197,19 +205,29 @@ def _policy_changed(a: AbiValue) -> PolicyChanged:
     )
 
 
-def _shown(a: AbiValue) -> tuple[Address, Bytes32, Bytes32, Bytes32, Bytes32]:
-    worker = address_of(a["worker"])
-    return worker, a["appId"], a["measurementId"], a["quoteHash"], a["encryptionKey"]
+def _cohort_formed(a: AbiValue) -> CohortFormed:
+    return CohortFormed(a["cohort"], cohort_from(a["facts"]))
 
 
 def _worker_registered(a: AbiValue) -> WorkerRegistered:
-    record = worker_from(a["record"])
-    return WorkerRegistered(*_shown(a), record)
+    shown = a["registration"]
+    return WorkerRegistered(
+        worker=address_of(a["worker"]),
+        app_id=a["appId"],
+        measurement_id=a["measurementId"],
+        quote_hash=shown["quoteHash"],
+        encryption_key=shown["encryptionKey"],
+        platform_id=shown["platformId"],
+        cohort=shown["cohort"],
+        active_from=shown["activeFrom"],
+        valid_until=shown["validUntil"],
+        challenge_block=shown["challengeBlock"],
+        collateral_from=shown["collateralFrom"],
+    )
 
 
 def _worker_renewed(a: AbiValue) -> WorkerRenewed:
-    record = worker_from(a["record"])
-    return WorkerRenewed(*_shown(a), record)
+    return WorkerRenewed(*astuple(_worker_registered(a)))
 
 
 def _worker_revoked(a: AbiValue) -> WorkerRevoked:
@@ -264,6 +282,7 @@ _DECODERS: Mapping[str, tuple[str, Callable[[AbiValue], Event]]] = MappingProxyT
         "MeasurementAdmitted": ("MeasurementRegistry", _admitted),
         "MeasurementRevoked": ("MeasurementRegistry", _measurement_revoked),
         "PolicyChanged": ("ChangeLog", _policy_changed),
+        "CohortFormed": ("WorkerRegistry", _cohort_formed),
         "WorkerRegistered": ("WorkerRegistry", _worker_registered),
         "WorkerRenewed": ("WorkerRegistry", _worker_renewed),
         "WorkerRevoked": ("WorkerRegistry", _worker_revoked),

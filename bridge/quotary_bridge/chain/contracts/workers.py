@@ -15,9 +15,11 @@ from quotary_bridge.model import Address, Bytes32
 __all__ = [
     "Activity",
     "Binding",
+    "CohortFacts",
     "RegisteredWorker",
     "WorkerRegistry",
     "WorkerStatus",
+    "cohort_from",
     "worker_from",
 ]
 
@@ -46,8 +48,25 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class CohortFacts:
+    """What workers have in common that are alike in all that is judged but platform and age."""
+
+    app_id: Bytes32
+    measurement_id: Bytes32
+    operator: Address
+    route: bytes
+    kind: ProofKind
+    tee_type: int
+    tcb_status: int
+    fmspc: bytes
+    attributes: bytes
+    evaluation_number: int
+    advisories: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RegisteredWorker:
-    """One worker's record; times are Unix seconds."""
+    """One worker's record; times are Unix seconds; of the platform id, the first 20 bytes count."""
 
     app_id: Bytes32
     measurement_id: Bytes32
@@ -58,6 +77,7 @@ class RegisteredWorker:
     challenge_block: int
     collateral_from: int
     evaluation_number: int
+    cohort: int
     route: bytes
     fmspc: bytes
     kind: ProofKind
@@ -83,6 +103,10 @@ class WorkerRegistry(Contract):
     def worker_of(self, worker: Address, at: BlockTag = "latest") -> RegisteredWorker:
         """Return a worker's record, all zeros and `UNKNOWN` where there is none."""
         return worker_from(self.read("workerOf", worker, at=at))
+
+    def cohort_of(self, cohort: int, at: BlockTag = "latest") -> CohortFacts:
+        """Return what the workers of a cohort have in common, all zeros where there is none."""
+        return cohort_from(self.read("cohortOf", cohort, at=at))
 
     def check_active(self, worker: Address, app_id: Bytes32, at: BlockTag = "latest") -> Activity:
         """Return whether `worker` counts for `app_id`."""
@@ -115,12 +139,29 @@ class WorkerRegistry(Contract):
         return self.encode("revoke", worker)
 
     def refresh(self, worker: Address) -> bytes:
-        """Return call data; anybody may send it, to make later uses of the worker cheap again."""
+        """Return call data; anybody may send it, to make later uses of its cohort cheap again."""
         return self.encode("refresh", worker)
 
     def retire(self, worker: Address) -> bytes:
         """Return call data for the worker's operator."""
         return self.encode("retire", worker)
+
+
+def cohort_from(facts: AbiValue) -> CohortFacts:
+    """Parse the contract's struct."""
+    return CohortFacts(
+        app_id=facts["appId"],
+        measurement_id=facts["measurementId"],
+        operator=address_of(facts["operator"]),
+        route=facts["route"],
+        kind=ProofKind(facts["kind"]),
+        tee_type=facts["teeType"],
+        tcb_status=facts["tcbStatus"],
+        fmspc=facts["fmspc"],
+        attributes=facts["attributes"],
+        evaluation_number=facts["evaluationNumber"],
+        advisories=tuple(facts["advisories"]),
+    )
 
 
 def worker_from(record: AbiValue) -> RegisteredWorker:
@@ -135,6 +176,7 @@ def worker_from(record: AbiValue) -> RegisteredWorker:
         challenge_block=record["challengeBlock"],
         collateral_from=record["collateralFrom"],
         evaluation_number=record["evaluationNumber"],
+        cohort=record["cohort"],
         route=record["route"],
         fmspc=record["fmspc"],
         kind=ProofKind(record["kind"]),
