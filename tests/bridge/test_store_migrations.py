@@ -37,17 +37,27 @@ def test_the_newest_revision_is_the_one_the_code_asks_for() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [migrate.NEWEST]
 
 
-def test_a_store_of_the_first_version_is_taken_over(
-    database: Location, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+# What the later revisions made, undone: the tables as the first version had them.
+BACK_TO_THE_FIRST = (
+    "ALTER TABLE lease DROP COLUMN draining",
+    "DROP TABLE task",
+    "DROP INDEX job_unfinished_by_state",
+    "DROP INDEX job_unfinished_by_deadline",
+    "DROP INDEX job_unfinished",
+    "DROP INDEX slot_unresolved",
+    "CREATE INDEX job_open ON job (chain_id, oracle, terminal, state)",
+    "DROP TABLE alembic_version",
+)
+
+
+def test_a_store_of_the_first_version_is_taken_over(database: Location, clock: Clock) -> None:
     """It kept no books; its rows stay as they are."""
-    with monkeypatch.context() as first:
-        first.setattr(migrate, "NEWEST", "0001")
-        old = Store.open(database, clock)
-        slot = queue(old, old.acquire(CHAIN, SIGNER, "one"))
-        with old._engine.begin() as connection:
-            connection.exec_driver_sql("DROP TABLE alembic_version")
-        old.close()
+    old = Store.open(database, clock)
+    slot = queue(old, old.acquire(CHAIN, SIGNER, "one"))
+    with old._engine.begin() as connection:
+        for statement in BACK_TO_THE_FIRST:
+            connection.exec_driver_sql(statement)
+    old.close()
     store = Store.open(database, clock)
     assert store.slot(slot).job == request_of(1).key
     with store._engine.connect() as connection:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {
     IResultOracle,
     Request,
@@ -8,14 +9,16 @@ import {
     RequestStatus
 } from "src/interfaces/IResultOracle.sol";
 import {ProofKind} from "src/types/ProofKind.sol";
-import {Result} from "src/types/Result.sol";
+import {Result, ResultLib} from "src/types/Result.sol";
 
 /// @title TrustingOracle
 /// @notice An oracle without the second belt: it takes every delivery, however often it comes.
 /// @dev For tests only. With it, that nothing is delivered twice is the relayer's own doing.
-contract TrustingOracle {
+contract TrustingOracle is EIP712("Quotary Result", "1") {
     /// @notice Whom the relayer asks about workers.
     address public immutable WORKERS;
+    /// @notice As {IResultOracle-RESULT_TYPEHASH}.
+    bytes32 public constant RESULT_TYPEHASH = ResultLib.TYPEHASH;
     /// @notice How many requests were made.
     uint256 public requestCount;
 

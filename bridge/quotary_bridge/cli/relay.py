@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -18,16 +17,37 @@ from quotary_bridge.cli.options import (
     add_output_flags,
     address,
 )
+from quotary_bridge.cli.relay_records import add_database_flag, register_records
 from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.model import BlockNumber, Timestamp
-from quotary_bridge.relayer import Progress, RelayerConfig, RelayerSettings, run, stop_on_signals
+from quotary_bridge.relayer import (
+    Progress,
+    ProgressKind,
+    RelayerConfig,
+    RelayerSettings,
+    TickReport,
+    run,
+    stop_on_signals,
+)
 from quotary_bridge.store import location
 from quotary_bridge.workers import Endpoint
 
 __all__ = ["register"]
 
 _ADDRESS_CHARACTERS = 42
-DEFAULT_DATABASE = "quotary.sqlite"
+
+# What a cycle can fail with, the gravest first, and what it can succeed in.
+_FAILURES = {
+    ProgressKind.RESULT_REJECTED: ExitCode.REJECTED,
+    ProgressKind.DELIVERY_REFUSED: ExitCode.REVERTED,
+    ProgressKind.REVERTED: ExitCode.REVERTED,
+    ProgressKind.WORKER_FAILED: ExitCode.NETWORK,
+    ProgressKind.TRANSACTION_HELD: ExitCode.NETWORK,
+}
+_SUCCESSES = {
+    *(ProgressKind.RESULT_STORED, ProgressKind.TRANSACTION_SENT),
+    *(ProgressKind.MINED, ProgressKind.FINAL, ProgressKind.WOULD_DELIVER),
+}
 
 
 def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -48,13 +68,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         metavar="URL[=ADDRESS]",
         help="a worker, and whose signature counts from it; repeatable",
     )
-    parser.add_argument(
-        "--database",
-        default=os.environ.get("QUOTARY_DATABASE", DEFAULT_DATABASE),
-        metavar="FILE|URL",
-        help=f"the record: a file ({DEFAULT_DATABASE}) or postgresql://USER@HOST/NAME, whose "
-        "password belongs in PGPASSWORD; default: QUOTARY_DATABASE",
-    )
+    add_database_flag(parser)
     parser.add_argument(
         "--finality",
         type=int,
@@ -67,6 +81,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     add_chain_flags(parser)
     add_output_flags(parser)
     parser.set_defaults(run=_run)
+    register_records(commands)
 
 
 @command
@@ -96,7 +111,16 @@ def _run(args: Namespace) -> int:
     jobs = {state.value: count for state, count in report.jobs.items()}
     shown = ", ".join(f"{count} {state}" for state, count in jobs.items() if count)
     answer(args, {"jobs": jobs}, f"stopped: {shown or 'nothing to do'}")
-    return ExitCode.OK
+    return ended_with(report.last) if args.once else ExitCode.OK
+
+
+def ended_with(cycle: TickReport | None) -> ExitCode:
+    """Return what a single cycle came to: every attempt failed, some did, or none."""
+    kinds = {event.kind for event in cycle.events} if cycle is not None else set()
+    failed = [code for kind, code in _FAILURES.items() if kind in kinds]
+    if not failed:
+        return ExitCode.OK
+    return ExitCode.PARTIAL if kinds & _SUCCESSES else failed[0]
 
 
 def _endpoint(text: str) -> Endpoint:

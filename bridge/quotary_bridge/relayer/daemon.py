@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -27,6 +27,9 @@ from quotary_bridge.store import Location, Store
 from quotary_bridge.workers import Endpoint
 
 __all__ = ["RelayerConfig", "RunReport", "run", "stop_on_signals"]
+
+ONCE_SECONDS = 600.0
+"""How long a single cycle waits for workers: there is no later one that could hear them."""
 
 _FAILURES_BEFORE_LONGEST_PAUSE = 5
 
@@ -81,7 +84,9 @@ def run(
             store,
             config.signer,
             config.workers,
-            settings=config.settings,
+            settings=replace(config.settings, patience_seconds=ONCE_SECONDS)
+            if once
+            else config.settings,
             listener=_logged(log, listener),
             holder=config.holder,
             dry_run=dry_run,
@@ -119,6 +124,9 @@ def _loop(
         try:
             report = relayer.tick()
             failures = 0
+            if report.drained:
+                log.info("drained")
+                break
         except Transient as error:
             failures += 1
             log.warning("cycle_failed", reason=error.reason.value, detail=str(error))

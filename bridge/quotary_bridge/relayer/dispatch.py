@@ -53,10 +53,15 @@ class Dispatcher:
         """Wait for nobody any more."""
         self._asker.close()
 
-    def run(self, cycle: Cycle) -> None:
-        """Ask for every job that is due, and store what came and passes the checks."""
+    @property
+    def asking(self) -> int:
+        """How many jobs wait for an answer."""
+        return len(self._asker.asking)
+
+    def run(self, cycle: Cycle, *, begin: bool = True) -> None:
+        """Store answers that came and pass the checks; ask for every job due where we `begin`."""
         self._cycles += 1
-        due = self._due(cycle)
+        due = self._due(cycle) if begin else []
         if due:
             with cycle.write() as writer:
                 writer.load(job.key for job in due)

@@ -12,7 +12,7 @@ from quotary_bridge.chain.contracts import (
     topics_of,
 )
 from quotary_bridge.chain.contracts.base import address_of
-from quotary_bridge.errors import Reason, RpcUnavailable
+from quotary_bridge.errors import DeploymentMismatch, Reason, RpcUnavailable
 from quotary_bridge.intake import Ending, Scan
 from quotary_bridge.model import (
     Address,
@@ -27,6 +27,7 @@ from quotary_bridge.model import (
     Wei,
     job_key,
 )
+from quotary_bridge.workers import DOMAIN_VERSION, RESULT_TYPE_HASH
 
 __all__ = ["Oracle"]
 
@@ -57,6 +58,23 @@ class Oracle:
     def address(self) -> Address:
         """Where the oracle is."""
         return self._oracle.address
+
+    def require_known_version(self) -> None:
+        """
+        Raise `DeploymentMismatch` unless the oracle takes the statements that we know.
+
+        An oracle of another version would take what we deliver for something else, or not at all.
+        """
+        found = self._oracle.read("RESULT_TYPEHASH")
+        version = self._oracle.read("eip712Domain")[2]
+        if bytes(found) == RESULT_TYPE_HASH and version == DOMAIN_VERSION:
+            return
+        raise DeploymentMismatch(
+            Reason.CONTRACT_VERSION_UNKNOWN,
+            f"the oracle {self.address} takes statements of version {version!r}, type "
+            f"0x{bytes(found).hex()}, and this relayer knows none but version {DOMAIN_VERSION!r}",
+            "use the release of quotary that the oracle was deployed with",
+        )
 
     def scan(self, first: BlockNumber, last: BlockNumber) -> Scan:
         """Return what was asked and what ended in the blocks `first` to `last`, both included."""

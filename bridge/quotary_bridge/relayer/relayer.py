@@ -46,12 +46,14 @@ class TickReport:
     What one cycle did.
 
     `idle`: every known job can no longer move. `skipped`: the node was behind, nothing was done.
+    `drained`: we were asked to finish, and everything we began is final.
     """
 
     block: BlockNumber
     events: tuple[Progress, ...]
     idle: bool
     skipped: bool = False
+    drained: bool = False
 
 
 class Relayer:
@@ -137,11 +139,7 @@ class Relayer:
         (`FinalityViolation`, `WrongChain`, `LeaseHeldError`) where a person has to look.
         """
         ports = self._ports
-        if self._lease is None:
-            self._lease = ports.store.acquire(
-                ports.chain_id, ports.signer.address, self._holder, is_gone
-            )
-        cycle = Cycle(ports, self._lease, ports.chain.head())
+        cycle = Cycle(ports, self._held(), ports.chain.head())
         if self._node_is_behind(cycle):
             cycle.tell(ProgressKind.NODE_BEHIND)
             return self._report(cycle, skipped=True)
@@ -149,13 +147,28 @@ class Relayer:
         follow(cycle)
         settle(cycle, report.endings)
         self._settled = report.top
-        self._dispatcher.run(cycle)
+        draining = ports.store.is_draining(cycle.lease)
+        self._dispatcher.run(cycle, begin=not draining)
         self._outbox.sign(cycle, dry_run=self._dry_run)
         if not self._dry_run:
             self._outbox.close_gaps(cycle)
             self._outbox.replace(cycle)
             self._outbox.send(cycle)
-        return self._report(cycle)
+        return self._report(cycle, drained=draining and self._is_drained(cycle))
+
+    def _held(self) -> Lease:
+        """Return the signer's lease; the first time, see whom we deal with, and take it."""
+        ports = self._ports
+        if self._lease is None:
+            ports.oracle.require_known_version()
+            self._lease = ports.store.acquire(
+                ports.chain_id, ports.signer.address, self._holder, is_gone
+            )
+        return self._lease
+
+    def _is_drained(self, cycle: Cycle) -> bool:
+        begun = cycle.ports.open_jobs(JobState.SIGNED, most=1)
+        return not (cycle.slots or begun or self._dispatcher.asking)
 
     def _node_is_behind(self, cycle: Cycle) -> bool:
         """Whether the head is lower than before, and that is more likely a lag than a reorg."""
@@ -196,13 +209,14 @@ class Relayer:
         for key in report.orphaned:
             cycle.tell(ProgressKind.REQUEST_ORPHANED, key)
 
-    def _report(self, cycle: Cycle, *, skipped: bool = False) -> TickReport:
+    def _report(self, cycle: Cycle, *, skipped: bool = False, drained: bool = False) -> TickReport:
         ports = self._ports
         return TickReport(
             block=cycle.number,
             events=tuple(cycle.events),
             idle=not ports.store.has_open_jobs(ports.chain_id, ports.oracle.address),
             skipped=skipped,
+            drained=drained,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quotary_bridge.store.leases import Lease, LeaseHeldError
 from quotary_bridge.store.location import Location, PostgresUrl, location
+from quotary_bridge.store.overview import Overview
 from quotary_bridge.store.store import ROWS_LIMIT, Store, StoreUnavailableError
 from quotary_bridge.store.tasks import Claim, Task, TaskBook, TaskReport, TaskState
 from quotary_bridge.store.writer import Cursor, SignedTransaction, Writer
@@ -15,6 +16,7 @@ __all__ = [
     "Lease",
     "LeaseHeldError",
     "Location",
+    "Overview",
     "PostgresUrl",
     "SignedTransaction",
     "Store",

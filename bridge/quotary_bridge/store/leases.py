@@ -12,14 +12,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from quotary_bridge.errors import Fatal, Reason
 from quotary_bridge.model import Address, ChainId, Timestamp
 from quotary_bridge.store.tables import lease
 from quotary_bridge.store.upsert import upsert
 
-__all__ = ["Lease", "LeaseHeldError", "acquire", "release", "renew"]
+__all__ = [
+    "Lease",
+    "LeaseHeldError",
+    "acquire",
+    "all_leases",
+    "drain",
+    "is_draining",
+    "release",
+    "renew",
+]
 
 _PROLONG = update(lease).where(
     (lease.c.chain_id == bindparam("chain"))
@@ -79,7 +88,12 @@ def acquire(
     if taken and not is_gone(row["holder"]):
         raise LeaseHeldError(signer, row["holder"])
     token = row["token"] + 1
-    values = {"holder": holder, "token": token, "expires_at": now + seconds}
+    values = {
+        "holder": holder,
+        "token": token,
+        "expires_at": now + seconds,
+        "draining": False,
+    }
     connection.execute(update(lease).where(mine).values(**values))
     return Lease(chain_id, signer, holder, token)
 
@@ -92,6 +106,33 @@ def renew(connection: Connection, held: Lease, now: Timestamp, seconds: int) -> 
         mine = (lease.c.chain_id == held.chain_id) & (lease.c.signer == held.signer)
         holder = connection.execute(select(lease.c.holder).where(mine)).scalar_one_or_none()
         raise LeaseHeldError(held.signer, holder or "nobody any more")
+
+
+def is_draining(connection: Connection, held: Lease) -> bool:
+    """Whether somebody asked the holder of `held` to finish."""
+    mine = (lease.c.chain_id == held.chain_id) & (lease.c.signer == held.signer)
+    found = connection.execute(select(lease.c.draining).where(mine)).scalar_one_or_none()
+    return bool(found)
+
+
+def drain(connection: Connection, now: Timestamp, signer: Address | None) -> list[Lease]:
+    """Ask every holder of a lease that has not run out, or that of `signer` only, to finish."""
+    held = lease.c.expires_at > now
+    if signer is not None:
+        held &= lease.c.signer == signer
+    rows = connection.execute(select(lease).where(held).order_by(lease.c.signer)).mappings().all()
+    connection.execute(update(lease).where(held).values(draining=True))
+    return [_lease(row) for row in rows]
+
+
+def all_leases(connection: Connection) -> list[tuple[Lease, Timestamp, bool]]:
+    """Return every lease there is, until when it holds, and whether its holder is to finish."""
+    rows = connection.execute(select(lease).order_by(lease.c.chain_id, lease.c.signer)).mappings()
+    return [(_lease(row), Timestamp(row["expires_at"]), bool(row["draining"])) for row in rows]
+
+
+def _lease(row: RowMapping) -> Lease:
+    return Lease(ChainId(row["chain_id"]), Address(row["signer"]), str(row["holder"]), row["token"])
 
 
 def release(connection: Connection, held: Lease) -> None:

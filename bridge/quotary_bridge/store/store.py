@@ -27,6 +27,7 @@ from quotary_bridge.store.availability import StoreUnavailableError, available
 from quotary_bridge.store.engine import READS, open_engine
 from quotary_bridge.store.leases import Lease
 from quotary_bridge.store.location import Location
+from quotary_bridge.store.overview import Overview, overview
 from quotary_bridge.store.rows import job_from, result_from, slot_from
 from quotary_bridge.store.writer import Cursor, Writer, chunked
 
@@ -90,6 +91,21 @@ class Store:
         """Give the lease back, so that the next relayer need not wait."""
         with self._transaction() as connection:
             leases.release(connection, held)
+
+    def is_draining(self, held: Lease) -> bool:
+        """Whether somebody asked the holder of the lease to finish what it began."""
+        with self._read() as connection:
+            return leases.is_draining(connection, held)
+
+    def drain(self, signer: Address | None = None) -> list[Lease]:
+        """Ask all relayers, or that of `signer`, to finish; returns the leases they hold."""
+        with self._transaction() as connection:
+            return leases.drain(connection, self._now(), signer)
+
+    def overview(self) -> Overview:
+        """Return how far everything is; reads all rows."""
+        with self._read() as connection:
+            return overview(connection)
 
     @contextmanager
     def write(self, held: Lease) -> Iterator[Writer]:

@@ -186,6 +186,7 @@ lease = Table(
     Column("holder", String(200), nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+    Column("draining", Boolean, nullable=False, server_default=text("false")),
 )
 
 task = Table(

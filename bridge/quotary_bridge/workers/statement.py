@@ -18,9 +18,11 @@ from eth_utils.crypto import keccak
 from quotary_bridge.model import Address, ChainId, Result, address_from
 from quotary_bridge.words import encode_words
 
-__all__ = ["SIGNATURE_BYTES", "result_digest", "signer_of"]
+__all__ = ["DOMAIN_VERSION", "RESULT_TYPE_HASH", "SIGNATURE_BYTES", "result_digest", "signer_of"]
 
 SIGNATURE_BYTES: Final = 65
+DOMAIN_VERSION: Final = "1"
+"""The version of the statement that this bridge knows."""
 
 _DOMAIN_TYPE: Final = (
     b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
@@ -30,7 +32,7 @@ _RESULT_TYPE: Final = (
     b"bytes32 inputCommitment,bytes32 outputHash,uint64 keyEpoch,uint64 policyVersion,"
     b"address worker,uint64 units,uint256 nonce,uint64 deadline)"
 )
-_RESULT_TYPE_HASH: Final = keccak(_RESULT_TYPE)
+RESULT_TYPE_HASH: Final = keccak(_RESULT_TYPE)
 # The fields of a result are declared in the order in which they are signed; a test compares.
 _FIELDS: Final = attrgetter(*(field.name for field in fields(Result)))
 DOMAINS_REMEMBERED: Final = 16
@@ -43,14 +45,14 @@ _RECOVERY_IDS: Final = (27, 28)
 
 def result_digest(result: Result, chain_id: ChainId, oracle: Address) -> bytes:
     """Return what a worker signs to state `result` to the oracle on that chain."""
-    statement = encode_words(_RESULT_TYPE_HASH, *_FIELDS(result))
+    statement = encode_words(RESULT_TYPE_HASH, *_FIELDS(result))
     return keccak(b"\x19\x01" + _domain(chain_id, oracle) + keccak(statement))
 
 
 @lru_cache(DOMAINS_REMEMBERED)
 def _domain(chain_id: ChainId, oracle: Address) -> bytes:
     """Return the EIP-712 domain separator of one oracle."""
-    name, version = keccak(b"Quotary Result"), keccak(b"1")
+    name, version = keccak(b"Quotary Result"), keccak(DOMAIN_VERSION.encode())
     return keccak(encode_words(keccak(_DOMAIN_TYPE), name, version, chain_id, oracle))
 
 
