@@ -38,7 +38,6 @@ from quotary import (  # noqa: E402 - run from a checkout
 )
 from quotary.trust._authorities import PROVEN_AUTHORITIES  # noqa: E402
 from quotary.trust._documents import READ_DOCUMENTS, READ_LISTS  # noqa: E402
-from quotary.x509._mould import forget_moulds  # noqa: E402
 from quotary_enclave.simulator import Simulator, TdReport, samples  # noqa: E402
 
 from scripts.bench_memory import bytes_per_platform  # noqa: E402
@@ -116,14 +115,12 @@ def know_nothing() -> None:
         memory.forget()
     for clear in CONVERSIONS:
         clear()
-    forget_moulds()
 
 
 def know_authorities() -> None:
     """Forget all but the fixed certificates that the root issued itself, and plain conversions."""
     READ_DOCUMENTS.forget()
     READ_LISTS.forget()
-    forget_moulds()
 
 
 def interleaved(

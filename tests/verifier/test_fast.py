@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from quotary import (
 )
 from quotary.trust import Memory
 from quotary.trust._authorities import PROVEN_AUTHORITIES
+from quotary.verify._many import Stage, judge_all
 from quotary_enclave.simulator import Evidence, Simulator, samples
 from quotary_enclave.simulator.faults import FAULTS, VARIATIONS
 
@@ -266,6 +268,27 @@ def test_many_quotes_get_the_outcomes_they_get_alone(threads: int) -> None:
             alone = error.reason
         assert (found if isinstance(found, Verdict) else found.reason) == alone
     assert verify_many([], raw, at=AT, root=ROOT, threads=threads) == []
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_batches_pass_stages_in_order(threads: int) -> None:
+    """More items than a batch holds: each ends where it is refused, or after the last stage."""
+
+    def refuse(every: int) -> Callable[[list[int]], list[int]]:
+        def judge(seen: list[int]) -> list[int]:
+            if seen[0] % every == 0:
+                raise ParseError(Reason.JSON_INVALID, f"{seen}")
+            return [*seen, every]
+
+        return judge
+
+    stages = [Stage(refuse(every), threaded=every > 3) for every in (3, 5, 7)]
+    outcomes = judge_all(stages, [[number] for number in range(700)], threads)
+    for number, found in enumerate(outcomes):
+        seen = [number]
+        while len(seen) < 4 and number % (3, 5, 7)[len(seen) - 1]:
+            seen.append((3, 5, 7)[len(seen) - 1])
+        assert (found.item if isinstance(found, ParseError) else f"{found}") == f"{seen}"
 
 
 def test_what_is_no_refusal_comes_out_of_many(evidence: Evidence) -> None:

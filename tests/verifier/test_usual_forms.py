@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 
 import pytest
-from quotary import ParseError, Quote
-from quotary._der import INTEGER, SEQUENCE, DerReader
+from quotary import ParseError, Quote, RawCollateral, Reason
+from quotary._der import BIT_STRING, INTEGER, SEQUENCE
+from quotary.collateral import QeIdentity, TcbInfo
+from quotary.collateral._documents import _read_qe_identity, _read_tcb_info
+from quotary.collateral._fields import Fields
+from quotary.collateral._json import parse_object
+from quotary.quote import CertificationType
 from quotary.x509 import Certificate, split_pem
 from quotary.x509._certificate import _read_body
-from quotary.x509._common import _is_usual_pair
-from quotary.x509._mould import _MOULDS, cast_again, forget_moulds
+from quotary.x509._common import _split_any, _split_usual
 from quotary.x509._pck import _parse, _parse_any, _parse_usual
+from quotary.x509._usual import read_usual_pck
 from quotary_enclave.simulator import Simulator, samples
+
+from tests.verifier.genuine import genuine_cases
 
 SAMPLES = samples(Simulator(datetime(2026, 11, 1, tzinfo=UTC), seed=b"usual"))
 
@@ -39,27 +49,38 @@ def outcome(read: Callable[[], object]) -> object:
         return error.reason
 
 
-@pytest.mark.parametrize("name", ["sgx-v3-platform", "td10-v4-platform"])
-def test_a_mould_finds_what_strict_parsing_finds(name: str) -> None:
-    """Whatever one byte is changed to, a mould agrees with the parser or does not fit."""
+@pytest.mark.parametrize("name", ["sgx-v3-platform", "td10-v4-processor"])
+def test_a_usual_certificate_is_read_as_any_certificate_is(name: str) -> None:
+    """Whatever one byte is changed to, the shortcut agrees with the parser or declines."""
     tbs = Certificate.parse(leaf_of(name), "PCK").tbs
-    fitting = 0
+    assert read_usual_pck(tbs, "PCK") == _read_body(tbs, "PCK")
+    usual = 0
     for other in changed(tbs, 1):
-        found = outcome(lambda other=other: cast_again(other, "PCK"))
+        found = outcome(lambda other=other: read_usual_pck(other, "PCK"))
         if found is not None:
-            fitting += 1
+            usual += 1
             assert found == outcome(lambda other=other: _read_body(other, "PCK"))
-    assert fitting > len(tbs)
+    assert usual > len(tbs)
 
 
-def test_certificates_are_the_same_with_and_without_a_mould() -> None:
-    """The very certificate, and one of another platform, parsed by form and parsed strictly."""
-    for name in ("sgx-v3-platform", "td10-v4-platform", "td15-v5-platform"):
-        der = leaf_of(name)
-        forget_moulds()
-        strict = Certificate.parse(der, "PCK")
-        assert _MOULDS
-        assert Certificate.parse(der, "PCK") == strict
+def test_a_certificate_cut_short_or_drawn_out_is_not_usual() -> None:
+    """Nothing is read beyond the end, and no byte is left over."""
+    tbs = Certificate.parse(leaf_of("td10-v4-platform"), "PCK").tbs
+    for other in (*(tbs[:length] for length in range(len(tbs))), tbs + b"\0"):
+        assert read_usual_pck(other, "PCK") is None
+
+
+def test_genuine_certificates_are_usual(shared: Path) -> None:
+    """All that were collected: platform and processor CA, three versions of Intel's service."""
+    leaves = {
+        split_pem(quote.certification_data, "chain", 3)[0]
+        for quote in (Quote.parse(case.quote) for case in genuine_cases(shared))
+        if quote.certification_type is CertificationType.PCK_CHAIN
+    }
+    assert leaves
+    for leaf in leaves:
+        certificate = Certificate.parse(leaf, "PCK")
+        assert read_usual_pck(certificate.tbs, "PCK") == _read_body(certificate.tbs, "PCK")
 
 
 def test_a_usual_extension_is_read_as_any_extension_is() -> None:
@@ -74,32 +95,80 @@ def test_a_usual_extension_is_read_as_any_extension_is() -> None:
         assert outcome(lambda other=other: _parse(other)) == expected
 
 
+def signed(encoding: bytes, first: int = 0x82) -> bytes:
+    """A signed part of 256 bytes or of 200, the algorithm, and `encoding` for a signature."""
+    tbs = b"\x30\x82\x01\x00" + bytes(256) if first == 0x82 else b"\x30\x81\xc8" + bytes(200)
+    bits = bytes([BIT_STRING, len(encoding) + 1, 0]) + encoding
+    body = tbs + bytes.fromhex("300a06082a8648ce3d040302") + bits
+    return b"\x30\x82" + len(body).to_bytes(2) + body
+
+
 def pairs() -> Iterator[bytes]:
-    """Encodings of two integers at their edges, and each of them with a byte changed."""
-    numbers = [b"", b"\0", b"\1", b"\x7f", b"\x80", b"\0\x7f", b"\0\x80", b"\0\xff" * 16, b"\xff\1"]
+    """Encodings of two integers at their edges."""
+    numbers = [b"", b"\0", b"\1", b"\x7f", b"\x80", b"\0\x7f", b"\0\x80", b"\xff\1"]
+    numbers += [start + bytes(31) for start in (b"\0", b"\1", b"\x7f", b"\x80", b"\0\x80", b"\0\1")]
     for first in numbers:
         for second in numbers:
             body = b"".join(bytes([INTEGER, len(n)]) + n for n in (first, second))
-            whole = bytes([SEQUENCE, len(body)]) + body
-            yield whole
-            yield whole + b"\0"
-            yield from changed(whole[:6], len(body))
+            yield bytes([SEQUENCE, len(body)]) + body
 
 
-def test_a_usual_signature_is_one_that_the_reader_accepts() -> None:
-    """The shortcut accepts two positive minimal integers, and nothing the reader would refuse."""
-
-    def strictly(encoding: bytes) -> bool:
-        outer = DerReader(encoding, "signature")
-        pair = outer.enter(SEQUENCE)
-        read_positive = min(pair.integer(), pair.integer()) > 0
-        pair.finish()
-        outer.finish()
-        return read_positive
-
-    verdicts = set()
+@pytest.mark.parametrize("first", [0x81, 0x82])
+def test_a_usual_signature_is_one_that_the_reader_accepts(first: int) -> None:
+    """The shortcut finds what the reader finds, or declines; and finds integers of 32 bytes."""
+    usual = 0
     for encoding in pairs():
-        expected = outcome(lambda encoding=encoding: strictly(encoding)) is True
-        assert _is_usual_pair(encoding) == expected, encoding.hex()
-        verdicts.add(expected)
-    assert verdicts == {True, False}
+        whole = signed(encoding, first)
+        found = _split_usual(whole)
+        assert found is None or found == outcome(lambda whole=whole: _split_any(whole, "item"))
+        usual += found is not None
+    assert usual == 9
+
+
+@pytest.mark.parametrize("first", [0x81, 0x82])
+def test_a_usual_signed_object_is_read_as_any_is(first: int) -> None:
+    """Whatever one byte is changed to, the shortcut agrees with the reader or declines."""
+    numbers = (b"\0\x80" + bytes(31), b"\1" + bytes(31))
+    body = b"".join(bytes([INTEGER, len(n)]) + n for n in numbers)
+    whole = signed(bytes([SEQUENCE, len(body)]) + body, first)
+    assert _split_usual(whole) == _split_any(whole, "item")
+    for other in changed(whole, first):
+        found = _split_usual(other)
+        assert found is None or found == outcome(lambda other=other: _split_any(other, "item"))
+
+
+def documents() -> Iterator[tuple[str, type[TcbInfo | QeIdentity], Callable[[Fields], object]]]:
+    for name in ("sgx-v3-platform", "td15-v5-platform"):
+        raw = RawCollateral.from_json(json.dumps(SAMPLES[name].mint().collateral))
+        yield raw.tcb_info.decode(), TcbInfo, _read_tcb_info
+        yield raw.qe_identity.decode(), QeIdentity, _read_qe_identity
+
+
+def strictly(text: str, form: type[object], read: Callable[[Fields], object]) -> object:
+    """What `text` says, or why it is refused, when duplicate keys are looked for."""
+    item = "tcb_info" if form is TcbInfo else "qe_identity"
+    return outcome(lambda: read(Fields(parse_object(text, item), item, [])))
+
+
+def test_counted_documents_are_read_as_strict_ones_are() -> None:
+    """Whatever one byte is changed to: what is read, or the reason of the refusal."""
+    for text, form, read in list(documents())[:2]:
+        for other in changed(text.encode(), 3):
+            try:
+                expected = strictly(other.decode(), form, read)
+            except UnicodeDecodeError:
+                expected = Reason.JSON_INVALID
+            assert outcome(lambda other=other, form=form: form.parse(other)) == expected, other
+
+
+@pytest.mark.parametrize("gap", ["", " ", "\n"])
+def test_no_key_may_stand_twice_in_a_counted_document(gap: str) -> None:
+    """Every key of every object repeated, with white space before its colon or a colon less."""
+    for text, form, _ in documents():
+        spaced = text.replace('":', f'"{gap}:')
+        for shown in (spaced, spaced.replace("T00:00:00Z", "T00:00:00+00:00", 1)):
+            form.parse(shown.encode())
+            for key in re.finditer(r'"\w+"\s*:', shown):
+                twice = f"{shown[: key.start()]}{key[0]}0,{shown[key.start() :]}"
+                refused = outcome(lambda twice=twice, form=form: form.parse(twice.encode()))
+                assert refused == Reason.JSON_DUPLICATE_KEY, twice

@@ -70,22 +70,19 @@ class DerReader:
 
     def enter(self, tag: int) -> DerReader:
         """Read one element with `tag` and return a reader of its content."""
-        start, end = self._element(tag)
-        self._position = end
-        return DerReader(self._data, self._item, start, end)
+        start = self._element(tag)
+        return DerReader(self._data, self._item, start, self._position)
 
     def content(self, tag: int) -> bytes:
         """Read one element with `tag` and return its content."""
-        start, end = self._element(tag)
-        self._position = end
-        return self._data[start:end]
+        start = self._element(tag)
+        return self._data[start : self._position]
 
     def whole(self, tag: int) -> bytes:
         """Read one element with `tag` and return it with tag and length."""
         first = self._position
-        _, end = self._element(tag)
-        self._position = end
-        return self._data[first:end]
+        self._element(tag)
+        return self._data[first : self._position]
 
     def each(self, tag: int) -> Iterator[bytes]:
         """Read elements with `tag` until the end, and yield the content of each."""
@@ -138,13 +135,14 @@ class DerReader:
         if self._position != self._end:
             raise self._bad("nothing more")
 
-    def _element(self, tag: int) -> tuple[int, int]:
+    def _element(self, tag: int) -> int:
+        """Pass over one element and return where its content starts."""
         data, position, limit = self._data, self._position, self._end
-        if position + 2 > limit or data[position] != tag:
+        start = position + 2
+        if start > limit or data[position] != tag:
             raise self._bad(f"tag {tag:#04x}")
         length = data[position + 1]
-        start = position + 2
-        if length & _TOP_BIT:
+        if length >= _TOP_BIT:
             size = length ^ _TOP_BIT
             if not 1 <= size <= _MAX_LENGTH_BYTES or start + size > limit:
                 raise self._bad("a definite length of at most three bytes")
@@ -155,7 +153,8 @@ class DerReader:
         end = start + length
         if end > limit:
             raise self._bad("an element that ends inside its parent")
-        return start, end
+        self._position = end
+        return start
 
     def _bad(self, expected: str) -> ParseError:
         return ParseError(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Final
+from typing import Final, cast
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import (
-    ECDSA,
-    SECP256R1,
-    EllipticCurvePublicKey,
-)
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from quotary.errors import QuotaryError, Reason, VerificationError
 
@@ -26,22 +23,27 @@ __all__ = [
 
 PublicKey = EllipticCurvePublicKey
 
-_CURVE: Final = SECP256R1()
+_P256_KEY: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200 04")
+"""What stands before x ‖ y in the DER of a key, which takes less to load than the bare point."""
+
 _ALGORITHM: Final = ECDSA(Prehashed(SHA256()))
 _RAW_BYTES: Final = 64
 _ZERO: Final = bytes(32)
 _ORDER: Final = bytes.fromhex("FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551")
 _TOP_BIT: Final = 0x80
+_HEADERS: Final = (b"", *[b"\x02\x20"] * 127, *[b"\x02\x21\0"] * 128)
+"""What stands before an integer of 32 bytes in DER, by the first of them; zero takes less."""
 
 
 def load_key(point: bytes, item: str) -> PublicKey:
     """Load x ‖ y, 64 bytes; raises `VerificationError` when that is no point of the curve."""
     try:
-        return EllipticCurvePublicKey.from_encoded_point(_CURVE, b"\x04" + point)
+        key = load_der_public_key(_P256_KEY + point)
     except ValueError as error:
         raise VerificationError(
             Reason.PUBKEY_NOT_ON_CURVE, item, expected="a point on P-256", found=point.hex()
         ) from error
+    return cast("PublicKey", key)
 
 
 def signature_to_der(raw: bytes, item: str) -> bytes:
@@ -58,7 +60,11 @@ def signature_to_der(raw: bytes, item: str) -> bytes:
             item,
             expected="64 bytes, r and s between 1 and the order of P-256",
         )
-    body = _der_integer(r) + _der_integer(s)
+    r_header, s_header = _HEADERS[r[0]], _HEADERS[s[0]]
+    if r_header and s_header:
+        body = r_header + r + s_header + s
+    else:
+        body = _der_integer(r) + _der_integer(s)
     return b"\x30%c" % len(body) + body
 
 
@@ -93,8 +99,7 @@ def require_digest_signature(
 
 
 def _der_integer(number: bytes) -> bytes:
-    if number[0] == 0:
-        number = number.lstrip(b"\0")
-    if number[0] >= _TOP_BIT:
-        return b"\x02%c\0" % (len(number) + 1) + number
-    return b"\x02%c" % len(number) + number
+    content = number.lstrip(b"\0")
+    if content[0] >= _TOP_BIT:
+        content = b"\0" + content
+    return b"\x02%c" % len(content) + content

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from quotary._keccak import keccak256
 from quotary.errors import ParseError, Reason
@@ -49,8 +49,7 @@ def measurement_id(tee_type: TeeType, measurement: bytes) -> bytes:
     return keccak256(bytes([tee_type]) + measurement)
 
 
-@dataclass(frozen=True, slots=True)
-class Unhashed:
+class Unhashed(NamedTuple):
     """Bytes whose Keccak-256 is meant, computed when somebody asks for it."""
 
     preimage: bytes

@@ -8,10 +8,9 @@ library: level selection, TDX module levels, convergence of statuses and TD rela
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from operator import ge
-from typing import Final
+from typing import Final, NamedTuple
 
 from quotary.errors import Reason, VerificationError
 
@@ -88,8 +87,7 @@ _OVERTAKEN: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformSvn:
+class PlatformSvn(NamedTuple):
     """The security versions of one platform, or the floor a level asks for."""
 
     components: tuple[int, ...]
@@ -97,8 +95,7 @@ class PlatformSvn:
     tdx_components: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TcbLevel:
+class TcbLevel(NamedTuple):
     """One signed platform level. `date` is Unix seconds."""
 
     floor: PlatformSvn
@@ -116,8 +113,7 @@ class TcbLevel:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class IsvLevel:
+class IsvLevel(NamedTuple):
     """One signed level of an enclave or a TDX module. `date` is Unix seconds."""
 
     isv_svn: int
@@ -126,8 +122,7 @@ class IsvLevel:
     advisories: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TdxModuleIdentity:
+class TdxModuleIdentity(NamedTuple):
     """What Intel signed about one major version of the TDX module; levels in descending order."""
 
     signer: bytes
@@ -136,8 +131,7 @@ class TdxModuleIdentity:
     levels: tuple[IsvLevel, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What matching yields. `date` is the oldest TCB date among the levels involved."""
 
     status: TcbStatus

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Action, ArgumentParser, Namespace, _SubParsersAction
-from dataclasses import fields
 from datetime import datetime, timedelta
 
 from quotary.cli._collateral_options import days, read_root
@@ -189,12 +188,12 @@ def _described(quote: Quote) -> dict[str, object]:
 
 def _fields(part: SgxReport | TdReport | TdMigration) -> dict[str, object]:
     shown: dict[str, object] = {}
-    for field in fields(part):
-        value = getattr(part, field.name)
-        if field.name == "data" or value is None:
+    fields = part._asdict() if isinstance(part, TdMigration) else vars(part)
+    for name, value in fields.items():
+        if name == "data" or value is None:
             continue
         if isinstance(value, TdMigration):
             shown |= _fields(value)
         else:
-            shown[field.name] = value.hex() if isinstance(value, bytes) else value
+            shown[name] = value.hex() if isinstance(value, bytes) else value
     return shown

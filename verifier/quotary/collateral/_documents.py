@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
+from operator import attrgetter, gt
 from types import MappingProxyType
 from typing import Any, Final
 
-from quotary.collateral._json import Fields, parse_object
+from quotary.collateral._fields import Fields, Rows, read_object
 from quotary.errors import ParseError, Reason
 from quotary.tcb import (
     COMPONENT_COUNT,
@@ -20,7 +22,7 @@ from quotary.tcb import (
     TeeType,
 )
 
-__all__ = ["MAX_DOCUMENT_BYTES", "QeIdentity", "TcbInfo", "read_object"]
+__all__ = ["MAX_DOCUMENT_BYTES", "QeIdentity", "TcbInfo", "read_text"]
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024
 """Genuine TCB infos have up to about 20 kB."""
@@ -47,6 +49,10 @@ _ISV_STATUSES: Final = {
     status.value: status
     for status in (TcbStatus.UP_TO_DATE, TcbStatus.OUT_OF_DATE, TcbStatus.REVOKED)
 }
+_FLOOR: Final = attrgetter("floor")
+_ISV_SVN: Final = attrgetter("isv_svn")
+_LEVELS: Final = "tcb_info.tcbLevels"
+_TCB: Final = "tcb_info.tcbLevels.tcb"
 _TEE_TYPES: Final = {"SGX": TeeType.SGX, "TDX": TeeType.TDX}
 _QE_TYPES: Final = {"QE": TeeType.SGX, "TD_QE": TeeType.TDX}
 
@@ -73,34 +79,7 @@ class TcbInfo:
     @classmethod
     def parse(cls, document: bytes) -> TcbInfo:
         """Parse the signed JSON object, version 2 (SGX only) or 3. Raises `ParseError`."""
-        fields = Fields(read_object(document, "tcb_info"), "tcb_info")
-        version = fields.number("version", 0xFFFF)
-        if version not in _TCB_INFO_VERSIONS:
-            raise _unsupported("tcb_info.version", "2 or 3", version)
-        name = "SGX" if version == _FLAT_VERSION else fields.text("id")
-        if name not in _TEE_TYPES:
-            raise _mistyped("tcb_info.id", "SGX or TDX", name)
-        tee_type = _TEE_TYPES[name]
-        issue_date, next_update = fields.time("issueDate"), fields.time("nextUpdate")
-        fmspc, pce_id = fields.octets("fmspc", 6), fields.octets("pceId", 2)
-        tcb_type = fields.number("tcbType", 0xFFFF)
-        if tcb_type != 0:
-            raise _unsupported("tcb_info.tcbType", "0", tcb_type)
-        number = fields.number("tcbEvaluationDataNumber", 0xFFFFFFFF)
-        levels = [_platform_level(item, version, tee_type) for item in fields.sequence("tcbLevels")]
-        identities = _module_identities(fields) if tee_type is TeeType.TDX else {}
-        fields.finish()
-        return cls(
-            tee_type=tee_type,
-            version=version,
-            issue_date=issue_date,
-            next_update=next_update,
-            fmspc=fmspc,
-            pce_id=pce_id,
-            evaluation_number=number,
-            levels=_descending_platform(levels),
-            module_identities=MappingProxyType(identities),
-        )
+        return read_object(read_text(document, "tcb_info"), "tcb_info", _read_tcb_info)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,32 +101,11 @@ class QeIdentity:
     @classmethod
     def parse(cls, document: bytes) -> QeIdentity:
         """Parse the signed JSON object, version 2. Raises `ParseError`."""
-        fields = Fields(read_object(document, "qe_identity"), "qe_identity")
-        version = fields.number("version", 0xFFFF)
-        if version != _QE_IDENTITY_VERSION:
-            raise _unsupported("qe_identity.version", "2", version)
-        name = fields.text("id")
-        if name not in _QE_TYPES:
-            raise _mistyped("qe_identity.id", "QE or TD_QE", name)
-        identity = cls(
-            tee_type=_QE_TYPES[name],
-            issue_date=fields.time("issueDate"),
-            next_update=fields.time("nextUpdate"),
-            evaluation_number=fields.number("tcbEvaluationDataNumber", 0xFFFFFFFF),
-            misc_select=int.from_bytes(fields.octets("miscselect", 4), "little"),
-            misc_select_mask=int.from_bytes(fields.octets("miscselectMask", 4), "little"),
-            attributes=fields.octets("attributes", 16),
-            attributes_mask=fields.octets("attributesMask", 16),
-            mr_signer=fields.octets("mrsigner", 32),
-            isv_prod_id=fields.number("isvprodid", 0xFFFF),
-            levels=_isv_levels(fields.sequence("tcbLevels"), "qe_identity.tcbLevels"),
-        )
-        fields.finish()
-        return identity
+        return read_object(read_text(document, "qe_identity"), "qe_identity", _read_qe_identity)
 
 
-def read_object(document: bytes, item: str) -> dict[str, object]:
-    """Return the JSON object that is all of a signed document; raises `ParseError`."""
+def read_text(document: bytes, item: str) -> str:
+    """Return the text of a signed document; raises `ParseError` when too long or not UTF-8."""
     if len(document) > MAX_DOCUMENT_BYTES:
         raise ParseError(
             Reason.INPUT_TOO_LARGE,
@@ -156,74 +114,126 @@ def read_object(document: bytes, item: str) -> dict[str, object]:
             found=str(len(document)),
         )
     try:
-        text = document.decode("utf-8")
+        return document.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ParseError(Reason.JSON_INVALID, item, expected="UTF-8") from error
-    return parse_object(text, item)
 
 
-def _platform_level(value: object, version: int, tee_type: TeeType) -> TcbLevel:
-    item = "tcb_info.tcbLevels"
-    fields = Fields(value, item)
-    tcb = Fields(fields.value("tcb"), f"{item}.tcb")
-    if version == _FLAT_VERSION:
-        components = tuple(
-            tcb.number(f"sgxtcbcomp{i:02d}svn", _MAX_COMPONENT)
-            for i in range(1, COMPONENT_COUNT + 1)
-        )
-    else:
-        components = _components(tcb.sequence("sgxtcbcomponents", empty=True))
-    tdx_components: tuple[int, ...] = ()
-    if tee_type is TeeType.TDX:
-        if "tdxtcbcomponents" not in tcb:
-            raise ParseError(Reason.TCB_INFO_INCOMPLETE, item, expected="tdxtcbcomponents")
-        tdx_components = _components(tcb.sequence("tdxtcbcomponents", empty=True))
-    floor = PlatformSvn(components, tcb.number("pcesvn", 0xFFFF), tdx_components)
-    tcb.finish()
-    level = TcbLevel(
-        floor,
-        _status(fields, _PLATFORM_STATUSES, item),
-        fields.time("tcbDate"),
-        _advisories(fields, item),
+def _read_tcb_info(fields: Fields) -> TcbInfo:
+    version = fields.number("version", 0xFFFF)
+    if version not in _TCB_INFO_VERSIONS:
+        raise _unsupported("tcb_info.version", "2 or 3", version)
+    name = "SGX" if version == _FLAT_VERSION else fields.text("id")
+    if name not in _TEE_TYPES:
+        raise _mistyped("tcb_info.id", "SGX or TDX", name)
+    tee_type = _TEE_TYPES[name]
+    issue_date, next_update = fields.time("issueDate"), fields.time("nextUpdate")
+    fmspc, pce_id = fields.octets("fmspc", 6), fields.octets("pceId", 2)
+    tcb_type = fields.number("tcbType", 0xFFFF)
+    if tcb_type != 0:
+        raise _unsupported("tcb_info.tcbType", "0", tcb_type)
+    number = fields.number("tcbEvaluationDataNumber", 0xFFFFFFFF)
+    levels = _platform_levels(fields.rows("tcbLevels", _LEVELS), version, tee_type)
+    identities = _module_identities(fields) if tee_type is TeeType.TDX else {}
+    fields.finish()
+    return TcbInfo(
+        tee_type=tee_type,
+        version=version,
+        issue_date=issue_date,
+        next_update=next_update,
+        fmspc=fmspc,
+        pce_id=pce_id,
+        evaluation_number=number,
+        levels=levels,
+        module_identities=MappingProxyType(identities),
+    )
+
+
+def _read_qe_identity(fields: Fields) -> QeIdentity:
+    version = fields.number("version", 0xFFFF)
+    if version != _QE_IDENTITY_VERSION:
+        raise _unsupported("qe_identity.version", "2", version)
+    name = fields.text("id")
+    if name not in _QE_TYPES:
+        raise _mistyped("qe_identity.id", "QE or TD_QE", name)
+    identity = QeIdentity(
+        tee_type=_QE_TYPES[name],
+        issue_date=fields.time("issueDate"),
+        next_update=fields.time("nextUpdate"),
+        evaluation_number=fields.number("tcbEvaluationDataNumber", 0xFFFFFFFF),
+        misc_select=int.from_bytes(fields.octets("miscselect", 4), "little"),
+        misc_select_mask=int.from_bytes(fields.octets("miscselectMask", 4), "little"),
+        attributes=fields.octets("attributes", 16),
+        attributes_mask=fields.octets("attributesMask", 16),
+        mr_signer=fields.octets("mrsigner", 32),
+        isv_prod_id=fields.number("isvprodid", 0xFFFF),
+        levels=_isv_levels(fields, "qe_identity.tcbLevels"),
     )
     fields.finish()
-    return level
+    return identity
 
 
-def _components(values: list[Any]) -> tuple[int, ...]:
-    item = "tcb_info.tcbLevels.tcb"
-    if len(values) != COMPONENT_COUNT:
-        raise ParseError(
-            Reason.TCB_COMPONENTS_COUNT,
-            item,
-            expected=str(COMPONENT_COUNT),
-            found=str(len(values)),
-        )
+def _platform_levels(rows: Rows, version: int, tee_type: TeeType) -> tuple[TcbLevel, ...]:
+    tcb = rows.children("tcb", _TCB)
+    if version == _FLAT_VERSION:
+        names = [f"sgxtcbcomp{number:02d}svn" for number in range(1, COMPONENT_COUNT + 1)]
+        components = [*zip(*(tcb.numbers(name, _MAX_COMPONENT) for name in names), strict=True)]
+    else:
+        components = _components(tcb, "sgxtcbcomponents")
+    tdx_components: Iterable[tuple[int, ...]] = repeat((), len(components))
+    if tee_type is TeeType.TDX:
+        if "tdxtcbcomponents" not in tcb:
+            raise ParseError(Reason.TCB_INFO_INCOMPLETE, _LEVELS, expected="tdxtcbcomponents")
+        tdx_components = _components(tcb, "tdxtcbcomponents")
+    floors = map(PlatformSvn, components, tcb.numbers("pcesvn", 0xFFFF), tdx_components)
+    tcb.finish()
+    levels = [*map(TcbLevel, floors, *_judgements(rows, _PLATFORM_STATUSES, _LEVELS))]
+    rows.finish()
+    return _descending_platform(levels)
+
+
+def _components(tcb: Rows, name: str) -> list[tuple[int, ...]]:
+    lists = tcb.lists(name)
+    for components in lists:
+        if len(components) != COMPONENT_COUNT:
+            raise ParseError(
+                Reason.TCB_COMPONENTS_COUNT,
+                _TCB,
+                expected=str(COMPONENT_COUNT),
+                found=str(len(components)),
+            )
     # Category and type describe a component to people; Intel's matching rules ignore them.
-    try:
-        components = tuple([value["svn"] for value in values])
-    except (KeyError, TypeError):
-        components = ()
-    if set(map(type, components)) != {int} or not (
-        min(components) >= 0 and max(components) <= _MAX_COMPONENT
-    ):
-        raise ParseError(Reason.SCHEMA_INVALID, f"{item}.svn", expected="an integer up to 255")
-    return components
+    svns = tcb.joined(lists).numbers("svn", _MAX_COMPONENT)
+    return [*zip(*[iter(svns)] * COMPONENT_COUNT, strict=True)]
+
+
+def _judgements(
+    rows: Rows, known: Mapping[str, TcbStatus], item: str
+) -> tuple[list[TcbStatus], list[int], list[tuple[str, ...]]]:
+    """Read what Intel says of each level: its status, date and advisories."""
+    names = rows.texts("tcbStatus")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ParseError(
+            Reason.TCB_STATUS_UNKNOWN, item, expected=", ".join(known), found=unknown[0][:80]
+        )
+    dates = rows.times("tcbDate")
+    advisories = [_advisories(ids, item) for ids in rows.lists("advisoryIDs", optional=True)]
+    return [known[name] for name in names], dates, advisories
 
 
 def _module_identities(fields: Fields) -> dict[int, TdxModuleIdentity]:
     if "tdxModule" not in fields:
         raise ParseError(Reason.TCB_INFO_INCOMPLETE, "tcb_info", expected="tdxModule")
-    module = Fields(fields.value("tdxModule"), "tcb_info.tdxModule")
+    module = fields.child("tdxModule", "tcb_info.tdxModule")
     identities = {0: _module_identity(module, ())}
     module.finish()
     if "tdxModuleIdentities" not in fields:
         return identities
     item = "tcb_info.tdxModuleIdentities"
-    for value in fields.sequence("tdxModuleIdentities", empty=True):
-        entry = Fields(value, item)
+    for entry in fields.children("tdxModuleIdentities", item):
         version = _module_version(entry.text("id"))
-        levels = _isv_levels(entry.sequence("tcbLevels"), f"{item}.tcbLevels")
+        levels = _isv_levels(entry, f"{item}.tcbLevels")
         identity = _module_identity(entry, levels)
         entry.finish()
         if version in identities:
@@ -251,55 +261,28 @@ def _module_version(name: str) -> int:
     return version
 
 
-def _isv_levels(values: list[object], item: str) -> tuple[IsvLevel, ...]:
-    levels: dict[int, IsvLevel] = {}
-    for value in values:
-        fields = Fields(value, item)
-        tcb = Fields(fields.value("tcb"), f"{item}.tcb")
-        isv_svn = tcb.number("isvsvn", 0xFFFF)
-        tcb.finish()
-        if isv_svn in levels:
-            raise ParseError(Reason.TCB_LEVEL_DUPLICATE, item, found=f"isvsvn {isv_svn}")
-        levels[isv_svn] = IsvLevel(
-            isv_svn,
-            _status(fields, _ISV_STATUSES, item),
-            fields.time("tcbDate"),
-            _advisories(fields, item),
-        )
-        fields.finish()
-    return tuple(levels[isv_svn] for isv_svn in sorted(levels, reverse=True))
+def _isv_levels(parent: Fields, item: str) -> tuple[IsvLevel, ...]:
+    rows = parent.rows("tcbLevels", item)
+    tcb = rows.children("tcb", f"{item}.tcb")
+    versions = tcb.numbers("isvsvn", 0xFFFF)
+    tcb.finish()
+    if len({*versions}) != len(versions):
+        twice = next(each for index, each in enumerate(versions) if each in versions[:index])
+        raise ParseError(Reason.TCB_LEVEL_DUPLICATE, item, found=f"isvsvn {twice}")
+    levels = [*map(IsvLevel, versions, *_judgements(rows, _ISV_STATUSES, item))]
+    rows.finish()
+    return tuple(sorted(levels, key=_ISV_SVN, reverse=True))
 
 
 def _descending_platform(levels: list[TcbLevel]) -> tuple[TcbLevel, ...]:
-    floors = {level.floor for level in levels}
-    if len(floors) != len(levels):
+    levels.sort(key=_FLOOR, reverse=True)
+    floors = [level.floor for level in levels]
+    if not all(map(gt, floors, floors[1:])):
         raise ParseError(Reason.TCB_LEVEL_DUPLICATE, "tcb_info.tcbLevels", expected="each TCB once")
-    return tuple(
-        sorted(
-            levels,
-            key=lambda level: (
-                level.floor.components,
-                level.floor.pce,
-                level.floor.tdx_components,
-            ),
-            reverse=True,
-        )
-    )
+    return tuple(levels)
 
 
-def _status(fields: Fields, known: Mapping[str, TcbStatus], item: str) -> TcbStatus:
-    name = fields.text("tcbStatus")
-    if name not in known:
-        raise ParseError(
-            Reason.TCB_STATUS_UNKNOWN, item, expected=", ".join(known), found=name[:80]
-        )
-    return known[name]
-
-
-def _advisories(fields: Fields, item: str) -> tuple[str, ...]:
-    if "advisoryIDs" not in fields:
-        return ()
-    advisories = fields.sequence("advisoryIDs", empty=True)
+def _advisories(advisories: list[Any], item: str) -> tuple[str, ...]:
     if len(advisories) > _MAX_ADVISORIES:
         raise ParseError(
             Reason.SCHEMA_INVALID,
@@ -307,18 +290,23 @@ def _advisories(fields: Fields, item: str) -> tuple[str, ...]:
             expected=f"at most {_MAX_ADVISORIES} ids",
             found=str(len(advisories)),
         )
-    for advisory in advisories:
-        if (
-            not isinstance(advisory, str)
-            or not 0 < len(advisory) <= _MAX_ADVISORY
-            or not (advisory.isascii() and advisory.isprintable())
-        ):
-            raise ParseError(
-                Reason.SCHEMA_INVALID,
-                f"{item}.advisoryIDs",
-                expected=f"ASCII ids of at most {_MAX_ADVISORY} characters",
-            )
+    if advisories and not _are_ids(advisories):
+        raise ParseError(
+            Reason.SCHEMA_INVALID,
+            f"{item}.advisoryIDs",
+            expected=f"ASCII ids of at most {_MAX_ADVISORY} characters",
+        )
     return tuple(advisories)
+
+
+def _are_ids(values: list[Any]) -> bool:
+    """Whether all are texts that journals can state, judged together: levels name up to 28."""
+    if {*map(type, values)} != {str}:
+        return False
+    text, lengths = "".join(values), [*map(len, values)]
+    return (
+        text.isascii() and text.isprintable() and min(lengths) > 0 and max(lengths) <= _MAX_ADVISORY
+    )
 
 
 def _unsupported(item: str, expected: str, found: int) -> ParseError:

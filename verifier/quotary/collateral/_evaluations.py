@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
-from quotary.collateral._documents import read_object
-from quotary.collateral._json import Fields
+from quotary.collateral._documents import read_text
+from quotary.collateral._fields import Fields, read_object
 from quotary.errors import ParseError, Reason
 from quotary.tcb import TeeType
 
@@ -44,50 +45,51 @@ class TcbEvaluations:
     @classmethod
     def parse(cls, document: bytes) -> TcbEvaluations:
         """Parse the signed JSON object, version 1. Raises `ParseError`."""
-        fields = Fields(read_object(document, _ITEM), _ITEM)
-        version = fields.number("version", 0xFFFF)
-        if version != _VERSION:
-            raise ParseError(
-                Reason.COLLATERAL_VERSION_UNSUPPORTED,
-                f"{_ITEM}.version",
-                expected=str(_VERSION),
-                found=str(version),
-            )
-        name = fields.text("id")
-        if name not in _TEE_TYPES:
-            raise ParseError(
-                Reason.COLLATERAL_TYPE_MISMATCH,
-                f"{_ITEM}.id",
-                expected="SGX or TDX",
-                found=name[:80],
-            )
-        parsed = cls(
-            _TEE_TYPES[name],
-            fields.time("issueDate"),
-            fields.time("nextUpdate"),
-            _evaluations(fields.sequence("tcbEvalNumbers")),
+        return read_object(read_text(document, _ITEM), _ITEM, _read)
+
+
+def _read(fields: Fields) -> TcbEvaluations:
+    version = fields.number("version", 0xFFFF)
+    if version != _VERSION:
+        raise ParseError(
+            Reason.COLLATERAL_VERSION_UNSUPPORTED,
+            f"{_ITEM}.version",
+            expected=str(_VERSION),
+            found=str(version),
         )
-        fields.finish()
-        return parsed
+    name = fields.text("id")
+    if name not in _TEE_TYPES:
+        raise ParseError(
+            Reason.COLLATERAL_TYPE_MISMATCH,
+            f"{_ITEM}.id",
+            expected="SGX or TDX",
+            found=name[:80],
+        )
+    parsed = TcbEvaluations(
+        _TEE_TYPES[name],
+        fields.time("issueDate"),
+        fields.time("nextUpdate"),
+        _evaluations(fields),
+    )
+    fields.finish()
+    return parsed
 
 
-def _evaluations(values: list[object]) -> tuple[TcbEvaluation, ...]:
+def _evaluations(fields: Fields) -> tuple[TcbEvaluation, ...]:
     item = f"{_ITEM}.tcbEvalNumbers"
-    if len(values) > _MAX_EVALUATIONS:
+    rows = fields.rows("tcbEvalNumbers", item)
+    numbers = rows.numbers("tcbEvaluationDataNumber", 0xFFFFFFFF)
+    if len(numbers) > _MAX_EVALUATIONS:
         raise ParseError(
             Reason.SCHEMA_INVALID,
             item,
             expected=f"at most {_MAX_EVALUATIONS} evaluations",
-            found=str(len(values)),
+            found=str(len(numbers)),
         )
-    evaluations: dict[int, TcbEvaluation] = {}
-    for value in values:
-        fields = Fields(value, item)
-        number = fields.number("tcbEvaluationDataNumber", 0xFFFFFFFF)
-        if number in evaluations:
+    for index, number in enumerate(numbers):
+        if number in numbers[:index]:
             raise ParseError(Reason.TCB_LEVEL_DUPLICATE, item, expected="once", found=str(number))
-        evaluations[number] = TcbEvaluation(
-            number, fields.time("tcbRecoveryEventDate"), fields.time("tcbDate")
-        )
-        fields.finish()
-    return tuple(evaluations[number] for number in sorted(evaluations, reverse=True))
+    dates = rows.times("tcbRecoveryEventDate"), rows.times("tcbDate")
+    rows.finish()
+    evaluations = map(TcbEvaluation, numbers, *dates)
+    return tuple(sorted(evaluations, key=attrgetter("number"), reverse=True))

@@ -56,8 +56,8 @@ _LENGTH_BYTES: Final = 4
 
 _KEY: Final = Struct("<64s 64s")
 _VOUCHER: Final = Struct("<64s H")
+_CERTIFICATION: Final = Struct("<H I")
 _TYPE_BYTES: Final = 2
-_CERTIFICATION_HEADER_BYTES: Final = 6
 
 
 class CertificationType(IntEnum):
@@ -70,11 +70,11 @@ class CertificationType(IntEnum):
     PCK_CHAIN = 5
 
 
-_OUTER_TYPES: Final = {_QE_REPORT_CERTIFICATION: "QE report certification data"}
+_OUTER_TYPES: Final = {_QE_REPORT_CERTIFICATION: None}
 _CERTIFICATION_TYPES: Final = {int(kind): kind for kind in CertificationType}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Quote(SignedReport):
     """
     A raw quote taken apart. Parsing proves nothing: see `quotary.verify`.
@@ -99,8 +99,47 @@ class Quote(SignedReport):
         quoting services with fixed buffers add it; its length is kept in `trailing_length`.
         """
         data = bounded(data)
-        signed_part = parse_signed(data)
-        return _assemble(signed_part, *_signature_data(data, len(signed_part[3])))
+        header, body_type, body, signed_bytes = parse_signed(data)
+        position, end = _signature_data(data, len(signed_bytes))
+        if end - position < _KEY.size:
+            raise _too_short("quote signature and attestation key", _KEY.size, end - position)
+        signature, attestation_key = _KEY.unpack_from(data, position)
+        position += _KEY.size
+        if header.version != FLAT_VERSION:
+            item = "QE report certification data"
+            _certification_type(data, position, end, item, _OUTER_TYPES)
+            position += _CERTIFICATION.size
+        if end - position < SGX_REPORT_BYTES:
+            raise _too_short("QE report", SGX_REPORT_BYTES, end - position)
+        qe_report = SgxReport.parse(data[position : position + SGX_REPORT_BYTES], "QE report")
+        position += SGX_REPORT_BYTES
+        if end - position < _VOUCHER.size:
+            raise _too_short("QE report signature", _VOUCHER.size, end - position)
+        qe_report_signature, auth_length = _VOUCHER.unpack_from(data, position)
+        position += _VOUCHER.size
+        auth_data = data[position : position + auth_length]
+        if end - position < auth_length:
+            raise truncated(
+                "QE authentication data", auth_length, end - position, Reason.QE_AUTH_LEN_INVALID
+            )
+        position += auth_length
+        code = _certification_type(data, position, end, "certification data", _CERTIFICATION_TYPES)
+        quote = object.__new__(cls)
+        quote.__dict__.update(
+            header=header,
+            body_type=body_type,
+            body=body,
+            signed_bytes=signed_bytes,
+            signature=signature,
+            attestation_key=attestation_key,
+            qe_report=qe_report,
+            qe_report_signature=qe_report_signature,
+            qe_auth_data=auth_data,
+            certification_type=_CERTIFICATION_TYPES[code],
+            certification_data=data[position + _CERTIFICATION.size : end],
+            trailing_length=len(data) - end,
+        )
+        return quote
 
     @property
     def compact(self) -> bytes:
@@ -108,8 +147,8 @@ class Quote(SignedReport):
         return self.signed_bytes + self.signature
 
 
-def _signature_data(data: bytes, position: int) -> tuple[bytes, int]:
-    """Return the signature data at `position`, and the length of the padding after it."""
+def _signature_data(data: bytes, position: int) -> tuple[int, int]:
+    """Return where the signature data starts and ends whose length stands at `position`."""
     start = position + _LENGTH_BYTES
     if start > len(data):
         raise truncated("signature data length", _LENGTH_BYTES, len(data) - position)
@@ -132,58 +171,20 @@ def _signature_data(data: bytes, position: int) -> tuple[bytes, int]:
             expected="none, or zeros",
             found=f"{len(trailing)} bytes",
         )
-    return data[start:end], len(trailing)
+    return start, end
 
 
-def _assemble(
-    signed_part: tuple[QuoteHeader, BodyType, SgxReport | TdReport, bytes],
-    data: bytes,
-    trailing_length: int,
-) -> Quote:
-    """Put a quote together out of its signed part and `data`, the signature data."""
-    _require_left(data, 0, _KEY.size, "quote signature and attestation key")
-    signature, attestation_key = _KEY.unpack_from(data)
-    position = _KEY.size
-    if signed_part[0].version != FLAT_VERSION:
-        _certification_type(data, position, "QE report certification data", _OUTER_TYPES)
-        position += _CERTIFICATION_HEADER_BYTES
-    _require_left(data, position, SGX_REPORT_BYTES, "QE report")
-    qe_report = SgxReport.parse(data[position : position + SGX_REPORT_BYTES], "QE report")
-    position += SGX_REPORT_BYTES
-    _require_left(data, position, _VOUCHER.size, "QE report signature")
-    qe_report_signature, auth_length = _VOUCHER.unpack_from(data, position)
-    start, position = position + _VOUCHER.size, position + _VOUCHER.size + auth_length
-    if position > len(data):
-        left = len(data) - start
-        raise truncated("QE authentication data", auth_length, left, Reason.QE_AUTH_LEN_INVALID)
-    code = _certification_type(data, position, "certification data", _CERTIFICATION_TYPES)
-    return Quote(
-        *signed_part,
-        signature,
-        attestation_key,
-        qe_report,
-        qe_report_signature,
-        data[start:position],
-        _CERTIFICATION_TYPES[code],
-        data[position + _CERTIFICATION_HEADER_BYTES :],
-        trailing_length,
-    )
-
-
-def _certification_type(data: bytes, position: int, item: str, known: Mapping[int, object]) -> int:
-    """Read type and length of certification data that is all of the rest; returns the type."""
-    _require_left(data, position, _TYPE_BYTES, item)
-    code = int.from_bytes(data[position : position + _TYPE_BYTES], "little")
+def _certification_type(
+    data: bytes, position: int, end: int, item: str, known: Mapping[int, object]
+) -> int:
+    """Read type and length of certification data that is all up to `end`; returns the type."""
+    left = end - position - _CERTIFICATION.size
+    if left < 0:
+        raise _short_certification(data[position:end], item, known)
+    code: int
+    code, length = _CERTIFICATION.unpack_from(data, position)
     if code not in known:
-        raise ParseError(
-            Reason.CERT_DATA_TYPE_UNSUPPORTED,
-            f"{item} type",
-            expected=" or ".join(map(str, known)),
-            found=str(code),
-        )
-    _require_left(data, position, _CERTIFICATION_HEADER_BYTES, item)
-    start = position + _CERTIFICATION_HEADER_BYTES
-    length, left = int.from_bytes(data[position + _TYPE_BYTES : start], "little"), len(data) - start
+        raise _unsupported(item, known, code)
     if length != left:
         raise ParseError(
             Reason.LENGTH_OUT_OF_RANGE,
@@ -194,7 +195,24 @@ def _certification_type(data: bytes, position: int, item: str, known: Mapping[in
     return code
 
 
-def _require_left(data: bytes, position: int, length: int, item: str) -> None:
-    left = len(data) - position
-    if left < length:
-        raise truncated(item, length, left, Reason.LENGTH_OUT_OF_RANGE)
+def _short_certification(data: bytes, item: str, known: Mapping[int, object]) -> ParseError:
+    """Return the refusal of certification data too short for type and length."""
+    if len(data) < _TYPE_BYTES:
+        return _too_short(item, _TYPE_BYTES, len(data))
+    code = int.from_bytes(data[:_TYPE_BYTES], "little")
+    if code not in known:
+        return _unsupported(item, known, code)
+    return _too_short(item, _CERTIFICATION.size, len(data))
+
+
+def _unsupported(item: str, known: Mapping[int, object], code: int) -> ParseError:
+    return ParseError(
+        Reason.CERT_DATA_TYPE_UNSUPPORTED,
+        f"{item} type",
+        expected=" or ".join(map(str, known)),
+        found=str(code),
+    )
+
+
+def _too_short(item: str, length: int, left: int) -> ParseError:
+    return truncated(item, length, left, Reason.LENGTH_OUT_OF_RANGE)

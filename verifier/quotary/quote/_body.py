@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from enum import IntFlag
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from quotary.errors import ParseError, Reason
 
@@ -91,7 +91,7 @@ class SgxReport:
         if reserved != _SGX_RESERVED:
             raise ParseError(Reason.RESERVED_NONZERO, item, expected="zero in reserved words")
         report = object.__new__(cls)
-        report.__dict__.update(zip(_SGX_FIELDS, (data, *_SGX.unpack(data)), strict=True))
+        report.__dict__.update(zip(_SGX_FIELDS, (data, *_SGX.unpack(data))))  # noqa: B905 - fixed
         return report
 
     @property
@@ -113,8 +113,7 @@ class SgxReport:
 _SGX_FIELDS: Final = tuple(field.name for field in fields(SgxReport))
 
 
-@dataclass(frozen=True, slots=True)
-class TdMigration:
+class TdMigration(NamedTuple):
     """What TD report 1.5ex adds about migration and service TDs. Exposed, judged by nobody yet."""
 
     vmid: int
@@ -156,16 +155,14 @@ class TdReport:
     @classmethod
     def parse(cls, data: bytes) -> TdReport:
         """Parse a report of one of the three lengths, which the caller has checked."""
-        values: tuple[object, ...] = (data, *_TD_10.unpack_from(data))
-        if len(data) == _TD_REPORT_10_BYTES:
-            values += (None, None, None)
-        elif len(data) == _TD_REPORT_15_BYTES:
-            values += (*_TD_15.unpack_from(data, _TD_REPORT_10_BYTES), None)
-        else:
-            migration = TdMigration(*_TD_15EX.unpack_from(data, _TD_REPORT_15_BYTES))
-            values += (*_TD_15.unpack_from(data, _TD_REPORT_10_BYTES), migration)
+        values = (data, *_TD_10.unpack_from(data))
+        if len(data) > _TD_REPORT_10_BYTES:
+            values += _TD_15.unpack_from(data, _TD_REPORT_10_BYTES)
+        if len(data) > _TD_REPORT_15_BYTES:
+            values += (TdMigration(*_TD_15EX.unpack_from(data, _TD_REPORT_15_BYTES)),)
         report = object.__new__(cls)
-        report.__dict__.update(zip(_TD_FIELDS, values, strict=True))
+        # Fields that an older report has not are read as the defaults of the class.
+        report.__dict__.update(zip(_TD_FIELDS, values))  # noqa: B905 - shorter on purpose
         return report
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
 from hashlib import sha256
+from operator import attrgetter
 from typing import Final
 
 from quotary._ecdsa import PublicKey
@@ -37,6 +38,9 @@ __all__ = ["REMEMBERED_PLATFORMS", "Collateral", "issued_by_root", "unix_seconds
 
 REMEMBERED_PLATFORMS: Final = 4096
 """So many platforms are remembered unless the caller says otherwise: under 20 MB."""
+
+_START: Final = attrgetter("start")
+_END: Final = attrgetter("end")
 
 _REMEMBERED_OUTCOMES: Final = 1024
 """Platforms of one family that run the same versions share one; as many attestation keys."""
@@ -185,8 +189,8 @@ class Collateral:
             pck_crl=pck_crl,
             pck_certificate_chain=raw.pck_certificate_chain,
             windows=windows,
-            valid_from=max(window.start for window in windows),
-            valid_until=min(window.end for window in windows),
+            valid_from=max(map(_START, windows)),
+            valid_until=min(map(_END, windows)),
             hashes=(
                 *digests,
                 root_crl.tbs_hash,

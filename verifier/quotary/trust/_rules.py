@@ -58,7 +58,7 @@ def require_not_revoked(
     error: type[QuotaryError] = CollateralError,
 ) -> None:
     """Raise `error` when `crl` lists `certificate`."""
-    if certificate.serial in crl.revoked:
+    if crl.lists(certificate.serial):
         raise error(
             Reason.CERT_REVOKED,
             item,

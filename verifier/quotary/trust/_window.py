@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from typing import NamedTuple
 
 from quotary.errors import QuotaryError, Reason
 
@@ -19,8 +19,7 @@ class WindowKind(Enum):
     DOCUMENT = (Reason.COLLATERAL_EXPIRED, Reason.COLLATERAL_NOT_YET_VALID)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """The time one item is valid in, Unix seconds, inclusive at both ends."""
 
     item: str

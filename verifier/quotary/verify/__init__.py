@@ -6,8 +6,10 @@ Pure: the verdict is a function of the arguments. No clock, file, socket, enviro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Final
 
 from quotary.collateral import RawCollateral
 from quotary.errors import QuotaryError
@@ -18,8 +20,8 @@ from quotary.trust import INTEL_ROOT, Collateral, TrustRoot, unix_seconds
 from quotary.verify._appraisal import Appraisal
 from quotary.verify._attestation_key import AttestationKey, verify_compact
 from quotary.verify._certification import require_root
-from quotary.verify._many import judge_all
-from quotary.verify._steps import CHECKS, STEPS, Part, Step
+from quotary.verify._many import Stage, judge_all
+from quotary.verify._steps import CHECKS, STEPS, Part, Step, checks_of
 
 __all__ = [
     "STEPS",
@@ -32,6 +34,11 @@ __all__ = [
     "verify_many",
     "verify_with_key",
 ]
+
+_STAGES: Final = tuple(
+    checks_of(*numbers) for numbers in ((1, 2), (3,), (4, 5), (6, 7), (8, 9, 10, 11))
+)
+"""The steps in their order, those that check signatures apart from the others."""
 
 
 def verify(
@@ -102,12 +109,24 @@ def verify_many(
     `collateral` or `root`, as that concerns all quotes, and `ValueError` as `verify` does or for a
     number of threads that is not 1 to 64.
     """
-    proven = _proven(collateral, root, at)
+    proven, seconds = _proven(collateral, root, at), unix_seconds(at)
 
-    def judge(quote: bytes | Quote) -> Verdict:
-        return _appraise(quote, proven, policy, at, root).verdict
+    def begin(quote: bytes | Quote) -> Appraisal:
+        parsed = quote if isinstance(quote, Quote) else Quote.parse(quote)
+        return _run(_STAGES[0], Appraisal(parsed, proven, policy, seconds))
 
-    return judge_all(judge, quotes, threads)
+    def end(appraisal: Appraisal) -> Verdict:
+        return _run(_STAGES[-1], appraisal).verdict
+
+    chain, binding, signatures = (partial(_run, checks) for checks in _STAGES[1:-1])
+    stages = (
+        Stage(begin, threaded=False),
+        Stage(chain, threaded=True),
+        Stage(binding, threaded=False),
+        Stage(signatures, threaded=True),
+        Stage(end, threaded=False),
+    )
+    return judge_all(stages, quotes, threads)
 
 
 def _proven(collateral: Collateral | RawCollateral, root: TrustRoot, at: datetime) -> Collateral:
@@ -126,7 +145,10 @@ def _appraise(
 ) -> Appraisal:
     seconds = unix_seconds(at)
     parsed = quote if isinstance(quote, Quote) else Quote.parse(quote)
-    appraisal = Appraisal(parsed, _proven(collateral, root, at), policy, seconds)
-    for check in CHECKS:
+    return _run(CHECKS, Appraisal(parsed, _proven(collateral, root, at), policy, seconds))
+
+
+def _run(checks: tuple[Callable[[Appraisal], None], ...], appraisal: Appraisal) -> Appraisal:
+    for check in checks:
         check(appraisal)
     return appraisal

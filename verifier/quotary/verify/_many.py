@@ -1,76 +1,73 @@
-"""Many quotes at once, on several threads."""
+"""Many quotes at once, their signatures on several threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from threading import Lock, Thread
-from typing import Final, TypeVar
+from collections.abc import Callable, Sequence
+from threading import Thread
+from typing import Any, Final, NamedTuple
 
 from quotary.errors import QuotaryError
 
-__all__ = ["MAX_THREADS", "judge_all"]
+__all__ = ["MAX_THREADS", "Stage", "judge_all"]
 
 MAX_THREADS: Final = 64
 """More than any machine gains from: only the signature checks run beside each other."""
 
-T = TypeVar("T")
-R = TypeVar("R")
+_BATCH: Final = 256
+"""So many items pass a stage together: enough for threads to pay, and few enough to hold."""
 
 
-def judge_all(judge: Callable[[T], R], items: Sequence[T], threads: int) -> list[R | QuotaryError]:
+class Stage(NamedTuple):
+    """A part of judging: what it returns is what the next stage is given."""
+
+    judge: Callable[[Any], Any]
+    threaded: bool
+    """Whether it checks signatures, which is what threads can do beside each other."""
+
+
+def judge_all(stages: Sequence[Stage], items: Sequence[object], threads: int) -> list[Any]:
     """
-    Return for each of `items`, in order, what `judge` returns or the `QuotaryError` it raises.
+    Return for each of `items`, in order, what the last of `stages` returns or one of them refuses.
 
-    Whatever else it raises is raised here, once all threads have ended. Raises `ValueError` for a
-    number of threads outside 1 to `MAX_THREADS`.
+    The interpreter runs one thread at a time, and handing over takes as long as a quarter of a
+    signature. So a batch passes stage by stage: what is not signatures on this thread alone, and
+    signatures one after another on all threads.
+
+    Whatever else than a `QuotaryError` a stage raises is raised here, once all threads have ended.
+    Raises `ValueError` for a number of threads outside 1 to `MAX_THREADS`.
     """
     if not 1 <= threads <= MAX_THREADS:
         raise ValueError(f"threads must be 1 to {MAX_THREADS}")
-    outcomes: dict[int, R | QuotaryError] = {}
+    outcomes: list[Any] = []
+    for start in range(0, len(items), _BATCH):
+        batch = list(items[start : start + _BATCH])
+        for stage in stages:
+            _pass(stage.judge, batch, threads if stage.threaded else 1)
+        outcomes += batch
+    return outcomes
+
+
+def _pass(judge: Callable[[Any], Any], batch: list[Any], threads: int) -> None:
+    """Replace each of `batch` that is no refusal by what `judge` makes of it, on all `threads`."""
     faults: list[Exception] = []
-    numbers = _Numbers(len(items))
 
-    def work() -> None:
-        for number in numbers:
-            try:
-                outcomes[number] = judge(items[number])
-            except QuotaryError as refusal:
-                outcomes[number] = refusal
-            except Exception as fault:  # noqa: BLE001 - raised again where the threads come together
-                faults.append(fault)
-                numbers.stop()
+    def work(first: int) -> None:
+        for number in range(first, len(batch), threads):
+            if not isinstance(batch[number], QuotaryError) and not faults:
+                try:
+                    batch[number] = judge(batch[number])
+                except QuotaryError as refusal:
+                    batch[number] = refusal
+                except Exception as fault:  # noqa: BLE001 - raised again where the threads come together
+                    faults.append(fault)
 
-    others = [Thread(target=work) for _ in range(min(threads, len(items)) - 1)]
-    for thread in others:
-        thread.start()
+    others = [Thread(target=work, args=(first,)) for first in range(1, min(threads, len(batch)))]
+    for other in others:
+        other.start()
     try:
-        work()
+        work(0)
     finally:
-        numbers.stop()
-        for thread in others:
-            thread.join()
+        for other in others:
+            other.join()
     if faults:
         raise faults[0]
-    return [outcomes[number] for number in range(len(items))]
-
-
-class _Numbers:
-    """Gives out each number below a limit to one of the threads that ask."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._next = 0
-        self._lock = Lock()
-
-    def __iter__(self) -> Iterator[int]:
-        while True:
-            with self._lock:
-                number = self._next
-                self._next += 1
-            if number >= self._limit:
-                return
-            yield number
-
-    def stop(self) -> None:
-        """Give out no more."""
-        self._limit = 0

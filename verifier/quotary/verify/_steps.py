@@ -31,7 +31,7 @@ from quotary.verify._enclave import (
 )
 from quotary.verify._levels import appraise_tcb, require_module_attributes, require_module_signer
 
-__all__ = ["CHECKS", "COMPACT_CHECKS", "STEPS", "Part", "Step", "evidence_of"]
+__all__ = ["CHECKS", "COMPACT_CHECKS", "STEPS", "Part", "Step", "checks_of", "evidence_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +210,14 @@ def _tcb(appraisal: Appraisal) -> None:
 def evidence_of(appraisal: Appraisal) -> Evidence:
     """Return what a policy judges, out of what the steps before the policy left."""
     quote, collateral, platform = appraisal.signed, appraisal.collateral, appraisal.platform
+    body, outcome = quote.body, appraisal.outcome
     verdict = Verdict(
-        tee_type=quote.tee_type,
-        tcb_status=appraisal.outcome.status,
+        tee_type=quote.header.tee_type,
+        tcb_status=outcome.status,
         verified_at=appraisal.at,
         valid_from=max(collateral.valid_from, platform.valid_from),
         valid_until=min(collateral.valid_until, platform.valid_until),
-        tcb_date=appraisal.outcome.date,
+        tcb_date=outcome.date,
         tcb_evaluation_data_number=collateral.evaluation_number,
         fmspc=platform.identity.fmspc,
         quote_hash=appraisal.quote_hash,
@@ -224,9 +225,9 @@ def evidence_of(appraisal: Appraisal) -> Evidence:
         attestation_key_id=appraisal.attestation_key_id,
         root_key_hash=collateral.root_key_hash,
         collateral_hashes=collateral.hashes,
-        advisories=appraisal.outcome.advisories,
-        measurement=quote.measurement,
-        report_data=quote.report_data,
+        advisories=outcome.advisories,
+        measurement=body.measurement,
+        report_data=body.report_data,
     )
     return Evidence(quote, platform, collateral, verdict)
 
@@ -328,9 +329,18 @@ _REMEMBERING: Final[dict[Callable[[Appraisal], None], Callable[[Appraisal], None
     _quote_signature: _quote_signature_remembering
 }
 
-CHECKS: Final = tuple(
-    _REMEMBERING.get(part.check, part.check) for step in STEPS for part in step.parts
-)
+
+def checks_of(*numbers: int) -> tuple[Callable[[Appraisal], None], ...]:
+    """Return all checks of the steps with these numbers, in their order."""
+    return tuple(
+        _REMEMBERING.get(part.check, part.check)
+        for step in STEPS
+        if step.number in numbers
+        for part in step.parts
+    )
+
+
+CHECKS: Final = checks_of(*(step.number for step in STEPS))
 """All checks of the steps, in their order; explanations, which may lack collateral, run STEPS."""
 
 COMPACT_CHECKS: Final = (

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntFlag
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
 from typing import Final
 
-from quotary._der import (
-    BIT_STRING,
-    BOOLEAN,
-    INTEGER,
-    OBJECT_ID,
-    OCTET_STRING,
-    PRINTABLE_STRING,
-    SEQUENCE,
-    SET,
-    UTF8_STRING,
-    DerReader,
-)
+from quotary._der import SEQUENCE, DerReader
 from quotary._ecdsa import PublicKey, load_key
 from quotary.errors import ParseError, Reason
 from quotary.x509._common import (
@@ -30,7 +18,14 @@ from quotary.x509._common import (
     read_time,
     split_signed,
 )
-from quotary.x509._mould import cast_again, learn_mould
+from quotary.x509._fields import (
+    KeyUsage,
+    read_basic_constraints,
+    read_common_name,
+    read_key_usage,
+    read_subject_key_id,
+)
+from quotary.x509._usual import read_usual_pck
 
 __all__ = ["MAX_CERTIFICATE_BYTES", "SGX_EXTENSION_ID", "Certificate", "KeyUsage"]
 
@@ -40,12 +35,8 @@ MAX_CERTIFICATE_BYTES: Final = 4096
 SGX_EXTENSION_ID: Final = bytes.fromhex("2a864886f84d010d01")
 
 _EXTENSIONS_TAG: Final = 0xA3
-_ONE_BYTE_OF_BITS: Final = 2
-_MAX_UNUSED_BITS: Final = 7
-_MAX_PATH_LENGTH: Final = 0xFF
 _VERSION_3: Final = bytes.fromhex("a003020102")
 _P256_KEY: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200 04")
-_COMMON_NAME: Final = bytes.fromhex("550403")
 _AUTHORITY_KEY_ID: Final = bytes.fromhex("551d23")
 _SUBJECT_KEY_ID: Final = bytes.fromhex("551d0e")
 _KEY_USAGE: Final = bytes.fromhex("551d0f")
@@ -59,14 +50,6 @@ _REQUIRED: Final = {
     _CRL_POINTS: (Reason.CERT_INVALID, "CRL distribution points"),
 }
 _KNOWN: Final = frozenset({*_REQUIRED, SGX_EXTENSION_ID})
-
-
-class KeyUsage(IntFlag):
-    """The uses Intel's certificates speak of, as bits of the first byte of the extension."""
-
-    DIGITAL_SIGNATURE = 0x80
-    KEY_CERT_SIGN = 0x04
-    CRL_SIGN = 0x02
 
 
 @dataclass(frozen=True)
@@ -105,10 +88,7 @@ class Certificate:
                 found=str(len(der)),
             )
         tbs, signature = split_signed(der, item)
-        fields = cast_again(tbs, item)
-        if fields is None:
-            fields = _read_body(tbs, item)
-            learn_mould(tbs, fields)
+        fields = read_usual_pck(tbs, item) or _read_body(tbs, item)
         certificate = object.__new__(cls)
         certificate.__dict__.update(fields, der=der, tbs=tbs, signature=signature)
         return certificate
@@ -137,18 +117,18 @@ def _read_body(tbs: bytes, item: str) -> dict[str, object]:
     subject = body.whole(SEQUENCE)
     public_key = _read_public_key(body, item)
     extensions = _read_extensions(body, item)
-    is_ca, path_length = _basic_constraints(extensions[_BASIC_CONSTRAINTS], item)
+    is_ca, path_length = read_basic_constraints(extensions[_BASIC_CONSTRAINTS], item)
     return {
         "serial": serial,
         "issuer": issuer,
         "subject": subject,
-        "common_name": _common_name(subject, item),
+        "common_name": read_common_name(subject, item),
         "not_before": not_before,
         "not_after": not_after,
         "public_key": public_key,
         "authority_key_id": read_authority_key_id(extensions[_AUTHORITY_KEY_ID], item),
-        "subject_key_id": _subject_key_id(extensions[_SUBJECT_KEY_ID], item),
-        "key_usage": _key_usage(extensions[_KEY_USAGE], item),
+        "subject_key_id": read_subject_key_id(extensions[_SUBJECT_KEY_ID], item),
+        "key_usage": read_key_usage(extensions[_KEY_USAGE], item),
         "is_ca": is_ca,
         "path_length": path_length,
         "sgx_extension": extensions.get(SGX_EXTENSION_ID),
@@ -185,70 +165,3 @@ def _read_extensions(body: DerReader, item: str) -> dict[bytes, bytes]:
         if object_id not in extensions:
             raise ParseError(reason, item, expected=name, found="no such extension")
     return extensions
-
-
-# Nearly all certificates have the very same names, usages and constraints: each form is read once.
-
-
-@lru_cache(maxsize=256)
-def _common_name(name: bytes, item: str) -> str:
-    attributes = DerReader(name, item).enter(SEQUENCE)
-    common_names = []
-    while not attributes.at_end:
-        group = attributes.enter(SET)
-        attribute = group.enter(SEQUENCE)
-        group.finish()
-        object_id = attribute.content(OBJECT_ID)
-        if object_id == _COMMON_NAME:
-            tag = attribute.next_tag()
-            if tag not in (UTF8_STRING, PRINTABLE_STRING):
-                raise ParseError(Reason.CERT_INVALID, item, expected="a common name as text")
-            common_names.append(attribute.content(tag))
-            attribute.finish()
-    if len(common_names) != 1 or not common_names[0].isascii():
-        raise ParseError(Reason.CERT_INVALID, item, expected="one common name, in ASCII")
-    return common_names[0].decode("ascii")
-
-
-def _subject_key_id(value: bytes, item: str) -> bytes:
-    reader = DerReader(value, item)
-    key_id = reader.content(OCTET_STRING)
-    reader.finish()
-    if not key_id:
-        raise ParseError(Reason.KEY_ID_MISSING, item, expected="a subject key identifier")
-    return key_id
-
-
-@lru_cache(maxsize=256)
-def _key_usage(value: bytes, item: str) -> KeyUsage:
-    reader = DerReader(value, item)
-    content = reader.content(BIT_STRING)
-    reader.finish()
-    if (
-        len(content) != _ONE_BYTE_OF_BITS
-        or content[0] > _MAX_UNUSED_BITS
-        or content[1] & ((1 << content[0]) - 1)
-    ):
-        raise ParseError(Reason.KEY_USAGE, item, expected="one byte of key usage bits")
-    return KeyUsage(content[1])
-
-
-@lru_cache(maxsize=256)
-def _basic_constraints(value: bytes, item: str) -> tuple[bool, int | None]:
-    reader = DerReader(value, item)
-    sequence = reader.enter(SEQUENCE)
-    reader.finish()
-    is_ca = False
-    if sequence.next_tag() == BOOLEAN:
-        is_ca = sequence.boolean()
-        if not is_ca:
-            raise ParseError(
-                Reason.DER_NONCANONICAL, item, expected="no encoding of a default value"
-            )
-    path_length = sequence.integer(INTEGER) if sequence.next_tag() == INTEGER else None
-    sequence.finish()
-    if path_length is not None and (not is_ca or not 0 <= path_length <= _MAX_PATH_LENGTH):
-        raise ParseError(
-            Reason.BASIC_CONSTRAINTS, item, expected="a small path length, of an authority"
-        )
-    return is_ca, path_length

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from quotary._der import (
-    BIT_STRING,
     BOOLEAN,
     GENERALIZED_TIME,
-    INTEGER,
     OBJECT_ID,
     OCTET_STRING,
     SEQUENCE,
@@ -23,6 +22,7 @@ from quotary.errors import ParseError, Reason
 __all__ = [
     "MAX_EXTENSIONS",
     "Extension",
+    "is_usual_serial",
     "read_algorithm",
     "read_authority_key_id",
     "read_extensions",
@@ -37,14 +37,18 @@ MAX_EXTENSIONS: Final = 16
 """Intel's certificates have five or six."""
 
 _ECDSA_WITH_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")
+_MIDDLE_SEQUENCE: Final = bytes([SEQUENCE, 0x81])
 _LONG_SEQUENCE: Final = bytes([SEQUENCE, 0x82])
-_BEFORE_SIGNATURE: Final = _ECDSA_WITH_SHA256 + bytes([BIT_STRING])
+_POSITIVE: Final = rb"\x02(?:\x20[\x01-\x7f]|\x21\x00[\x80-\xff]).{31}"
+_USUAL_SIGNATURE: Final = re.compile(
+    re.escape(_ECDSA_WITH_SHA256) + rb"\x03(.)\x00(\x30(.)" + _POSITIVE * 2 + b")", re.DOTALL
+)
+"""The algorithm, and a signature of two positive integers of 32 bytes."""
 _MAX_SERIAL_BYTES: Final = 20
 _KEY_IDENTIFIER: Final = 0x80
 _INTEGER: Final = b"\x02"
 _SHORTEST_INTEGER: Final = 3
 _SHORTEST_EXTENSION: Final = 5
-_SHORTEST_PAIR: Final = 8
 _THREE_BYTE_ID: Final = bytes([OBJECT_ID, 3])
 _CRITICAL: Final = bytes([BOOLEAN, 1, 0xFF])
 _OCTETS: Final = bytes([OCTET_STRING])
@@ -73,9 +77,10 @@ def read_algorithm(reader: DerReader, item: str) -> None:
 
 def split_signed(der: bytes, item: str) -> tuple[bytes, bytes]:
     """Take `SEQUENCE { signed part, algorithm, signature }` apart: the first and the last."""
-    usual = _split_usual(der)
-    if usual is not None:
-        return usual
+    return _split_usual(der) or _split_any(der, item)
+
+
+def _split_any(der: bytes, item: str) -> tuple[bytes, bytes]:
     file = DerReader(der, item)
     outer = file.enter(SEQUENCE)
     file.finish()
@@ -87,31 +92,31 @@ def split_signed(der: bytes, item: str) -> tuple[bytes, bytes]:
 
 
 def _split_usual(der: bytes) -> tuple[bytes, bytes] | None:
-    """The same for lengths of two bytes, as all of Intel's have; None for any other form."""
-    whole, signed = der[:4], der[4:8]
-    if whole[:2] != _LONG_SEQUENCE or signed[:2] != _LONG_SEQUENCE or len(signed) != len(whole):
+    """The same for the lengths that nearly all of Intel's have; None for any other form."""
+    if der[4:6] == _LONG_SEQUENCE and der[6:7] > b"\0":
+        end = 8 + int.from_bytes(der[6:8])
+    elif der[4:6] == _MIDDLE_SEQUENCE and der[6:7] >= b"\x80":
+        end = 7 + der[6]
+    else:
         return None
-    end = 8 + int.from_bytes(signed[2:])
-    start = end + len(_BEFORE_SIGNATURE) + 2
-    signature = der[start:]
+    match = _USUAL_SIGNATURE.fullmatch(der, end)
+    if match is None:
+        return None
+    bits, pair, numbers = match.groups()
     if (
-        whole[2] == 0
-        or signed[2] == 0
-        or int.from_bytes(whole[2:]) != len(der) - 4
-        or der[end : start - 2] != _BEFORE_SIGNATURE
-        or len(signature) >= _TOP_BIT - 1
-        or der[start - 2 : start] != bytes([len(signature) + 1, 0])
-        or not _is_usual_pair(signature)
+        der[:2] != _LONG_SEQUENCE
+        or der[2] == 0
+        or int.from_bytes(der[2:4]) != len(der) - 4
+        or bits[0] != len(pair) + 1
+        or numbers[0] != len(pair) - 2
     ):
         return None
-    return der[4:end], signature
+    return der[4:end], pair
 
 
 def _read_signature(reader: DerReader, item: str) -> bytes:
     """Read a signature value and return it, checked to be DER of two positive integers."""
     signature = reader.bits()
-    if _is_usual_pair(signature):
-        return signature
     outer = DerReader(signature, f"{item} signature")
     pair = outer.enter(SEQUENCE)
     numbers = pair.integer(), pair.integer()
@@ -120,30 +125,6 @@ def _read_signature(reader: DerReader, item: str) -> bytes:
     if min(numbers) <= 0:
         raise ParseError(Reason.SIGNATURE_INVALID, item, expected="positive r and s")
     return signature
-
-
-def _is_usual_pair(encoding: bytes) -> bool:
-    """Whether two positive integers of P-256's size are encoded, in their one form."""
-    if len(encoding) < _SHORTEST_PAIR or encoding[0] != SEQUENCE:
-        return False
-    middle = 4 + encoding[3]
-    return (
-        encoding[1] == len(encoding) - 2 < _TOP_BIT
-        and encoding[2] == INTEGER
-        and middle + 2 < len(encoding)
-        and encoding[middle] == INTEGER
-        and encoding[middle + 1] == len(encoding) - middle - 2
-        and _is_positive(encoding[4:middle])
-        and _is_positive(encoding[middle + 2 :])
-    )
-
-
-def _is_positive(content: bytes) -> bool:
-    if not content:
-        return False
-    if content[0] == 0:
-        return len(content) > 1 and content[1] >= _TOP_BIT
-    return content[0] < _TOP_BIT
 
 
 def read_serial(reader: DerReader, item: str) -> int:
@@ -162,20 +143,21 @@ def read_serial(reader: DerReader, item: str) -> int:
 def split_serial(entry: bytes, item: str) -> tuple[int, bytes]:
     """Read a serial number from the front of `entry`; returns it and the bytes after it."""
     end = 2 + entry[1] if len(entry) > _SHORTEST_INTEGER else 0
-    content = entry[2:end]
-    # Positive, minimal and at most twenty bytes, or else `read_serial` says what is wrong.
-    if (
-        entry[:1] == _INTEGER
-        and 0 < len(content) == end - 2 <= _MAX_SERIAL_BYTES + 1
-        and (
-            0 < content[0] < _TOP_BIT
-            if len(content) <= _MAX_SERIAL_BYTES
-            else content[0] == 0 and content[1] >= _TOP_BIT
-        )
-    ):
-        return int.from_bytes(content), entry[end:]
+    if is_usual_serial(entry[:end]):
+        return int.from_bytes(entry[2:end]), entry[end:]
     reader = DerReader(entry, item)
     return read_serial(reader, item), reader.rest()
+
+
+def is_usual_serial(encoding: bytes) -> bool:
+    """Whether a serial number is encoded: positive, minimal, at most twenty bytes."""
+    content = encoding[2:]
+    length = len(content)
+    if encoding[:1] != _INTEGER or not 0 < length == encoding[1] <= _MAX_SERIAL_BYTES + 1:
+        return False
+    if length <= _MAX_SERIAL_BYTES:
+        return 0 < content[0] < _TOP_BIT
+    return content[0] == 0 and content[1] >= _TOP_BIT
 
 
 def read_time(reader: DerReader, item: str) -> int:

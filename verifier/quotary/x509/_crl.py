@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+import re
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from quotary._der import GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME, DerReader
 from quotary.errors import ParseError, Reason
@@ -16,6 +15,7 @@ from quotary.x509._common import (
     read_time,
     split_serial,
     split_signed,
+    utc_seconds,
 )
 
 __all__ = ["MAX_CRL_BYTES", "RevocationList"]
@@ -31,18 +31,39 @@ _INVALIDITY_DATE: Final = bytes.fromhex("551d18")
 _KNOWN: Final = frozenset({_AUTHORITY_KEY_ID, _CRL_NUMBER})
 _KNOWN_OF_ENTRIES: Final = frozenset({_REASON_CODE, _INVALIDITY_DATE})
 
+_USUAL_LIST: Final = re.compile(
+    rb"\x30(?:\x81.|\x82..)\x02\x01\x01\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"
+    rb"(\x30[\x20-\x7f].{32,127}?)\x17\x0d(.{13})\x17\x0d(.{13})(?:\x30\x82(..)(.*))?"
+    rb"\xa0\x2f\x30\x2d\x30\x0a\x06\x03\x55\x1d\x14\x04\x03\x02\x01([\x00-\x7f])"
+    rb"\x30\x1f\x06\x03\x55\x1d\x23\x04\x18\x30\x16\x80\x14(.{20})",
+    re.DOTALL,
+)
+"""Version, algorithm, issuer, times, entries if any, a number of one byte, authority key id."""
 
-@dataclass(frozen=True)
-class RevocationList:
-    """A revocation list. Parsing checks its form, no signature. Times are Unix seconds."""
+_USUAL_ENTRIES: Final = re.compile(
+    rb"\x30(?:\x33\x02\x14(?=[\x01-\x7f])|\x34\x02\x15\x00(?=[\x80-\xff]))(.{20})"
+    rb"(\x17\x0d.{13}\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01.)|(.+)",
+    re.DOTALL,
+)
+"""Serial numbers of twenty bytes, each with a time and a reason code; then whatever is left."""
+
+
+class RevocationList(NamedTuple):
+    """
+    A revocation list. Parsing checks its form, no signature. Times are Unix seconds.
+
+    `tbs` are the signed bytes and `tbs_hash` their SHA-256; `serials` are the numbers of revoked
+    certificates as big-endian bytes without leading zeros.
+    """
 
     tbs: bytes
+    tbs_hash: bytes
     issuer: bytes
     this_update: int
     next_update: int
     authority_key_id: bytes
     number: int
-    revoked: frozenset[int]
+    serials: frozenset[bytes]
     signature: bytes
 
     @classmethod
@@ -56,55 +77,86 @@ class RevocationList:
                 found=str(len(der)),
             )
         tbs, signature = split_signed(der, item)
-        body = DerReader(tbs, item).enter(SEQUENCE)
-        if body.integer() != 1:
-            raise ParseError(Reason.CRL_INVALID, item, expected="version 2")
-        read_algorithm(body, item)
-        issuer = body.whole(SEQUENCE)
-        this_update = read_time(body, item)
-        if body.next_tag() not in (UTC_TIME, GENERALIZED_TIME):
-            raise ParseError(Reason.CRL_NO_NEXT_UPDATE, item, expected="a next update")
-        next_update = read_time(body, item)
-        revoked = (
-            _read_entries(body.enter(SEQUENCE), item)
-            if body.next_tag() == SEQUENCE
-            else frozenset()
-        )
-        authority_key_id, number = _read_extensions(body, item)
-        return cls(
-            tbs=tbs,
-            issuer=issuer,
-            this_update=this_update,
-            next_update=next_update,
-            authority_key_id=authority_key_id,
-            number=number,
-            revoked=revoked,
-            signature=signature,
-        )
+        fields = _read_usual(tbs, item) or _read_body(tbs, item)
+        return cls(tbs, sha256(tbs).digest(), *fields, signature)
 
-    @cached_property
-    def tbs_hash(self) -> bytes:
-        """SHA-256 of the signed bytes."""
-        return sha256(self.tbs).digest()
+    @property
+    def revoked(self) -> frozenset[int]:
+        """The serial numbers of revoked certificates."""
+        return frozenset(map(int.from_bytes, self.serials))
+
+    def lists(self, serial: int) -> bool:
+        """Whether the certificate with this `serial` number is revoked."""
+        return _serial_bytes(serial) in self.serials
 
 
-def _read_entries(entries: DerReader, item: str) -> frozenset[int]:
+_Fields = tuple[bytes, int, int, bytes, int, frozenset[bytes]]
+"""Issuer, both times, key id, number and serials."""
+
+
+def _read_usual(tbs: bytes, item: str) -> _Fields | None:
+    """
+    Read the signed part in the one form Intel's lists have, None for any other.
+
+    DER fixes by tags and lengths where values stand: where those are the usual ones, strict parsing
+    finds the same values. `tbs` must be one whole element.
+    """
+    match = _USUAL_LIST.fullmatch(tbs)
+    if match is None:
+        return None
+    issuer, begin, end, length, entries, number, key_id = match.groups()
+    this_update, next_update = utc_seconds(begin), utc_seconds(end)
+    if len(issuer) != 2 + issuer[1] or this_update is None or next_update is None:
+        return None
+    serials: frozenset[bytes] = frozenset()
+    if length is not None:
+        if length[0] == 0 or int.from_bytes(length) != len(entries):
+            return None
+        serials = _read_entries(entries, item)
+    return issuer, this_update, next_update, key_id, number[0], serials
+
+
+def _read_body(tbs: bytes, item: str) -> _Fields:
+    body = DerReader(tbs, item).enter(SEQUENCE)
+    if body.integer() != 1:
+        raise ParseError(Reason.CRL_INVALID, item, expected="version 2")
+    read_algorithm(body, item)
+    issuer = body.whole(SEQUENCE)
+    this_update = read_time(body, item)
+    if body.next_tag() not in (UTC_TIME, GENERALIZED_TIME):
+        raise ParseError(Reason.CRL_NO_NEXT_UPDATE, item, expected="a next update")
+    next_update = read_time(body, item)
+    serials = (
+        _read_entries(body.content(SEQUENCE), item) if body.next_tag() == SEQUENCE else frozenset()
+    )
+    key_id, number = _read_extensions(body, item)
+    return issuer, this_update, next_update, key_id, number, serials
+
+
+def _read_entries(entries: bytes, item: str) -> frozenset[bytes]:
     """
     Read `SEQUENCE { serial, time, extensions }` entries and return the serials.
 
     What follows the serial is the same in nearly all entries of a list: each form is checked once.
     """
-    serials: set[int] = set()
-    checked: set[bytes] = set()
-    for entry in entries.each(SEQUENCE):
+    found = _USUAL_ENTRIES.findall(entries)
+    left = found.pop()[2] if found and found[-1][2] else b""
+    serials, rests, _ = map(set, zip(*found, strict=True)) if found else (set(), set(), set())
+    for rest in rests:
+        _check_rest_of_entry(rest, item)
+    for entry in DerReader(entries, item, len(entries) - len(left)).each(SEQUENCE):
         serial, rest = split_serial(entry, item)
-        if rest not in checked:
+        if rest not in rests:
             _check_rest_of_entry(rest, item)
-            checked.add(rest)
-        serials.add(serial)
+            rests.add(rest)
+        serials.add(_serial_bytes(serial))
     if not serials:
         raise ParseError(Reason.CRL_INVALID, item, expected="no list rather than an empty one")
     return frozenset(serials)
+
+
+def _serial_bytes(serial: int) -> bytes:
+    return serial.to_bytes((serial.bit_length() + 7) // 8)
 
 
 def _check_rest_of_entry(encoding: bytes, item: str) -> None:

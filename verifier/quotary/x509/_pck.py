@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from struct import Struct
 from typing import Final
 
 from quotary._der import (
@@ -209,9 +210,14 @@ _PCE_ID_AT: Final = _value_at(_PCE_ID, 2)
 _FMSPC_AT: Final = _value_at(_FMSPC, 6)
 _SGX_TYPE_AT: Final = _value_at(_SGX_TYPE, 1)
 _INSTANCE_ID_AT: Final = _value_at(_INSTANCE_ID, 16)
-_HOLES: Final = tuple(
-    (hole, bytes(len(_USUAL[hole])))
-    for hole in (
+_KINDS: Final = {int(kind): kind for kind in SgxType}
+_TRUTH: Final = {0x00: False, 0xFF: True}
+
+
+def _layout() -> Struct:
+    """The usual extension as pairs: what is the same in all of them, then a value."""
+    form, end = ">", 0
+    for at in (
         _PPID_AT,
         _VERSIONS_AT,
         _CPU_SVN_AT,
@@ -220,10 +226,20 @@ _HOLES: Final = tuple(
         _SGX_TYPE_AT,
         _INSTANCE_ID_AT,
         _FLAGS_AT,
-    )
-)
-_KINDS: Final = {bytes([kind]): kind for kind in SgxType}
-_TRUTH: Final = {0x00: False, 0xFF: True}
+    ):
+        positions = range(len(_USUAL))[at]
+        if at.step is None:
+            form += f"{at.start - end}s {len(positions)}s "
+            end = at.stop
+        else:
+            for position in positions:
+                form += f"{position - end}s B "
+                end = position + 1
+    return Struct(form)
+
+
+_LAYOUT: Final = _layout()
+_LITERALS: Final = _LAYOUT.unpack(_USUAL)[::2]
 
 
 def _parse_usual(extension: bytes) -> PckIdentity | None:
@@ -235,28 +251,30 @@ def _parse_usual(extension: bytes) -> PckIdentity | None:
     """
     if len(extension) != len(_USUAL):
         return None
-    blank = bytearray(extension)
-    for hole, zeros in _HOLES:
-        blank[hole] = zeros
-    versions, flags = extension[_VERSIONS_AT], extension[_FLAGS_AT]
-    kind = _KINDS.get(extension[_SGX_TYPE_AT])
+    parts = _LAYOUT.unpack(extension)
+    ppid, *versions, cpu_svn, pce_id, fmspc, sgx_type, instance_id, dynamic, cached, smt = parts[
+        1::2
+    ]
+    kind = _KINDS.get(sgx_type[0])
+    flags = dynamic, cached, smt
     if (
-        blank != _USUAL
+        parts[::2] != _LITERALS
         or max(versions) >= _TOP_BIT
         or kind is None
         or not _TRUTH.keys() >= {*flags}
     ):
         return None
+    *components, pce_svn = versions
     return PckIdentity(
-        extension[_PPID_AT],
-        tuple(versions[:-1]),
-        versions[-1],
-        extension[_CPU_SVN_AT],
-        extension[_PCE_ID_AT],
-        extension[_FMSPC_AT],
+        ppid,
+        tuple(components),
+        pce_svn,
+        cpu_svn,
+        pce_id,
+        fmspc,
         kind,
-        extension[_INSTANCE_ID_AT],
-        *[_TRUTH[flag] for flag in flags],
+        instance_id,
+        *map(_TRUTH.get, flags),
     )
 
 
