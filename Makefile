@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-python test-contracts check format lock export clean \
-	fuzz fuzz-contracts differential soak bench-verify bench-garbage bench-gas bench-relay
+	fuzz fuzz-contracts differential soak audit bench-verify bench-garbage bench-gas bench-relay
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ bench-relay: setup ## Measure the relayer beside a bare loop: build/bench/relay.
 
 soak: setup ## Break the bridge for hours (HOURS=8)
 	@$(PY) scripts/soak.py --hours $(or $(HOURS),8)
+
+audit: setup ## Rebuild the contracts' state from events after a long random run (STEPS=1000)
+	@QUOTARY_AUDIT_STEPS=$(or $(STEPS),1000) $(PY) -m pytest -q tests/bridge/test_admission.py
 
 lock: ## Pin the newest Python packages anew
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv

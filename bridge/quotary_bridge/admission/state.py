@@ -1,0 +1,199 @@
+"""The state of a deployment's governed contracts, folded from their events and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from quotary_bridge.admission.policies import Policies
+from quotary_bridge.chain.contracts import (
+    MeasurementStatus,
+    RegisteredWorker,
+    RouteStatus,
+    SelectorStatus,
+    WorkerStatus,
+)
+from quotary_bridge.chain.contracts.base import ZERO_ADDRESS, address_of
+from quotary_bridge.chain.contracts.policy import TcbFacts, rules_from
+from quotary_bridge.chain.contracts.workers import worker_from
+from quotary_bridge.model import Address
+
+__all__ = ["EVENTS", "State", "Told", "facts_of"]
+
+_DONE = 1  # What OpenZeppelin's timelock keeps as the time of an operation that was executed.
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event: which contract of the record told it, its name, its values, its block's time."""
+
+    source: str
+    event: str
+    values: Mapping[str, Any]
+    at: int
+
+
+@dataclass(slots=True)
+class State:
+    """
+    What the governed contracts hold.
+
+    `measurements` by app and id; `routes` and `selectors` by their 4 bytes, with where they lead;
+    `stopped` names the stops that were shut; `workers` by address; `holders` by app and platform;
+    `roles` by id; `operations` holds when each can be executed, 1 once it was.
+    """
+
+    policies: Policies
+    epoch: int = 1
+    sources: set[Address] = field(default_factory=set)
+    measurements: dict[tuple[bytes, bytes], MeasurementStatus] = field(default_factory=dict)
+    routes: dict[bytes, tuple[RouteStatus, Address]] = field(default_factory=dict)
+    selectors: dict[bytes, tuple[SelectorStatus, Address]] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
+    workers: dict[Address, RegisteredWorker] = field(default_factory=dict)
+    holders: dict[tuple[bytes, bytes], Address] = field(default_factory=dict)
+    delay: int = 0
+    roles: set[tuple[bytes, Address]] = field(default_factory=set)
+    operations: dict[bytes, int] = field(default_factory=dict)
+
+    def apply(self, told: Told) -> None:
+        """Take one more event in; those that hold no state change nothing."""
+        change = EVENTS.get((told.source.partition("-")[0], told.event))
+        if change is not None:
+            change(self, told)
+
+
+def facts_of(worker: RegisteredWorker) -> TcbFacts:
+    """Return what a policy judges of a worker."""
+    return TcbFacts(
+        tee_type=worker.tee_type,
+        tcb_status=worker.tcb_status,
+        kind=worker.kind,
+        fmspc=worker.fmspc,
+        evaluation_number=worker.evaluation_number,
+        collateral_from=worker.collateral_from,
+        platform_id=worker.platform_id,
+    )
+
+
+def _seat(state: State, told: Told) -> None:
+    state.sources.add(address_of(told.values["source"]))
+
+
+def _changed(state: State, told: Told) -> None:
+    state.epoch = told.values["epoch"]
+
+
+def _measurement(state: State, told: Told) -> None:
+    admitted = told.event == "MeasurementAdmitted"
+    status = MeasurementStatus.ADMITTED if admitted else MeasurementStatus.REVOKED
+    state.measurements[told.values["appId"], told.values["measurementId"]] = status
+
+
+def _route_added(state: State, told: Told) -> None:
+    verifier = address_of(told.values["verifier"])
+    state.routes[told.values["route"]] = (RouteStatus.ACTIVE, verifier)
+
+
+def _route_frozen(state: State, told: Told) -> None:
+    route = told.values["route"]
+    _, verifier = state.routes.get(route, (None, ZERO_ADDRESS))
+    state.routes[route] = (RouteStatus.FROZEN, verifier)
+
+
+def _selector_added(state: State, told: Told) -> None:
+    verifier = address_of(told.values["verifier"])
+    state.selectors[told.values["selector"]] = (SelectorStatus.ACTIVE, verifier)
+
+
+def _selector_removed(state: State, told: Told) -> None:
+    selector = told.values["selector"]
+    _, verifier = state.selectors.get(selector, (None, ZERO_ADDRESS))
+    state.selectors[selector] = (SelectorStatus.REMOVED, verifier)
+
+
+def _stopped(state: State, told: Told) -> None:
+    state.stopped.add(told.source)
+
+
+def _published(state: State, told: Told) -> None:
+    values = told.values
+    state.policies = state.policies.published(
+        values["appId"],
+        values["teeType"],
+        rules_from(values["policy"]),
+        told.at,
+        emergency=values["emergency"],
+    )
+
+
+def _barred(state: State, told: Told) -> None:
+    app_id, subject = told.values["appId"], told.values["subject"]
+    barred = told.event == "SubjectBarred"
+    state.policies = state.policies.with_bar(app_id, subject, barred=barred)
+
+
+def _shown(state: State, told: Told) -> None:
+    worker, address = worker_from(told.values["record"]), address_of(told.values["worker"])
+    state.workers[address] = worker
+    state.holders[worker.app_id, worker.platform_id] = address
+
+
+def _ended(state: State, told: Told) -> None:
+    address = address_of(told.values["worker"])
+    revoked = told.event == "WorkerRevoked"
+    status = WorkerStatus.REVOKED if revoked else WorkerStatus.RETIRED
+    state.workers[address] = replace(state.workers[address], status=status)
+
+
+def _delay(state: State, told: Told) -> None:
+    state.delay = told.values["newDuration"]
+
+
+def _role(state: State, told: Told) -> None:
+    held = (told.values["role"], address_of(told.values["account"]))
+    change = state.roles.add if told.event == "RoleGranted" else state.roles.discard
+    change(held)
+
+
+def _scheduled(state: State, told: Told) -> None:
+    state.operations[told.values["id"]] = told.at + told.values["delay"]
+
+
+def _executed(state: State, told: Told) -> None:
+    state.operations[told.values["id"]] = _DONE
+
+
+def _cancelled(state: State, told: Told) -> None:
+    state.operations[told.values["id"]] = 0
+
+
+EVENTS: Mapping[tuple[str, str], Callable[[State, Told], None]] = MappingProxyType(
+    {
+        ("ChangeLog", "SeatTaken"): _seat,
+        ("ChangeLog", "PolicyChanged"): _changed,
+        ("MeasurementRegistry", "MeasurementAdmitted"): _measurement,
+        ("MeasurementRegistry", "MeasurementRevoked"): _measurement,
+        ("VerifierRouter", "RouteAdded"): _route_added,
+        ("VerifierRouter", "RouteFrozen"): _route_frozen,
+        ("RiscZeroRouter", "VerifierAdded"): _selector_added,
+        ("RiscZeroRouter", "VerifierRemoved"): _selector_removed,
+        ("RiscZeroEmergencyStop", "VerifierStopped"): _stopped,
+        ("TcbPolicy", "PolicyPublished"): _published,
+        ("TcbPolicy", "SubjectBarred"): _barred,
+        ("TcbPolicy", "SubjectLifted"): _barred,
+        ("WorkerRegistry", "WorkerRegistered"): _shown,
+        ("WorkerRegistry", "WorkerRenewed"): _shown,
+        ("WorkerRegistry", "WorkerRevoked"): _ended,
+        ("WorkerRegistry", "WorkerRetired"): _ended,
+        ("GovernanceTimelock", "MinDelayChange"): _delay,
+        ("GovernanceTimelock", "RoleGranted"): _role,
+        ("GovernanceTimelock", "RoleRevoked"): _role,
+        ("GovernanceTimelock", "CallScheduled"): _scheduled,
+        ("GovernanceTimelock", "CallExecuted"): _executed,
+        ("GovernanceTimelock", "Cancelled"): _cancelled,
+    }
+)
+"""What each event changes, by contract and event."""

@@ -1,0 +1,306 @@
+"""A deployment that lives through random histories: admissions, workers, policies, time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+from quotary import TcbStatus, TeeType, Verdict
+from quotary.journal import measurement_id
+from quotary_bridge.anvil import AnvilNode
+from quotary_bridge.chain import Chain
+from quotary_bridge.chain.contracts import (
+    Binding,
+    Operation,
+    ProofKind,
+    Timelock,
+    WorkerRegistry,
+)
+from quotary_bridge.chain.contracts.policy import PolicyRules, TcbPolicy
+from quotary_bridge.chain.deployment import Deployment
+from quotary_bridge.chain.interface import interface
+from quotary_bridge.committee import committee_proof
+from quotary_bridge.deploy import Parameters, TimelockTerms
+from quotary_bridge.deploy.parameters import WorkerRules
+from quotary_bridge.model import Address, Bytes32
+from quotary_bridge.registration import _report_data
+from quotary_bridge.zk import RELEASES
+
+from tests.bridge.deploy_parts import TEST_ROOT, deployer, parameters
+
+GENESIS = 1_790_000_000
+DAY = 86_400
+APPS = tuple(Bytes32(keccak(text=f"app {number}")) for number in range(2))
+EVERY_APP = bytes(32)
+MEASUREMENTS = tuple(bytes([0, 0, 0, 0x10, number]) + bytes(443) for number in range(3))
+PLATFORMS = tuple(keccak(text=f"platform {number}") for number in range(24))
+FMSPCS = tuple(bytes.fromhex(text) for text in ("50806f000000", "90c06f000000", "00606a000000"))
+WORKERS = tuple(
+    Address(to_checksum_address(keccak(text=f"worker {number}")[12:])) for number in range(24)
+)
+STATUSES = tuple(status for status in TcbStatus if status is not TcbStatus.REVOKED)
+GOVERNOR, GUARDIAN, STRANGER = 0, 1, 9
+MEMBERS = (3, 4)
+MANIFEST = (b"\1" * 32, b"\2" * 32, "https://example.org/source")
+GAS = hex(2**23)
+
+
+class AdmissionWorld:
+    """Every step is a transaction or two by one of the node's accounts; many of them revert."""
+
+    def __init__(self, node: AnvilNode, record: Deployment, seed: int) -> None:
+        """Start where the deployment ended."""
+        self.node, self.record, self.random = node, record, Random(seed)
+        self.chain: Chain = node.chain
+        self.signers = node.signers
+        self.now = self.chain.head().timestamp
+        self.timelock = Timelock(self.chain, record.address("GovernanceTimelock"))
+        self.policy = TcbPolicy(self.chain, record.address("TcbPolicy"))
+        self.workers = WorkerRegistry(self.chain, record.address("WorkerRegistry"))
+        self.routes = [b"Comm"]
+        self.done = 0
+        for app in APPS:
+            self.govern("MeasurementRegistry", "admit", app, self._measurement_id(0), MANIFEST)
+
+    def step(self) -> bool:
+        """Do something; returns whether it changed anything."""
+        steps: Sequence[tuple[int, Callable[[], bool]]] = (
+            (10, self.register),
+            (3, self.publish),
+            (2, self._bar),
+            (1, self._lift),
+            (2, self._admit),
+            (1, self._rule_out),
+            (1, self._end_worker),
+            (1, self._change_route),
+            (1, self._change_receipts),
+            (1, self._play_with_timelock),
+            (1, self._stranger),
+            (3, self._pass_time),
+        )
+        weights = [weight for weight, _ in steps]
+        (chosen,) = self.random.choices([step for _, step in steps], weights)
+        done = chosen()
+        self.done += done
+        return done
+
+    def send(self, account: int, contract: str, function: str, *arguments: Any) -> bool:
+        """Make a call in a block of its own; whether it succeeded."""
+        found = self.record.contracts[contract]
+        data = interface(found.contract).encode_call(function, arguments)
+        return self._transact(account, found.address, data)
+
+    def govern(self, contract: str, function: str, *arguments: Any) -> bool:
+        """Make a call through the timelock, which has no delay here; whether it succeeded."""
+        found = self.record.contracts[contract]
+        data = interface(found.contract).encode_call(function, arguments)
+        salt = Bytes32(self.random.randbytes(32))
+        operation = Operation(found.address, data, salt)
+        scheduled = self.timelock.propose(operation, 0)
+        self._transact(GOVERNOR, self.timelock.address, scheduled)
+        return self._transact(STRANGER, self.timelock.address, self.timelock.execute(operation))
+
+    def register(self) -> bool:
+        """Register or renew a worker with a verdict that the committee vouches for."""
+        dice = self.random
+        number = dice.randrange(len(WORKERS))
+        # A key belongs to an app and a platform; a few try otherwise.
+        app = APPS[number % len(APPS)] if dice.random() < 0.9 else dice.choice(APPS)
+        platform = PLATFORMS[number] if dice.random() < 0.9 else dice.choice(PLATFORMS)
+        block = self.chain.head().number
+        self.advance(self.now + 1)
+        binding = Binding(
+            version=1,
+            chain_id=self.node.chain_id,
+            registry=self.workers.address,
+            app_id=app,
+            operator=self.signers[dice.randrange(5, 9)].address,
+            encryption_key=Bytes32(b"\5" * 32),
+            challenge_block=block,
+            challenge=self.workers.challenge_at(block),
+        )
+        journal = self._verdict(_report_data(WORKERS[number], binding), platform).journal()
+        verifier = self.record.address("CommitteeVerifier")
+        members = [self.signers[number] for number in MEMBERS]
+        digest = Verdict.from_journal(journal).journal_digest
+        proof = committee_proof(digest, self.node.chain_id, verifier, members)
+        route = dice.choice(self.routes)
+        return self.send(
+            STRANGER, "WorkerRegistry", "register", route, journal, proof, astuple(binding)
+        )
+
+    def rules(self) -> PolicyRules:
+        """Some rules, most of them satisfiable."""
+        dice = self.random
+        listed = dice.sample(PLATFORMS, 18) if dice.random() < 0.2 else []
+        subjects = (*PLATFORMS, *(fmspc.ljust(32, b"\0") for fmspc in FMSPCS))
+        return PolicyRules(
+            accepted_statuses=sum(2 << bit for bit in dice.sample(range(8), dice.randrange(4, 9))),
+            accepted_kinds=0b1_0110 if dice.random() < 0.1 else 0b1_1110,
+            min_evaluation_number=dice.choice([0, 0, 0, 17]),
+            max_collateral_age=dice.choice([0, 0, 20 * DAY, 40 * DAY]),
+            graces=tuple(dice.choice([0, DAY, 3 * DAY]) for _ in range(8)),
+            denied=tuple(dice.sample(subjects, dice.choice([0, 0, 1, 2]))),
+            platforms=tuple(listed),
+        )
+
+    def publish(self) -> bool:
+        """Publish a version for an app."""
+        dice = self.random
+        app, tee_type = dice.choice(APPS), dice.choice([1, 2, 2, 2])
+        return self.govern(
+            "TcbPolicy", "publish", app, tee_type, astuple(self.rules()), dice.random() < 0.3
+        )
+
+    def _bar(self) -> bool:
+        account = self.random.choice([GUARDIAN, GUARDIAN, STRANGER])
+        return self.send(account, "TcbPolicy", "bar", self._app(), self._subject())
+
+    def _lift(self) -> bool:
+        return self.govern("TcbPolicy", "lift", self._app(), self._subject())
+
+    def _admit(self) -> bool:
+        app, number = self.random.choice(APPS), self.random.randrange(len(MEASUREMENTS))
+        return self.govern(
+            "MeasurementRegistry", "admit", app, self._measurement_id(number), MANIFEST
+        )
+
+    def _rule_out(self) -> bool:
+        dice = self.random
+        if dice.random() < 0.7:
+            unknown = dice.randbytes(32)
+            return self.send(GUARDIAN, "MeasurementRegistry", "ban", dice.choice(APPS), unknown)
+        number = dice.randrange(1, len(MEASUREMENTS))
+        measurement = self._measurement_id(number)
+        return self.send(GUARDIAN, "MeasurementRegistry", "revoke", dice.choice(APPS), measurement)
+
+    def _end_worker(self) -> bool:
+        dice = self.random
+        worker = dice.choice(WORKERS)
+        if dice.random() < 0.3:
+            return self.send(GUARDIAN, "WorkerRegistry", "revoke", worker)
+        return self.send(dice.randrange(5, 9), "WorkerRegistry", "retire", worker)
+
+    def _change_route(self) -> bool:
+        dice = self.random
+        if dice.random() < 0.3 and len(self.routes) > 2:
+            route = self.routes.pop(dice.randrange(len(self.routes)))
+            return self.send(GUARDIAN, "VerifierRouter", "freeze", route)
+        route = dice.randbytes(4)
+        self.routes.append(route)
+        verifier = self.record.address("CommitteeVerifier")
+        return self.govern("VerifierRouter", "addRoute", route, verifier)
+
+    def _change_receipts(self) -> bool:
+        dice = self.random
+        if dice.random() < 0.5:
+            selector = dice.choice([release.selector for release in RELEASES] + [dice.randbytes(4)])
+            return self.send(GUARDIAN, "RiscZeroRouter", "removeVerifier", selector)
+        release = dice.choice(RELEASES)
+        stop = self.record.address(f"RiscZeroEmergencyStop-{release.version}")
+        return self._transact(GUARDIAN, stop, keccak(text="estop()")[:4])
+
+    def _play_with_timelock(self) -> bool:
+        dice = self.random
+        operation = Operation(self.policy.address, b"", Bytes32(dice.randbytes(32)))
+        proposal = self.timelock.propose(operation, dice.randrange(10 * DAY))
+        done = self._transact(GOVERNOR, self.timelock.address, proposal)
+        if dice.random() < 0.5:
+            cancel = self.timelock.cancel(self.timelock.id_of(operation))
+            return self._transact(GUARDIAN, self.timelock.address, cancel)
+        if dice.random() < 0.5:
+            role = keccak(text=dice.choice(["PROPOSER_ROLE", "CANCELLER_ROLE"]))
+            someone = self.signers[dice.randrange(5, 9)].address
+            function = dice.choice(["grantRole", "revokeRole"])
+            return self.govern("GovernanceTimelock", function, role, someone)
+        return done
+
+    def _stranger(self) -> bool:
+        """Somebody without any right tries; it always reverts."""
+        app, subject = self._app(), self._subject()
+        assert not self.send(STRANGER, "TcbPolicy", "lift", app, subject)
+        assert not self.send(GUARDIAN, "TcbPolicy", "lift", app, subject)
+        return False
+
+    def _pass_time(self) -> bool:
+        self.advance(self.now + self.random.choice([60, 3600, DAY, 2 * DAY]))
+        return True
+
+    def advance(self, moment: int) -> None:
+        """Mine a block at `moment`."""
+        self.node.advance_to(moment)
+        self.now = moment
+
+    def _verdict(self, report_data: bytes, platform: bytes) -> Verdict:
+        dice = self.random
+        return Verdict(
+            tee_type=TeeType.TDX,
+            tcb_status=dice.choice(STATUSES),
+            verified_at=self.now,
+            valid_from=self.now - dice.randrange(30) * DAY,
+            valid_until=self.now + dice.randrange(1, 30) * DAY,
+            tcb_date=self.now - 100 * DAY,
+            tcb_evaluation_data_number=dice.choice([16, 17, 18]),
+            fmspc=dice.choice(FMSPCS),
+            quote_hash=dice.randbytes(32),
+            attestation_key_id=b"\6" * 32,
+            root_key_hash=TEST_ROOT,
+            collateral_hashes=(b"\7" * 32,) * 6,
+            advisories=(),
+            measurement=dice.choice(MEASUREMENTS),
+            report_data=report_data,
+            platform_id=platform,
+        )
+
+    def _measurement_id(self, number: int) -> bytes:
+        return measurement_id(TeeType.TDX, MEASUREMENTS[number])
+
+    def _app(self) -> bytes:
+        return self.random.choice([*APPS, EVERY_APP])
+
+    def _subject(self) -> bytes:
+        kinds = [int(kind).to_bytes(32) for kind in (ProofKind.ON_CHAIN, ProofKind.STUB)]
+        families = [fmspc.ljust(32, b"\0") for fmspc in FMSPCS]
+        return self.random.choice([*kinds, *families, *PLATFORMS])
+
+    def _transact(self, account: int, to: Address, data: bytes) -> bool:
+        self.now += 1
+        self.chain.rpc("evm_setNextBlockTimestamp", [self.now])
+        request = {
+            "from": self.signers[account].address,
+            "to": to,
+            "data": f"0x{data.hex()}",
+            "gas": GAS,
+        }
+        hashed = bytes.fromhex(str(self.chain.rpc("eth_sendTransaction", [request]))[2:])
+        while (receipt := self.chain.receipt(hashed)) is None:
+            pass
+        return receipt.succeeded
+
+
+@contextmanager
+def admission_world(folder: Path, seed: int) -> Iterator[AdmissionWorld]:
+    """A node, a deployment under a timelock without delay, and a world on it."""
+    with AnvilNode(timestamp=GENESIS) as node:
+        wanted = _terms(node)
+        record = deployer(node, folder).run(wanted).deployment
+        yield AdmissionWorld(node, record, seed)
+
+
+def _terms(node: AnvilNode) -> Parameters:
+    account = node.signers[GOVERNOR].address
+    base = parameters(node)
+    return replace(
+        base,
+        governor=TimelockTerms((account,), (), delay=0),
+        committee=replace(
+            base.committee, members=tuple(node.signers[number].address for number in MEMBERS)
+        ),
+        workers=WorkerRules(activation_delay=600, accepted_statuses=0b11110),
+    )

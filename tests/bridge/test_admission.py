@@ -1,0 +1,130 @@
+"""What events tell is what contracts hold, and what is simulated is what happens."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import astuple
+from pathlib import Path
+
+import pytest
+from quotary_bridge.admission.audit import audit
+from quotary_bridge.admission.forecast import Proposal, forecast, standing_at
+from quotary_bridge.admission.history import rebuild
+from quotary_bridge.cli import audit as cli_audit
+from quotary_bridge.deploy import ROUTES
+
+from tests.bridge.admission_world import APPS, DAY, AdmissionWorld, admission_world
+from tests.bridge.test_cli import runner
+
+STEPS = int(os.environ.get("QUOTARY_AUDIT_STEPS", "80"))
+"""`make audit` takes 1,000."""
+
+PROPOSALS = max(8, STEPS // 10)
+REGISTRATIONS = 4
+"""Tried before each proposal, so that there is somebody who may fall."""
+
+
+def test_the_state_is_in_the_events(tmp_path: Path) -> None:
+    """After a random run, the state from events alone equals what every contract says."""
+    with admission_world(tmp_path, seed=1) as world:
+        changed = sum(world.step() for _ in range(STEPS))
+        found = audit(world.chain, world.record, world.chain.head().number)
+        assert found.findings == ()
+        assert changed > STEPS // 4
+        assert found.compared > STEPS
+        state = found.state
+        assert state.workers
+        assert state.policies.versions
+        assert state.policies.barred
+        half = audit(world.chain, world.record, world.record.since + STEPS)
+        assert half.findings == ()
+        assert half.compared < found.compared
+        _tamper(world)
+
+
+def _tamper(world: AdmissionWorld) -> None:
+    """An audit that could not fail would be none."""
+    slot = "0x" + (2**24 - 2).to_bytes(32).hex()
+    log = world.record.address("ChangeLog")
+    world.chain.rpc("anvil_setStorageAt", [log, "0x0", slot])
+    world.node.mine()
+    found = audit(world.chain, world.record, world.chain.head().number)
+    assert "epoch of the log" in {finding.what for finding in found.findings}
+
+
+def test_what_is_simulated_is_what_happens(tmp_path: Path) -> None:
+    """Fates foretold from events, against the chain's answers once the version is published."""
+    published = falls = asked = 0
+    with admission_world(tmp_path, seed=2) as world:
+        for _ in range(PROPOSALS):
+            for _ in range(STEPS // PROPOSALS):
+                world.step()
+            for _ in range(REGISTRATIONS):
+                world.register()
+            happened, fallen, answers = _propose(world)
+            published, falls, asked = published + happened, falls + fallen, asked + answers
+    assert published >= PROPOSALS // 2
+    assert falls > 0
+    assert asked > 10 * published
+
+
+def _propose(world: AdmissionWorld) -> tuple[bool, int, int]:
+    """Simulate a version, publish it, and compare: whether it was, who fell, how much was asked."""
+    app, emergency = world.random.choice(APPS), world.random.random() < 0.6
+    rules = world.rules()
+    state = rebuild(world.chain, world.record, world.chain.head().number)
+    # Proposed in the next block, executed in the one after it.
+    proposal = Proposal(app, 2, rules, world.now + 2, emergency)
+    fates = forecast(state, proposal)
+    if not world.govern("TcbPolicy", "publish", app, 2, astuple(rules), emergency):
+        assert state.policies.head_of(app, 2).grace_ends_at >= proposal.at - 1
+        return False, 0, 0
+    after = rebuild(world.chain, world.record, world.chain.head().number)
+    answers = 0
+    for fate in fates:
+        worker = after.workers[fate.worker]
+        moments = {proposal.at + seconds for seconds in (0, 1, DAY, DAY + 1, 5 * DAY, 50 * DAY)}
+        if fate.falls_at is not None:
+            moments |= {fate.falls_at - 1, fate.falls_at}
+        for moment in sorted(moment for moment in moments if moment >= proposal.at):
+            found = world.workers.active_at(fate.worker, app, moment)
+            twin = standing_at(after, after.policies, worker, moment)
+            assert (found.active, found.reason) == (twin.good, twin.reason)
+            assert not twin.good or found.until == twin.until
+            answers += 1
+            if moment == proposal.at:
+                assert (found.active, found.reason) == (fate.after.good, fate.after.reason)
+            if moment == fate.falls_at:
+                assert (found.active, found.reason) == (False, fate.falls_for)
+            if fate.falls_at is None and found.active:
+                assert standing_at(state, after.policies, worker, moment).good
+    return True, sum(fate.falls_at is not None for fate in fates), answers
+
+
+def test_the_command_says_what_was_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`quotary audit rebuild`: counts and agreement at any block; a difference is exit code 6."""
+    quotary = runner((cli_audit,), capsys, monkeypatch)
+    with admission_world(tmp_path, seed=3) as world:
+        for _ in range(20):
+            world.register()
+        chain = ("--rpc-url", world.node.url, "--deployments", tmp_path)
+        ran = quotary("audit", "rebuild", *chain, "--json")
+        assert ran.code == 0, ran
+        assert ran.json["block"] == world.chain.head().number
+        assert ran.json["routes"] == len(ROUTES)
+        assert ran.json["workers"] > 0
+        told = quotary("audit", "rebuild", *chain)
+        assert f"all {ran.json['compared']} values are what the contracts hold" in told.out
+        early = quotary("audit", "rebuild", *chain, "--block", ran.json["block"] - 50, "--json")
+        assert early.json["compared"] < ran.json["compared"]
+        slot = "0x" + (77).to_bytes(32).hex()
+        log = world.record.address("ChangeLog")
+        world.chain.rpc("anvil_setStorageAt", [log, "0x0", slot])
+        world.node.mine()
+        forged = quotary("audit", "rebuild", *chain, "--json")
+        assert (forged.code, forged.json["reason"]) == (6, "DEPLOYMENT_MISMATCH")
+        assert "epoch of the log: events say" in forged.json["message"]
+    with pytest.raises(SystemExit):
+        quotary("audit", "rebuild", "--block", "-1")
