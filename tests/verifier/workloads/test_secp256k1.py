@@ -14,7 +14,16 @@ from eth_keys.datatypes import PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quotary.errors import Reason, VerificationError
-from quotary.workloads._secp256k1 import address_of, compressed, personal_digest, recover
+from quotary.workloads._secp256k1 import (
+    _G,
+    _N,
+    _P,
+    _weigh,
+    address_of,
+    compressed,
+    personal_digest,
+    recover,
+)
 
 N = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 KEYS = st.integers(1, N - 1).map(lambda number: number.to_bytes(32, "big"))
@@ -44,6 +53,32 @@ def test_a_changed_signature_names_nobody_or_somebody_else(
     own = PrivateKey(key).public_key.to_bytes()
     with suppress(VerificationError):
         assert recover(digest, bytes(signature), "text")[1:] != own
+
+
+NEGATED = (_G[0], _P - _G[1])
+
+
+@pytest.mark.parametrize(
+    ("g", "weight", "point", "multiple"),
+    [
+        (0, 0, _G, 0),
+        (1, 0, _G, 1),
+        (0, 1, _G, 1),
+        (1, 1, _G, 2),
+        (2, 1, _G, 3),
+        (5, 5, NEGATED, 0),
+        (7, 3, NEGATED, 4),
+        (_N - 1, 2, _G, 1),
+        (_N - 1, 1, _G, 0),
+    ],
+)
+def test_sums_that_meet_themselves_or_vanish(
+    g: int, weight: int, point: tuple[int, int], multiple: int
+) -> None:
+    """Where addition must double or end at infinity: the point is G itself, or its negative."""
+    found = _weigh(g, weight, point)
+    expected = PrivateKey(multiple.to_bytes(32)).public_key.to_bytes() if multiple else None
+    assert expected == (found and found[0].to_bytes(32) + found[1].to_bytes(32))
 
 
 def signature_of(text: bytes = b"text") -> bytes:

@@ -35,6 +35,7 @@ _SIGNATURE_BYTES: Final = 65
 _V: Final = (27, 28)
 
 _Point = tuple[int, int] | None
+_Jacobian = tuple[int, int, int]
 
 
 def personal_digest(text: bytes) -> bytes:
@@ -71,9 +72,8 @@ def recover(digest: bytes, signature: bytes, item: str) -> bytes:
     y = _lift(r, odd=signature[-1] == _V[1])
     if y is None:
         raise _unsigned(item)
-    z = int.from_bytes(digest)
     inverse = pow(r, -1, _N)
-    point = _add(_multiply(s * inverse % _N, (r, y)), _multiply(-z * inverse % _N, _G))
+    point = _weigh(-int.from_bytes(digest) * inverse % _N, s * inverse % _N, (r, y))
     if point is None:
         raise _unsigned(item)
     encoded = b"\x04" + point[0].to_bytes(32) + point[1].to_bytes(32)
@@ -100,25 +100,51 @@ def _lift(x: int, *, odd: bool) -> int | None:
     return y if y % 2 == odd else _P - y
 
 
-def _add(a: _Point, b: _Point) -> _Point:
-    if a is None or b is None:
-        return b if a is None else a
-    (x1, y1), (x2, y2) = a, b
-    if x1 == x2:
-        if (y1 + y2) % _P == 0:
-            return None
-        slope = 3 * x1 * x1 * pow(2 * y1, -1, _P)
-    else:
-        slope = (y2 - y1) * pow(x2 - x1, -1, _P)
-    x = (slope * slope - x1 - x2) % _P
-    return x, (slope * (x1 - x) - y1) % _P
+def _weigh(g: int, weight: int, point: tuple[int, int]) -> _Point:
+    """
+    Return g·G + weight·point, both sums in one pass over the bits of the scalars.
+
+    The running sum is kept as x/z², y/z³ (Jacobian coordinates; infinity is z = 0), so that only
+    the last step divides: an inversion takes as long as a hundred multiplications.
+    """
+    addends = _G, point, _affine(_add((*_G, 1), point))
+    total = (0, 1, 0)
+    for bit in reversed(range(_N.bit_length())):
+        total = _double(total)
+        choice = (g >> bit & 1) + 2 * (weight >> bit & 1)
+        addend = addends[choice - 1] if choice else None
+        if addend is not None:
+            total = _add(total, addend)
+    return _affine(total)
 
 
-def _multiply(scalar: int, point: _Point) -> _Point:
-    result: _Point = None
-    while scalar:
-        if scalar & 1:
-            result = _add(result, point)
-        point = _add(point, point)
-        scalar >>= 1
-    return result
+def _double(point: _Jacobian) -> _Jacobian:
+    x, y, z = point
+    square = y * y % _P
+    s, m = 4 * x * square, 3 * x * x % _P
+    doubled = (m * m - 2 * s) % _P
+    return doubled, (m * (s - doubled) - 8 * square * square) % _P, 2 * y * z % _P
+
+
+def _add(point: _Jacobian, other: tuple[int, int]) -> _Jacobian:
+    x, y, z = point
+    if z == 0:
+        return *other, 1
+    square = z * z % _P
+    h = (other[0] * square - x) % _P
+    slope = (other[1] * square * z - y) % _P
+    if h == 0:
+        return _double(point) if slope == 0 else (0, 1, 0)
+    hh = h * h % _P
+    cube, v = h * hh % _P, x * hh % _P
+    added = (slope * slope - cube - 2 * v) % _P
+    return added, (slope * (v - added) - y * cube) % _P, z * h % _P
+
+
+def _affine(point: _Jacobian) -> _Point:
+    x, y, z = point
+    if z == 0:
+        return None
+    inverse = pow(z, -1, _P)
+    square = inverse * inverse % _P
+    return x * square % _P, y * square * inverse % _P
