@@ -166,7 +166,7 @@ def test_bash_completes(line: list[str], expected: str, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 def test_the_public_face_is_typed(checker: str, tmp_path: Path) -> None:
-    """`tests/typing/api.py` passes strictly under mypy, and under pyright where it is installed."""
+    """`tests/typing` passes strictly under mypy, and under pyright where it is installed."""
     places = (Path(sys.executable).parent, ROOT / "node_modules" / ".bin")
     program = next((place / checker for place in places if (place / checker).exists()), None)
     if program is None:
@@ -175,7 +175,7 @@ def test_the_public_face_is_typed(checker: str, tmp_path: Path) -> None:
     if checker == "mypy":
         options = ["--strict", "--cache-dir", str(tmp_path)]
     done = subprocess.run(
-        [str(program), *options, "tests/typing/api.py"],
+        [str(program), *options, "tests/typing/api.py", "tests/typing/layers.py"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -119,6 +119,48 @@ def test_the_simulated_worker(
     assert {"aci": "RECEIPT_SIGNED", "chat": "BODIES_SIGNED"}[command] in proven
 
 
+def test_with_a_nonce_of_ones_own(
+    url: str, hardware: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The very nonce given is asked with, quoted and told; another service's past is no answer."""
+    arguments = ["--request", request_file(tmp_path), *hardware, "--json"]
+    own = ["--nonce", NONCE.hex()]
+    for command, section in (("aci", "identity"), ("chat", "exchange")):
+        assert main([command, "verify", "--url", url, *own, *arguments]) == 0
+        assert json.loads(capsys.readouterr().out)[section]["nonce"] == NONCE.hex()
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"), [("aci", "REPORT_DATA_MISMATCH"), ("chat", "NONCE_MISMATCH")]
+)
+def test_a_report_replayed_is_refused(
+    *,
+    url: str,
+    hardware: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    reason: str,
+) -> None:
+    """A genuine report that answers yesterday's nonce proves nothing today; no prompt is sent."""
+    yesterday = Gateway(url)
+    report = (
+        yesterday.aci_report(NONCE) if command == "aci" else yesterday.chat_report(NONCE, "ecdsa")
+    )
+    asked: list[bytes] = []
+
+    def respond(head: bytes) -> bytes:
+        asked.append(head.split(b" ")[0])
+        return page(report.body)
+
+    with hostile(respond) as address:
+        arguments = ["--url", address, "--request", request_file(tmp_path), *hardware, "--json"]
+        for nonce in ([], ["--nonce", "5a" * 32]):
+            assert main([command, "verify", *arguments, *nonce]) == 1
+            assert json.loads(capsys.readouterr().out)["reason"] == reason
+    assert asked == [b"GET", b"GET"]
+
+
 def test_an_identity_alone(
     url: str, hardware: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
