@@ -131,6 +131,16 @@ def test_age_alerts_by_exit_code(
     assert documents["root_ca_crl"]["stale"] is (at < AT)
 
 
+def test_a_folder_that_cannot_be_one_is_configuration(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the file system says, it is told in one line."""
+    for name in ("age", "watch"):
+        once = ["--once"] if name == "watch" else []
+        assert run(name, *once, "--cache-dir", "x" * 5000) == 6
+        assert "FILE_UNREADABLE" in capsys.readouterr().err
+
+
 def test_age_of_nothing_alerts(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """An empty cache is not a fresh one."""
     assert run("age") == 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -81,7 +82,10 @@ def test_watch_with_some_failures_is_partly_done(
 def test_watch_over_nothing_alerts(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """Nobody believes to be watched over while nothing is filed."""
     assert run("watch", "--once") == 7
-    assert "nothing is filed" in capsys.readouterr().err
+    assert "CACHE_EMPTY" in capsys.readouterr().err
+    assert run("watch", "--once", "--json") == 7
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["ok"], shown["reason"], shown["exit_code"]) == (False, "CACHE_EMPTY", 7)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
-from typing import Final
 
 from quotary.cli._collateral_options import TIMES, add_json, add_service, read_root
 from quotary.cli._collateral_service import client_of
@@ -15,8 +14,6 @@ from quotary.tcb import TeeType
 from quotary.trust import verify_evaluations
 
 __all__ = ["add_lists"]
-
-_SCHEMA_VERSION: Final = 1
 
 
 def add_lists(commands: _SubParsersAction[ArgumentParser]) -> None:
@@ -62,7 +59,7 @@ def _fmspcs(args: Namespace) -> int:
         known = client_of(args).fmspcs(args.platform)
     if args.json:
         families = [{"fmspc": entry.fmspc.hex(), "platform": entry.platform} for entry in known]
-        print_json({"ok": True, "schema_version": _SCHEMA_VERSION, "fmspcs": families})
+        print_json({"ok": True, "fmspcs": families})
     else:
         rows = {entry.fmspc.hex(): entry.platform for entry in known}
         print_table(f"{len(rows)} platform families, unsigned", rows)
@@ -82,7 +79,6 @@ def _evaluations(args: Namespace) -> int:
         print_json(
             {
                 "ok": True,
-                "schema_version": _SCHEMA_VERSION,
                 "tee": verified.tee_type.name,
                 "issued": verified.issue_date,
                 "next_update": verified.next_update,

@@ -13,8 +13,8 @@ from types import FrameType
 from typing import NoReturn
 
 from quotary.cli.inputs import read_time
-from quotary.cli.output import ExitCode, print_json, visible
-from quotary.errors import QuotaryError
+from quotary.cli.output import ExitCode, print_failure, print_json, visible
+from quotary.errors import CollateralError, QuotaryError, Reason
 from quotary.fetch import CollateralCache, CollateralClient, PlatformKey, UpdateChannel
 
 __all__ = ["Watch"]
@@ -68,7 +68,10 @@ class Watch:
                 state = "fresh" if fetched.from_cache else "refreshed"
                 self._tell(key, channel, state, until=fetched.collateral.valid_until)
         if not entries:
-            sys.stderr.write("quotary: nothing is filed: fetch collateral first\n")
+            empty = CollateralError(
+                Reason.CACHE_EMPTY, "cache", expected="entries to keep fresh", found="none"
+            )
+            print_failure(empty, as_json=self.as_json)
         if stale or not entries:
             return ExitCode.STALE
         if failed:
@@ -93,7 +96,6 @@ class Watch:
             print_json(
                 {
                     "ok": error is None,
-                    "schema_version": 1,
                     "tee": key.tee,
                     "fmspc": key.fmspc.hex(),
                     "ca": key.ca.value,

@@ -7,7 +7,6 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
 
 from quotary.cli._collateral_ages import Ages, ages_of, print_ages, verified_when_current
 from quotary.cli._collateral_lists import add_lists
@@ -53,8 +52,6 @@ __all__ = [
     "read_source",
     "register",
 ]
-
-_SCHEMA_VERSION: Final = 1
 
 
 def register(
@@ -215,7 +212,7 @@ def _fetch(args: Namespace) -> int:
     ages = ages_of(str(fetched.key), fetched.collateral, at)
     if args.json:
         print_json(
-            {"ok": True, "schema_version": _SCHEMA_VERSION, **ages.to_json()}
+            {"ok": True, **ages.to_json()}
             | ({} if args.out else {"collateral": fetched.raw.to_json()})
         )
     else:
@@ -237,7 +234,7 @@ def _show(args: Namespace) -> int:
         return ExitCode.OK
     ages = ages_of(title, collateral, at)
     if args.json:
-        print_json({"ok": True, "schema_version": _SCHEMA_VERSION, **ages.to_json()})
+        print_json({"ok": True, **ages.to_json()})
     else:
         print_ages(ages)
     return ExitCode.OK
@@ -251,7 +248,6 @@ def _age(args: Namespace) -> int:
         print_json(
             {
                 "ok": not stale,
-                "schema_version": _SCHEMA_VERSION,
                 "at": int(at.timestamp()),
                 "entries": [ages.to_json(args.warn) for ages in found],
                 "failures": failures,
@@ -270,11 +266,12 @@ def _all_ages(args: Namespace, at: datetime) -> tuple[list[Ages], list[str]]:
     if args.file is not None:
         collateral = verified_when_current(_read_collateral(args.file), read_root(args.root), at)
         return [ages_of(args.file, collateral, at)], []
-    cache = _cache(args)
-    if args.quote is None and args.fmspc is None:
-        wanted = list(cache.entries())
-    else:
-        wanted = [(_key(args), args.channel)]
+    with translated():
+        cache = _cache(args)
+        if args.quote is None and args.fmspc is None:
+            wanted = list(cache.entries())
+        else:
+            wanted = [(_key(args), args.channel)]
     found, failures = [], []
     for key, channel in wanted:
         try:

@@ -15,6 +15,7 @@ from quotary.fetch import FetchError
 from quotary.verify.explain_text import folded, printable
 
 __all__ = [
+    "SCHEMA_VERSION",
     "CommandError",
     "ExitCode",
     "exit_code_of",
@@ -25,6 +26,10 @@ __all__ = [
     "shown_time",
     "visible",
 ]
+
+
+SCHEMA_VERSION: Final = 1
+"""Of everything printed with `--json`; it counts up when a field changes its meaning or goes."""
 
 
 class ExitCode(IntEnum):
@@ -99,6 +104,7 @@ def print_failure(error: QuotaryError | CommandError, *, as_json: bool) -> None:
         print_json(
             {
                 "ok": False,
+                "exit_code": int(exit_code_of(error)),
                 "reason": str(error.reason),
                 "item": error.item,
                 "expected": error.expected if isinstance(error, QuotaryError) else None,
@@ -112,8 +118,8 @@ def print_failure(error: QuotaryError | CommandError, *, as_json: bool) -> None:
 
 
 def print_json(value: Mapping[str, object]) -> None:
-    """Print one JSON object on one line of stdout, in ASCII."""
-    sys.stdout.write(json.dumps(value) + "\n")
+    """Print one JSON object with its `schema_version` on one line of stdout, in ASCII."""
+    sys.stdout.write(json.dumps({"schema_version": SCHEMA_VERSION, **value}) + "\n")
 
 
 def print_table(title: str, rows: Mapping[str, object]) -> None:
