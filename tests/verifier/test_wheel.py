@@ -19,6 +19,7 @@ NOW = 1_795_000_000
 # The base install: what the wheel requires, and what that requires in turn.
 BASE = ("cryptography", "cffi", "pycparser")
 EXTRAS = {
+    "audit": "bridge",
     "collateral": "fetch",
     "demo": "demo",
     "deploy": "bridge",
@@ -27,6 +28,7 @@ EXTRAS = {
     "platform": "bridge",
     "relay": "bridge",
     "request": "bridge",
+    "work": "bridge",
     "worker": "bridge",
     "zk": "bridge",
 }
