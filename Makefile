@@ -7,7 +7,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-python test-contracts check format lock export clean \
-	fuzz fuzz-contracts differential soak audit bench-verify bench-garbage bench-gas bench-relay
+	fuzz fuzz-contracts differential differential-onchain soak audit bench-verify bench-garbage bench-gas \
+	bench-relay
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
@@ -59,6 +60,9 @@ fuzz-contracts: setup ## Fuzz the contracts and their invariants longer, by a ne
 
 differential: setup ## Compare with dcap-qvl on many mutants (MUTANTS=100000)
 	@$(PY) scripts/differential.py --mutants $(or $(MUTANTS),100000)
+
+differential-onchain: setup ## Compare with the contracts on many mutants (MUTANTS=100000)
+	@$(PY) scripts/differential_onchain.py --mutants $(or $(MUTANTS),100000)
 
 bench-verify: setup ## Compare the verifier's speed with dcap-qvl's: build/bench/verify.json
 	@$(PY) scripts/bench_verify.py

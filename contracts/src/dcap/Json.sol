@@ -23,6 +23,8 @@ library Json {
     /// @dev "0" in every byte.
     uint256 private constant ZEROS = type(uint256).max / 0xff * 0x30;
     uint256 private constant QUOTATION = 0x22;
+    /// @dev The last second of the year 9999: journals can state no later one.
+    uint256 private constant LAST_SECOND = 253_402_300_799;
     /// @dev The longest integer that is read: far above every limit.
     uint256 private constant MAX_DIGITS = 20;
 
@@ -152,23 +154,52 @@ library Json {
         }
     }
 
-    /// @notice A time like 2025-01-31T12:00:00Z, in Unix seconds.
+    /// @notice A time like 2025-01-31T12:00:00Z, in Unix seconds: from 1970 on, perhaps with a fraction,
+    /// which does not count, and with an offset in place of the Z.
     function time(Reader memory reader) internal pure returns (uint256 value) {
         (uint256 p, uint256 length) = text(reader);
         uint256 w = Mem.word(p);
-        // The punctuation of the form: bytes 4, 7, 10, 13, 16 and 19.
-        uint256 mask = 0x00000000ff0000ff0000ff0000ff0000ff0000ff000000000000000000000000;
-        uint256 form = 0x000000002d00002d00005400003a00003a00005a000000000000000000000000;
-        check(length == 20 && w & mask == form, MISTYPED);
+        // The punctuation of the form: bytes 4, 7, 10, 13 and 16.
+        uint256 mask = 0x00000000ff0000ff0000ff0000ff0000ff000000000000000000000000000000;
+        uint256 form = 0x000000002d00002d00005400003a00003a000000000000000000000000000000;
+        check(length > 19 && w & mask == form, MISTYPED);
         unchecked {
+            uint256 year = Der.digits(p, 4);
             value = Der.secondsOf(
-                Der.digits(p, 4),
+                year,
                 Der.digits(p + 5, 2),
                 Der.digits(p + 8, 2),
                 Der.digits(p + 11, 2) << 16 | Der.digits(p + 14, 2) << 8 | Der.digits(p + 17, 2)
             );
+            check(
+                year > 1969 && (value != 0 || bytes19(bytes32(w)) == "1970-01-01T00:00:00"),
+                MISTYPED
+            );
+            if (length == 20 && Mem.u8(p + 19) == 0x5a) return value;
+            return _inUtc(value, p + 19, p + length);
         }
-        check(value != 0, MISTYPED);
+    }
+
+    /// @dev `local` by the fraction and the offset, or Z, that are all of `[p, end)`.
+    function _inUtc(uint256 local, uint256 p, uint256 end) private pure returns (uint256 value) {
+        unchecked {
+            if (Mem.u8(p) == 0x2e) {
+                uint256 first = ++p;
+                while (p < end && Mem.u8(p) - 0x30 < 10) ++p;
+                check(p != first && p - first < 10, MISTYPED);
+            }
+            check(p < end, MISTYPED);
+            uint256 sign = Mem.u8(p);
+            if (sign == 0x5a) {
+                check(p + 1 == end, MISTYPED);
+                return local;
+            }
+            check((sign == 0x2b || sign == 0x2d) && p + 6 == end && Mem.u8(p + 3) == 0x3a, MISTYPED);
+            uint256 offset = 3600 * Der.digits(p + 1, 2) + 60 * Der.digits(p + 4, 2);
+            check(offset < 1 days && (sign == 0x2d || offset <= local), MISTYPED);
+            value = sign == 0x2d ? local + offset : local - offset;
+            check(value <= LAST_SECOND, MISTYPED);
+        }
     }
 
     function _advance(Reader memory reader) private pure {
@@ -186,6 +217,7 @@ library Json {
     function _want(Reader memory reader, uint256 c) private pure {
         uint256 found = _skipTo(reader);
         if (found == c) return;
+        if (found == 0x2d || (found > 0x2f && found < 0x3a)) number(reader, type(uint256).max); // or it is none
         refuse(_startsValue(found) ? MISTYPED : INVALID);
     }
 
@@ -219,8 +251,48 @@ library Json {
             start = reader.position + 1;
             bool ended;
             (length, ended) = TextLib.plain(start, reader.end);
-            if (!ended) refuse(INVALID);
+            if (!ended) return _unescaped(reader);
             reader.position = start + length + 1;
+        }
+    }
+
+    /// @dev A copy of a text with escapes, which Intel does not write and JSON allows: only for
+    /// printable ASCII here.
+    function _unescaped(Reader memory reader) private pure returns (uint256 start, uint256 length) {
+        unchecked {
+            uint256 p = reader.position + 1;
+            uint256 end = reader.end;
+            start = Mem.at(new bytes(end - p));
+            while (true) {
+                if (p >= end) refuse(INVALID);
+                uint256 c = Mem.u8(p++);
+                if (c == QUOTATION) break;
+                if (c < 0x20 || c > 0x7f) refuse(INVALID);
+                if (c == 0x5c) (c, p) = _escape(p, end);
+                if (c < 0x20 || c > 0x7e) refuse(MISTYPED);
+                Mem.storeByte(start + length++, c);
+            }
+            reader.position = p;
+        }
+    }
+
+    /// @dev The character that the escape behind a backslash stands for, and where it ends.
+    function _escape(uint256 p, uint256 end) private pure returns (uint256 c, uint256 next) {
+        unchecked {
+            if (p >= end) refuse(INVALID);
+            c = Mem.u8(p);
+            if (c == QUOTATION || c == 0x5c || c == 0x2f) return (c, p + 1);
+            // b, f, n, r, t: control characters all.
+            if (c == 0x62 || c == 0x66 || c == 0x6e || c == 0x72 || c == 0x74) return (0, p + 1);
+            if (c != 0x75 || p + 5 > end) refuse(INVALID);
+            c = 0;
+            for (next = p + 1; next < p + 5; ++next) {
+                uint256 digit = Mem.u8(next);
+                if (digit - 0x30 < 10) digit -= 0x30;
+                else if ((digit | 0x20) - 0x61 < 6) digit = (digit | 0x20) - 0x57;
+                else refuse(INVALID);
+                c = c << 4 | digit;
+            }
         }
     }
 }

@@ -58,6 +58,13 @@ library Mem {
         }
     }
 
+    /// @notice Writes the low byte of `value` to `position`, which lies in memory the caller allocated.
+    function storeByte(uint256 position, uint256 value) internal pure {
+        assembly ("memory-safe") {
+            mstore8(position, value)
+        }
+    }
+
     /// @notice Copies `length` bytes to `target`, which lies in memory the caller allocated.
     function copy(uint256 target, uint256 source, uint256 length) internal pure {
         assembly ("memory-safe") {

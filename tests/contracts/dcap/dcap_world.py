@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -12,11 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 from eth_abi import decode
+from eth_abi import encode as encode_values
+from eth_utils.abi import collapse_if_tuple
 from quotary import INTEL_ROOT, RawCollateral, TrustRoot
 from quotary.collateral import TcbInfo
 from quotary.quote import Quote
@@ -24,6 +27,8 @@ from quotary.x509 import split_pem
 from web3 import Web3
 
 __all__ = [
+    "SENDER",
+    "TRANSACTION_GAS",
     "Node",
     "Refused",
     "World",
@@ -35,6 +40,7 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).resolve().parents[3]
+CONTRACTS = ROOT / "contracts"
 SENDER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 """The first account of every Anvil chain, which is unlocked."""
 
@@ -55,7 +61,26 @@ class Refused(Exception):  # noqa: N818  (what happened, not an error of the tes
 
 @cache
 def artefacts() -> dict[str, Any]:
-    """ABI and creation code of every contract, compiled from the sources as they are."""
+    """
+    ABI and creation code of every contract, compiled from the sources as they are.
+
+    Compiling takes half a minute, so the result is kept in build/ under the sources' own hash.
+    """
+    digest = sha256()
+    for path in sorted((CONTRACTS / "src").rglob("*.sol")):
+        digest.update(path.as_posix().encode() + path.read_bytes())
+    digest.update((CONTRACTS / "foundry.toml").read_bytes())
+    kept = ROOT / "build" / "compiled" / f"{digest.hexdigest()}.json"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        draft = kept.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps(_compiled()), encoding="utf-8")
+        draft.replace(kept)
+    found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+    return found
+
+
+def _compiled() -> dict[str, Any]:
     sys.path.insert(0, str(ROOT / "scripts"))
     from compile import (  # noqa: PLC0415  (a script, not a package)
         compile_contracts,
@@ -68,26 +93,59 @@ def artefacts() -> dict[str, Any]:
     }
 
 
+@cache
+def _artefact(name: str) -> dict[str, Any]:
+    """A contract of ours, or a harness: one of contracts/test/dcap, named like its file."""
+    path = f"test/dcap/{name}.sol"
+    if not (CONTRACTS / path).is_file():
+        item: dict[str, Any] = artefacts()[name]
+        return item
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import solcx  # noqa: PLC0415  (only harnesses need it)
+    from compile import COMPILER, standard_input  # noqa: PLC0415  (a script, not a package)
+
+    given = standard_input()
+    given["sources"] = {path: {"content": (CONTRACTS / path).read_text()}}
+    output = solcx.compile_standard(
+        given, solc_binary=COMPILER, base_path=CONTRACTS, allow_paths=ROOT
+    )
+    item = output["contracts"][path][name]
+    return {"abi": item["abi"], "bytecode": "0x" + item["evm"]["bytecode"]["object"]}
+
+
 @dataclass
 class Node:
     """One Anvil node."""
 
     url: str
     _id: int = field(default=0, init=False)
+    _link: HTTPConnection | None = field(default=None, init=False, repr=False)
 
     def ask(self, method: str, *params: object) -> Any:
         """One JSON-RPC call; raises `Refused` for an execution that reverts."""
         self._id += 1
         body = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": list(params)}
-        data = json.dumps(body).encode()
-        request = Request(  # noqa: S310  (our own node)
-            self.url, data, {"content-type": "application/json"}
-        )
-        with urlopen(request, timeout=120) as response:  # noqa: S310  (our own node)
-            answer = json.load(response)
+        answer = self._post(json.dumps(body).encode())
         if "error" in answer:
             raise Refused(_reason(answer["error"]))
         return answer["result"]
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def _post(self, data: bytes) -> Any:
+        # One connection for all questions: opening one costs as much as an answer.
+        if self._link is None:
+            self._link = HTTPConnection(self.url.removeprefix("http://"), timeout=300)
+        try:
+            self._link.request("POST", "/", data, {"content-type": "application/json"})
+            return json.load(self._link.getresponse())
+        except (OSError, HTTPException):
+            self.close()
+            raise
 
     def at(self, seconds: int) -> None:
         """Put the latest block at `seconds`, Unix time."""
@@ -101,10 +159,10 @@ class Node:
 
     def deploy(self, name: str, *arguments: object) -> str:
         """Deploy a contract of ours; returns its address."""
-        item = artefacts()[name]
-        factory = Web3().eth.contract(abi=item["abi"], bytecode=item["bytecode"])
-        data = factory.constructor(*arguments).data_in_transaction
-        receipt = self.send(None, data)
+        item = _artefact(name)
+        constructors = [entry for entry in item["abi"] if entry["type"] == "constructor"]
+        types = [collapse_if_tuple(it) for entry in constructors for it in entry["inputs"]]
+        receipt = self.send(None, item["bytecode"] + encode_values(types, arguments).hex())
         return Web3.to_checksum_address(receipt["contractAddress"])
 
     def send(self, target: str | None, data: str) -> dict[str, Any]:
@@ -112,13 +170,17 @@ class Node:
         transaction: dict[str, Any] = {"from": SENDER, "data": data, "gas": hex(TRANSACTION_GAS)}
         if target is not None:
             transaction["to"] = target
-        digest = self.ask("eth_sendTransaction", transaction)
-        receipt: dict[str, Any] | None = None
-        while receipt is None:  # mined at once, reported a moment later
-            receipt = self.ask("eth_getTransactionReceipt", digest)
+        receipt = self.receipt(self.ask("eth_sendTransaction", transaction))
         if receipt["status"] != "0x1":
             self.call(target, data)
             raise Refused("the transaction failed, and the call does not")
+        return receipt
+
+    def receipt(self, digest: str) -> dict[str, Any]:
+        """The receipt of a transaction that was sent."""
+        receipt: dict[str, Any] | None = None
+        while receipt is None:  # mined at once, reported a moment later
+            receipt = self.ask("eth_getTransactionReceipt", digest)
         return receipt
 
     def call(self, target: str | None, data: str) -> bytes:
@@ -136,13 +198,21 @@ def _reason(error: dict[str, Any]) -> str:
 
 
 def encode(name: str, function: str, *arguments: object) -> str:
-    """Calldata of a call."""
-    return str(Web3().eth.contract(abi=_abi(name)).encode_abi(function, list(arguments)))
+    """Calldata of a call; where a name is overloaded, `function` is the whole signature."""
+    selector, types = _function(name, function)
+    return f"0x{(selector + encode_values(types, arguments)).hex()}"
 
 
 @cache
-def _abi(name: str) -> Any:
-    return artefacts()[name]["abi"]
+def _function(name: str, function: str) -> tuple[bytes, list[str]]:
+    item = _artefact(name)
+    for entry in item["abi"]:
+        if entry["type"] == "function":
+            types = [collapse_if_tuple(parameter) for parameter in entry["inputs"]]
+            signature = f"{entry['name']}({','.join(types)})"
+            if function in (entry["name"], signature):
+                return bytes(Web3.keccak(text=signature)[:4]), types
+    raise KeyError(function)
 
 
 @contextmanager
@@ -165,10 +235,11 @@ def running_node(
             try:
                 node.ask("eth_chainId")
                 break
-            except OSError:
+            except (OSError, HTTPException):
                 time.sleep(0.05)
         yield node
     finally:
+        node.close()
         process.terminate()
         process.wait(timeout=20)
 

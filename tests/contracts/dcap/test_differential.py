@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from quotary import INTEL_ROOT, QuotaryError, RawCollateral, TrustRoot, verify
-from quotary.policy import AllOf, SgxAttributes, TdAttributeRules
+from quotary import INTEL_ROOT, QuotaryError, RawCollateral, TrustRoot
 from quotary.quote import Quote
 from quotary_enclave.simulator import Evidence, Simulator, samples
 from quotary_enclave.simulator.faults import FAULTS, VARIATIONS
 
+from tests.contracts.dcap.agreement import agree, of_python, told
 from tests.contracts.dcap.dcap_world import (
     Node,
     Refused,
@@ -30,6 +30,7 @@ from tests.contracts.dcap.dcap_world import (
     running_node,
 )
 from tests.contracts.dcap.genuine_cases import genuine_cases
+from tests.contracts.dcap.onchain_judge import OnChainJudge
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 SAMPLES = samples(Simulator(AT, seed=b"on chain"))
@@ -38,31 +39,6 @@ CHAINED = [
     name for name, it in SAMPLES.items() if Quote.parse(it.mint().quote).certification_type == 5
 ]
 MUTANTS = int(os.environ.get("QUOTARY_MUTANTS", "400"))
-
-ON_CHAIN = AllOf((SgxAttributes(), TdAttributeRules()))
-"""What the contract refuses by itself: which statuses are acceptable, registries decide."""
-
-EQUIVALENT = {
-    # The store finds collateral by what it is for, so what does not fit is not found.
-    ("CRL_ISSUER_MISMATCH", "CRL_MISSING"),
-    ("COLLATERAL_TYPE_MISMATCH", "FMSPC_MISMATCH"),
-    ("COLLATERAL_TYPE_MISMATCH", "COLLATERAL_INCOMPLETE"),
-    ("CRL_ISSUER_MISMATCH", "COLLATERAL_INCOMPLETE"),
-    # A PCK CA is accepted as such; as a signer of documents it is unknown.
-    ("ISSUER_ROLE", "COLLATERAL_INCOMPLETE"),
-}
-
-CERTIFICATE_FORM = frozenset(
-    {
-        "BASIC_CONSTRAINTS",
-        "CERT_INVALID",
-        "DER_NONCANONICAL",
-        "KEY_ID_MISSING",
-        "KEY_USAGE",
-    }
-)
-"""What a malformed certificate may be refused for: the rule that notices first names it, and the
-two sides read extensions in different order."""
 
 NOT_OF_CHAINS = frozenset({"pck-chain-twice", "pck-chain-nowhere"})
 """Faults of a part of collateral that has no place on a chain: the PCK chain is the quote's."""
@@ -73,64 +49,35 @@ NOT_SENDABLE = frozenset({"root-crl-enormous", "pck-crl-enormous"})
 FAULT_BASES = BASES if os.environ.get("QUOTARY_LONG") else BASES[:1] + BASES[3:]
 
 
-class Judge:
-    """One node; a world per root, and its state without any collateral."""
-
-    def __init__(self, node: Node) -> None:
-        """Judge on `node`, which must be new."""
-        self.node = node
-        self._genesis = node.ask("evm_snapshot")
-
-    def world(self, root: bytes, at: int) -> World:
-        """A new world at the time `at`: nothing is remembered."""
-        self.node.ask("evm_revert", self._genesis)
-        self._genesis = self.node.ask("evm_snapshot")
-        world = World.deploy(self.node, root)
-        self.node.freeze(at)
-        return world
-
-    def of_chain(
-        self, quote: bytes, collateral: RawCollateral, root: TrustRoot, at: int
-    ) -> bytes | str:
-        """The journal, or the reason."""
-        world = self.world(root.certificate.der, at)
-        try:
-            world.push(collateral, root)
-            return world.verifier_call("verify(bytes)", quote)
-        except Refused as refused:
-            return refused.reason
-        except QuotaryError as error:
-            return str(error.reason)
-
-
-def of_python(
-    quote: bytes, collateral: RawCollateral, root: TrustRoot, at: datetime
-) -> bytes | str:
-    """The journal, or the reason."""
-    try:
-        return verify(quote, collateral, policy=ON_CHAIN, at=at, root=root).journal()
-    except QuotaryError as error:
-        return str(error.reason)
-
-
-def agree(python: bytes | str, chain: bytes | str) -> bool:
-    """Whether both say the same, or what the two shapes of collateral make of the same."""
-    both = {python, chain}
-    return len(both) == 1 or (python, chain) in EQUIVALENT or both <= CERTIFICATE_FORM
-
-
 @pytest.fixture(scope="module")
-def judge() -> Iterator[Judge]:
+def judge() -> Iterator[OnChainJudge]:
     """One node for the module."""
     with running_node() as node:
-        yield Judge(node)
+        yield OnChainJudge(node)
 
 
-def test_genuine_quotes_get_the_same_journal(judge: Judge, shared: Path) -> None:
+def world_of(node: Node, evidence: Evidence) -> tuple[World, RawCollateral, TrustRoot]:
+    """A new world under the evidence's root, at its time, with its collateral."""
+    raw = RawCollateral.from_json(json.dumps(evidence.collateral))
+    root = TrustRoot.from_certificate(evidence.root_der)
+    world = World.deploy(node, root.certificate.der)
+    node.freeze(int(evidence.at.timestamp()))
+    world.push(raw, root)
+    return world, raw, root
+
+
+@pytest.fixture
+def node() -> Iterator[Node]:
+    """A node of the test's own."""
+    with running_node() as node:
+        yield node
+
+
+def test_genuine_quotes_get_the_same_journal(judge: OnChainJudge, shared: Path) -> None:
     """Every genuine quote, under every collateral that fits it."""
     for quote, raw, at in genuine_cases(shared):
         expected = of_python(quote, raw, INTEL_ROOT, at)
-        assert judge.of_chain(quote, raw, INTEL_ROOT, int(at.timestamp())) == expected
+        assert judge.judge(quote, raw, INTEL_ROOT, int(at.timestamp())) == expected
 
 
 def collateral_of(evidence: Evidence) -> RawCollateral | str:
@@ -142,7 +89,7 @@ def collateral_of(evidence: Evidence) -> RawCollateral | str:
 
 
 @pytest.mark.parametrize("base", FAULT_BASES)
-def test_faults_and_variations_are_judged_alike(judge: Judge, base: str) -> None:
+def test_faults_and_variations_are_judged_alike(judge: OnChainJudge, base: str) -> None:
     """Every fault and variation of the simulator: signed throughout, wrong in at most one way."""
     disagreements = []
     for name, deviation in {**FAULTS, **VARIATIONS}.items():
@@ -156,7 +103,7 @@ def test_faults_and_variations_are_judged_alike(judge: Judge, base: str) -> None
         if root is None:
             continue
         python = of_python(evidence.quote, raw, root, evidence.at)
-        chain = judge.of_chain(evidence.quote, raw, root, int(evidence.at.timestamp()))
+        chain = judge.judge(evidence.quote, raw, root, int(evidence.at.timestamp()))
         if not agree(python, chain):
             disagreements.append((name, told(python), told(chain)))
     assert disagreements == []
@@ -170,19 +117,11 @@ def root_of(evidence: Evidence) -> TrustRoot | None:
         return None
 
 
-def told(answer: bytes | str) -> str:
-    """The reason, or that there is a journal."""
-    return answer if isinstance(answer, str) else "a journal"
-
-
 @pytest.mark.parametrize("base", BASES)
-def test_mutated_quotes_are_judged_alike(judge: Judge, base: str) -> None:
+def test_mutated_quotes_are_judged_alike(node: Node, base: str) -> None:
     """Bytes changed, removed, doubled: both refuse, for the same reason."""
     evidence = SAMPLES[base].mint()
-    raw = RawCollateral.from_json(json.dumps(evidence.collateral))
-    root = TrustRoot.from_certificate(evidence.root_der)
-    world = judge.world(root.certificate.der, int(evidence.at.timestamp()))
-    world.push(raw, root)
+    world, raw, root = world_of(node, evidence)
     dice = random.Random(f"{base} 1")
     disagreements = []
     for number in range(MUTANTS):
@@ -215,13 +154,10 @@ def mutated(quote: bytes, dice: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("base", CHAINED)
-def test_all_forms_get_the_same_journal(judge: Judge, base: str) -> None:
+def test_all_forms_get_the_same_journal(node: Node, base: str) -> None:
     """Raw, compact under a proven key, endorsed by a proven platform, and with a leaf in DER."""
     evidence = SAMPLES[base].mint()
-    raw = RawCollateral.from_json(json.dumps(evidence.collateral))
-    root = TrustRoot.from_certificate(evidence.root_der)
-    world = judge.world(root.certificate.der, int(evidence.at.timestamp()))
-    world.push(raw, root)
+    world, raw, root = world_of(node, evidence)
     expected = of_python(evidence.quote, raw, root, evidence.at)
     assert isinstance(expected, bytes)
     quote = Quote.parse(evidence.quote)
