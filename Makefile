@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-python test-contracts check format lock export clean \
-	fuzz fuzz-contracts differential differential-onchain soak audit bench-verify bench-garbage bench-gas \
+	fuzz fuzz-contracts differential differential-onchain campaign soak audit bench-verify bench-garbage bench-gas \
 	bench-relay
 
 help: ## Show this list
@@ -77,6 +77,9 @@ bench-gas: setup ## Measure gas in whole transactions: build/bench/gas.json
 
 bench-relay: setup ## Measure the relayer beside a bare loop: build/bench/relay.json
 	@$(PY) scripts/bench_relay.py
+
+campaign: setup ## Kill relayers 3,300 times, judge, and write docs/reliability.md
+	@$(PY) scripts/soak.py --report
 
 soak: setup ## Break the bridge for hours (HOURS=8)
 	@$(PY) scripts/soak.py --hours $(or $(HOURS),8)

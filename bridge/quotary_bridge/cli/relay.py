@@ -17,8 +17,10 @@ from quotary_bridge.cli.options import (
     add_output_flags,
     address,
 )
+from quotary_bridge.cli.relay_api import Api, token_from
 from quotary_bridge.cli.relay_records import add_database_flag, register_records
 from quotary_bridge.errors import ConfigurationError, Reason
+from quotary_bridge.http import listening
 from quotary_bridge.model import BlockNumber, Timestamp
 from quotary_bridge.relayer import (
     Progress,
@@ -76,6 +78,14 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="blocks on top of a final one (0 on a local chain, else 6)",
     )
     parser.add_argument("--poll", type=float, default=1.0, metavar="SECONDS", help="(%(default)s)")
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        help="serve /v1/requests, /v1/results, /v1/workers, /healthz, /readyz and /metrics there",
+    )
+    parser.add_argument(
+        "--token-file", metavar="PATH", help="who asks the API has to know its first line"
+    )
     parser.add_argument("--once", action="store_true", help="one cycle, then stop")
     add_account_flags(parser)
     add_chain_flags(parser)
@@ -105,9 +115,19 @@ def _run(args: Namespace) -> int:
         ),
     )
     stop = threading.Event()
-    listener = None if args.json else _tell
+    token = token_from(args.token_file)
+    api = None if args.listen is None else Api(listening(args.listen, token))
+
+    def _hear(progress: Progress) -> None:
+        if api is not None:
+            api.heard(progress)
+        if not args.json:
+            _tell(progress)
+
     with stop_on_signals(stop):
-        report = run(config, stop, once=args.once, dry_run=args.dry_run, listener=listener)
+        report = run(
+            config, stop, once=args.once, dry_run=args.dry_run, listener=_hear, observer=api
+        )
     jobs = {state.value: count for state, count in report.jobs.items()}
     shown = ", ".join(f"{count} {state}" for state, count in jobs.items() if count)
     answer(args, {"jobs": jobs}, f"stopped: {shown or 'nothing to do'}")

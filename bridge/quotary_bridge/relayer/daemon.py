@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -26,7 +27,7 @@ from quotary_bridge.relayer.settings import RelayerSettings
 from quotary_bridge.store import Location, Store
 from quotary_bridge.workers import Endpoint
 
-__all__ = ["RelayerConfig", "RunReport", "run", "stop_on_signals"]
+__all__ = ["Observer", "RelayerConfig", "RunReport", "run", "stop_on_signals"]
 
 ONCE_SECONDS = 600.0
 """How long a single cycle waits for workers: there is no later one that could hear them."""
@@ -53,6 +54,19 @@ class RelayerConfig:
     holder: str | None = None
 
 
+class Observer(Protocol):
+    """Somebody who looks on while a relayer runs, in its thread."""
+
+    def started(self, store: Store, relayer: Relayer) -> None:
+        """Hear that it begins; both are valid until `stopped`."""
+
+    def cycled(self, report: TickReport | None, seconds: float) -> None:
+        """Hear of one cycle, None where it failed."""
+
+    def stopped(self) -> None:
+        """Hear that it has ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunReport:
     """The last whole cycle, None where there was none, and how many jobs are in each state."""
@@ -68,6 +82,7 @@ def run(
     once: bool = False,
     dry_run: bool = False,
     listener: Listener | None = None,
+    observer: Observer | None = None,
 ) -> RunReport:
     """
     Relay until `stop` is set, and return what came of it.
@@ -91,10 +106,10 @@ def run(
             holder=config.holder,
             dry_run=dry_run,
         )
-        with relayer:
+        with relayer, _observed(observer, store, relayer):
             if once:
                 return RunReport(relayer.tick(), relayer.counts())
-            last = _loop(relayer, stop, config.settings.poll_seconds, log)
+            last = _loop(relayer, stop, config.settings.poll_seconds, log, observer)
             return RunReport(last, relayer.counts())
 
 
@@ -117,22 +132,41 @@ def stop_on_signals(stop: threading.Event) -> Iterator[None]:
 
 
 def _loop(
-    relayer: Relayer, stop: threading.Event, poll_seconds: float, log: FilteringBoundLogger
+    relayer: Relayer,
+    stop: threading.Event,
+    poll_seconds: float,
+    log: FilteringBoundLogger,
+    observer: Observer | None,
 ) -> TickReport | None:
     report, failures = None, 0
     while not stop.is_set():
+        began, ended = time.monotonic(), None
         try:
-            report = relayer.tick()
+            ended = report = relayer.tick()
             failures = 0
-            if report.drained:
-                log.info("drained")
-                break
         except Transient as error:
             failures += 1
             log.warning("cycle_failed", reason=error.reason.value, detail=str(error))
+        if observer is not None:
+            observer.cycled(ended, time.monotonic() - began)
+        if ended is not None and ended.drained:
+            log.info("drained")
+            break
         stop.wait(poll_seconds * 2 ** min(failures, _FAILURES_BEFORE_LONGEST_PAUSE))
     log.info("stopped")
     return report
+
+
+@contextmanager
+def _observed(observer: Observer | None, store: Store, relayer: Relayer) -> Iterator[None]:
+    if observer is None:
+        yield
+        return
+    observer.started(store, relayer)
+    try:
+        yield
+    finally:
+        observer.stopped()
 
 
 @contextmanager

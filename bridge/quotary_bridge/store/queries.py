@@ -20,6 +20,7 @@ __all__ = [
     "COUNTS",
     "CURSOR",
     "JOBS",
+    "OPEN_COUNTS",
     "ORPHANED",
     "OVERDUE",
     "RECENT",
@@ -28,6 +29,7 @@ __all__ = [
     "UNFINISHED",
     "UNRESOLVED",
     "in_state",
+    "page",
 ]
 
 _OURS = (job.c.chain_id == bindparam("chain")) & (job.c.oracle == bindparam("oracle_"))
@@ -47,6 +49,16 @@ def in_state(*states: JobState, without_slot: bool = False) -> Select[Any]:
     if without_slot:
         query = query.where(job.c.slot.is_(None))
     return query.order_by(*_OLDEST_FIRST).limit(bindparam("most"))
+
+
+def page(state: JobState | None = None, *, answered: bool = False) -> Select[Any]:
+    """Return the question for a page of jobs, by key."""
+    query = select(job).where(job.c.key > bindparam("after"))
+    if state is not None:
+        query = query.where(job.c.state == literal_column(f"'{state.value}'"))
+    if answered:
+        query = query.where(job.c.result.is_not(None))
+    return query.order_by(job.c.key).limit(bindparam("most"))
 
 
 JOBS = select(job).where(job.c.key.in_(bindparam("keys", expanding=True)))
@@ -69,6 +81,7 @@ OVERDUE = (
     .limit(bindparam("most"))
 )
 UNFINISHED = select(exists().where(_OURS, _OPEN))
+OPEN_COUNTS = select(job.c.state, func.count()).where(_OPEN).group_by(job.c.state)
 COUNTS = select(job.c.state, func.count()).where(_OURS).group_by(job.c.state)
 
 RESULTS = select(result).where(result.c.job_key.in_(bindparam("keys", expanding=True)))

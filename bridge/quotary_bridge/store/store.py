@@ -40,6 +40,7 @@ ROWS_LIMIT = 1 << 40
 """No limit: more rows than any store holds."""
 
 _in_state = cache(queries.in_state)
+_page = cache(queries.page)
 
 
 class Store:
@@ -158,6 +159,25 @@ class Store:
     ) -> tuple[Job, ...]:
         """Return jobs on their way to a delivery whose deadline was before `now`."""
         return self._jobs(queries.OVERDUE, chain_id, oracle, now=now, most=most)
+
+    def page(
+        self,
+        after: JobKey | None,
+        most: int,
+        state: JobState | None = None,
+        *,
+        answered: bool = False,
+    ) -> tuple[Job, ...]:
+        """Return jobs of all oracles by key, behind `after`: in `state`, or with a result."""
+        query = _page(state, answered=answered)
+        with self._read() as connection:
+            rows = connection.execute(query, {"after": after or b"", "most": most}).mappings()
+            return tuple(job_from(row) for row in rows)
+
+    def open_counts(self) -> dict[JobState, int]:
+        """Return how many jobs of all oracles can still move, by state."""
+        with self._read() as connection:
+            return {JobState(row[0]): row[1] for row in connection.execute(queries.OPEN_COUNTS)}
 
     def has_open_jobs(self, chain_id: ChainId, oracle: Address) -> bool:
         """Whether any job can still move."""
