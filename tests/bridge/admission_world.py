@@ -106,6 +106,12 @@ class AdmissionWorld:
         self._transact(GOVERNOR, self.timelock.address, scheduled)
         return self._transact(STRANGER, self.timelock.address, self.timelock.execute(operation))
 
+    def settle(self, number: int, status: TcbStatus) -> bool:
+        """Register worker `number` with a status, and in all else as it should be."""
+        verdict = replace(self._verdict(bytes(64), PLATFORMS[number]), tcb_status=status)
+        sound = replace(verdict, measurement=MEASUREMENTS[0], valid_until=self.now + 30 * DAY)
+        return self._register(number, APPS[number % len(APPS)], sound)
+
     def register(self) -> bool:
         """Register or renew a worker with a verdict that the committee vouches for."""
         dice = self.random
@@ -113,6 +119,10 @@ class AdmissionWorld:
         # A key belongs to an app and a platform; a few try otherwise.
         app = APPS[number % len(APPS)] if dice.random() < 0.9 else dice.choice(APPS)
         platform = PLATFORMS[number] if dice.random() < 0.9 else dice.choice(PLATFORMS)
+        return self._register(number, app, self._verdict(bytes(64), platform))
+
+    def _register(self, number: int, app: Bytes32, verdict: Verdict) -> bool:
+        dice = self.random
         block = self.chain.head().number
         self.advance(self.now + 1)
         binding = Binding(
@@ -125,10 +135,11 @@ class AdmissionWorld:
             challenge_block=block,
             challenge=self.workers.challenge_at(block),
         )
-        journal = self._verdict(_report_data(WORKERS[number], binding), platform).journal()
+        bound = replace(verdict, report_data=_report_data(WORKERS[number], binding))
+        journal = bound.journal()
         verifier = self.record.address("CommitteeVerifier")
         members = [self.signers[number] for number in MEMBERS]
-        digest = Verdict.from_journal(journal).journal_digest
+        digest = bound.journal_digest
         proof = committee_proof(digest, self.node.chain_id, verifier, members)
         route = dice.choice(self.routes)
         return self.send(

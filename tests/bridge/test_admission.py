@@ -82,13 +82,12 @@ def _propose(world: AdmissionWorld) -> tuple[bool, int, int]:
     after = rebuild(world.chain, world.record, world.chain.head().number)
     answers = 0
     for fate in fates:
-        worker = after.workers[fate.worker]
         moments = {proposal.at + seconds for seconds in (0, 1, DAY, DAY + 1, 5 * DAY, 50 * DAY)}
         if fate.falls_at is not None:
             moments |= {fate.falls_at - 1, fate.falls_at}
         for moment in sorted(moment for moment in moments if moment >= proposal.at):
             found = world.workers.active_at(fate.worker, app, moment)
-            twin = standing_at(after, after.policies, worker, moment)
+            twin = standing_at(after, after.policies, fate.worker, moment)
             assert (found.active, found.reason) == (twin.good, twin.reason)
             assert not twin.good or found.until == twin.until
             answers += 1
@@ -97,7 +96,7 @@ def _propose(world: AdmissionWorld) -> tuple[bool, int, int]:
             if moment == fate.falls_at:
                 assert (found.active, found.reason) == (False, fate.falls_for)
             if fate.falls_at is None and found.active:
-                assert standing_at(state, after.policies, worker, moment).good
+                assert standing_at(state, after.policies, fate.worker, moment).good
     return True, sum(fate.falls_at is not None for fate in fates), answers
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from quotary_bridge.admission.history import rebuild
-from quotary_bridge.admission.state import State, facts_of
+from quotary_bridge.admission.state import State
 from quotary_bridge.chain import Chain, TransactionRequest
 from quotary_bridge.chain.contracts import (
     MeasurementRegistry,
@@ -132,7 +132,7 @@ def _routers(chain: Chain, record: Deployment, state: State, block: int) -> Iter
 def _policies(chain: Chain, record: Deployment, state: State, block: int) -> Iterator[Comparison]:
     policy = TcbPolicy(chain, record.address("TcbPolicy"))
     apps = {app for app, _ in state.policies.versions} | {
-        worker.app_id for worker in state.workers.values()
+        facts.app_id for facts in state.cohorts.values()
     }
     for app in sorted(apps):
         for tee_type in _TEE_TYPES:
@@ -151,16 +151,18 @@ def _workers(chain: Chain, record: Deployment, state: State, block: int) -> Iter
     registry = WorkerRegistry(chain, record.address("WorkerRegistry"))
     policy = TcbPolicy(chain, record.address("TcbPolicy"))
     now = chain.block(block).timestamp
-    for address, worker in state.workers.items():
+    for cohort, formed in state.cohorts.items():
+        yield f"cohort {cohort}", formed, registry.cohort_of(cohort, block)
+    for address in state.workers:
+        worker, judged = state.worker_of(address), state.judged(address)
         yield f"worker {address}", worker, registry.worker_of(address, block)
-        facts = facts_of(worker)
         for moment in (now + seconds for seconds in _AHEAD):
-            standing = state.policies.standing_of(worker.app_id, facts, moment)
-            found = policy.standing_of(worker.app_id, facts, moment, block)
+            standing = state.policies.standing_of(worker.app_id, judged, moment)
+            found = policy.standing_of(worker.app_id, judged, moment, block)
             yield f"standing of {address} at {moment}", standing, found
-    for (app, platform), holder in state.holders.items():
+    for (app, platform), seat in state.seats.items():
         found_holder = address_of(registry.read("workerOn", app, platform, at=block))
-        yield f"worker on platform 0x{platform.hex()}", holder, found_holder
+        yield f"worker on platform 0x{platform.hex()}", seat.holder, found_holder
 
 
 def _timelock(chain: Chain, record: Deployment, state: State, block: int) -> Iterator[Comparison]:

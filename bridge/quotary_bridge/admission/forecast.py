@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from quotary_bridge.admission.policies import Policies
-from quotary_bridge.admission.state import State, facts_of
+from quotary_bridge.admission.state import Kept, State
 from quotary_bridge.chain.contracts import (
     MeasurementStatus,
-    RegisteredWorker,
     RouteStatus,
     WorkerStatus,
 )
 from quotary_bridge.chain.contracts.policy import PolicyRules, Standing
+from quotary_bridge.chain.contracts.workers import CohortFacts
 from quotary_bridge.model import Address
 
 __all__ = ["Fate", "Proposal", "forecast", "standing_at"]
@@ -68,18 +68,20 @@ def forecast(state: State, proposal: Proposal) -> tuple[Fate, ...]:
         emergency=proposal.emergency,
     )
     return tuple(
-        _fate(state, after, address, worker, proposal.at)
+        _fate(state, after, address, proposal.at)
         for address, worker in state.workers.items()
-        if (worker.app_id, worker.tee_type) == (proposal.app_id, proposal.tee_type)
+        if _concerns(proposal, state.cohorts[worker.cohort])
     )
 
 
-def standing_at(state: State, policies: Policies, worker: RegisteredWorker, at: int) -> Standing:
+def standing_at(state: State, policies: Policies, address: Address, at: int) -> Standing:
     """Return whether a worker counts for its app at `at` (`IWorkerRegistry.activeAt`)."""
-    refusal = _life(state, worker, at)
+    worker = state.workers[address]
+    facts = state.cohorts[worker.cohort]
+    refusal = _life(state, worker, facts, at)
     if refusal:
         return Standing(refusal, 0)
-    standing = policies.standing_of(worker.app_id, facts_of(worker), at)
+    standing = policies.standing_of(facts.app_id, state.judged(address), at)
     if not standing.good:
         return standing
     if worker.active_from > at:
@@ -87,42 +89,45 @@ def standing_at(state: State, policies: Policies, worker: RegisteredWorker, at: 
     return Standing("", min(standing.until, worker.valid_until))
 
 
-def _life(state: State, worker: RegisteredWorker, at: int) -> str:
+def _concerns(proposal: Proposal, facts: CohortFacts) -> bool:
+    return (facts.app_id, facts.tee_type) == (proposal.app_id, proposal.tee_type)
+
+
+def _life(state: State, worker: Kept, facts: CohortFacts, at: int) -> str:
     """What ends a worker before its policy is asked, in the contract's order."""
     if worker.status is not WorkerStatus.REGISTERED:
         return _STATUS_REASONS[worker.status]
     if worker.valid_until < at:
         return "WorkerExpired"
-    key = (worker.app_id, worker.measurement_id)
+    key = (facts.app_id, facts.measurement_id)
     if state.measurements.get(key) is not MeasurementStatus.ADMITTED:
         return "MeasurementNotAdmitted"
-    status, _ = state.routes.get(worker.route, (RouteStatus.UNKNOWN, None))
+    status, _ = state.routes.get(facts.route, (RouteStatus.UNKNOWN, None))
     return "" if status is RouteStatus.ACTIVE else "RouteNotActive"
 
 
-def _fate(
-    state: State, after: Policies, address: Address, worker: RegisteredWorker, at: int
-) -> Fate:
-    now = standing_at(state, state.policies, worker, at)
-    then = standing_at(state, after, worker, at)
-    for moment in _moments(state.policies, after, worker, at):
-        would = standing_at(state, state.policies, worker, moment)
-        will = standing_at(state, after, worker, moment)
+def _fate(state: State, after: Policies, address: Address, at: int) -> Fate:
+    now = standing_at(state, state.policies, address, at)
+    then = standing_at(state, after, address, at)
+    for moment in _moments(state, after, address, at):
+        would = standing_at(state, state.policies, address, moment)
+        will = standing_at(state, after, address, moment)
         if would.good and not will.good:
             return Fate(address, now, then, moment, will.reason)
     return Fate(address, now, then)
 
 
-def _moments(before: Policies, after: Policies, worker: RegisteredWorker, at: int) -> Iterable[int]:
+def _moments(state: State, after: Policies, address: Address, at: int) -> Iterable[int]:
     """Every second from `at` on at which an answer can change, in order."""
-    facts = facts_of(worker)
+    worker, judged = state.workers[address], state.judged(address)
+    app_id = state.cohorts[worker.cohort].app_id
 
     def changes() -> Iterator[int]:
         yield at
         yield worker.active_from
         yield worker.valid_until + 1
-        for policies in (before, after):
-            for last in policies.boundaries(worker.app_id, facts):
+        for policies in (state.policies, after):
+            for last in policies.boundaries(app_id, judged):
                 yield last + 1
 
     return sorted({moment for moment in changes() if moment >= at})

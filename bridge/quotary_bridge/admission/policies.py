@@ -10,10 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from quotary_bridge.chain.contracts import ProofKind
-from quotary_bridge.chain.contracts.policy import PolicyHead, PolicyRules, Standing, TcbFacts
+from quotary_bridge.chain.contracts.policy import (
+    Bearer,
+    PolicyHead,
+    PolicyRules,
+    Standing,
+    TcbFacts,
+)
 from quotary_bridge.model import Bytes32
 
-__all__ = ["EVERY_APP", "Policies", "Version"]
+__all__ = ["EVERY_APP", "Policies", "Version", "key_of"]
 
 EVERY_APP = Bytes32(bytes(32))
 """The app id that stands for all of them where a subject is barred."""
@@ -21,6 +27,8 @@ EVERY_APP = Bytes32(bytes(32))
 _FOREVER = 2**64 - 1
 _KNOWN_KINDS = sum(1 << kind for kind in ProofKind if kind is not ProofKind.NONE)
 _WORD = 32
+# Of a hash, as many bytes as an address has count.
+_KEY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,7 @@ class Policies:
 
     def with_bar(self, app_id: bytes, subject: bytes, *, barred: bool) -> Policies:
         """Return the policies with a subject barred, or lifted."""
-        change = frozenset({(app_id, subject)})
+        change = frozenset({(app_id, key_of(subject))})
         return replace(self, barred=self.barred | change if barred else self.barred - change)
 
     def head_of(self, app_id: bytes, tee_type: int) -> PolicyHead:
@@ -67,59 +75,81 @@ class Policies:
         versions = self.versions.get((app_id, tee_type), ())
         return versions[-1].rules if versions else self._default()
 
-    def standing_of(self, app_id: bytes, facts: TcbFacts, at: int) -> Standing:
+    def standing_of(self, app_id: bytes, judged: tuple[TcbFacts, Bearer], at: int) -> Standing:
         """Return what holds at `at` of a worker registered before (`ITcbPolicy.standingOf`)."""
-        if self._is_barred(app_id, facts):
+        facts, bearer = judged
+        if self._is_barred(app_id, facts, bearer):
             return Standing("SubjectDenied", 0)
         versions = self.versions.get((app_id, facts.tee_type), ())
         if not versions:
-            return _judge(self._default(), facts, at)
+            return _judge(self._default(), facts, bearer, at)
         head = versions[-1]
-        now = _judge(head.rules, facts, at)
+        now = _judge(head.rules, facts, bearer, at)
         if now.good or at > head.grace_ends_at:
             return now
         end = head.published_at + head.rules.graces[facts.tcb_status - 1]
         if at > end:
             return now
         before = versions[-2].rules if len(versions) > 1 else self._default()
-        earlier = _judge(before, facts, at)
+        earlier = _judge(before, facts, bearer, at)
         return Standing("", min(end, earlier.until)) if earlier.good else now
 
-    def boundaries(self, app_id: bytes, facts: TcbFacts) -> Iterator[int]:
-        """Every last second after which an answer for these facts may change by time alone."""
+    def boundaries(self, app_id: bytes, judged: tuple[TcbFacts, Bearer]) -> Iterator[int]:
+        """Every last second after which an answer for a worker may change by time alone."""
+        facts, bearer = judged
         for version in self.versions.get((app_id, facts.tee_type), ())[-2:]:
             yield version.published_at + version.rules.graces[facts.tcb_status - 1]
             if version.rules.max_collateral_age:
-                yield facts.collateral_from + version.rules.max_collateral_age
+                yield bearer.collateral_from + version.rules.max_collateral_age
 
     def _default(self) -> PolicyRules:
         return PolicyRules(self.default_statuses, _KNOWN_KINDS)
 
-    def _is_barred(self, app_id: bytes, facts: TcbFacts) -> bool:
-        subjects = (_left(facts.fmspc), facts.platform_id, int(facts.kind).to_bytes(_WORD))
+    def is_barred(self, app_id: bytes, subject: bytes) -> bool:
+        """Whether a subject is barred for an app itself."""
+        return (app_id, key_of(subject)) in self.barred
+
+    def _is_barred(self, app_id: bytes, facts: TcbFacts, bearer: Bearer) -> bool:
+        kind = int(facts.kind).to_bytes(_WORD)
+        subjects = (*_subjects(facts), kind, bearer.platform_id, _named(bearer))
         return any(
-            (app, subject) in self.barred for subject in subjects for app in (app_id, EVERY_APP)
+            self.is_barred(app, subject) for subject in subjects for app in (app_id, EVERY_APP)
         )
 
 
-def _judge(rules: PolicyRules, facts: TcbFacts, at: int) -> Standing:
+def key_of(subject: bytes) -> bytes:
+    """Return what a subject is known by: its first 20 bytes, or the number it is."""
+    start = subject[:_KEY].ljust(_WORD, b"\0")
+    return start if any(start) else subject
+
+
+def _judge(rules: PolicyRules, facts: TcbFacts, bearer: Bearer, at: int) -> Standing:
     """What one version says at `at`, its checks in the contract's order."""
+    denied, listed = set(map(key_of, rules.denied)), set(map(key_of, rules.platforms))
+    attributes, forbidden = map(int.from_bytes, (facts.attributes, rules.forbidden_attributes))
+    platform = key_of(bearer.platform_id)
+    named = {*map(key_of, _subjects(facts)), platform, key_of(_named(bearer))}
     refusals = (
         ("TcbStatusNotAccepted", not rules.accepted_statuses >> facts.tcb_status & 1),
         ("ProofKindNotAccepted", not rules.accepted_kinds >> facts.kind & 1),
         ("EvaluationNumberTooLow", facts.evaluation_number < rules.min_evaluation_number),
-        ("SubjectDenied", _left(facts.fmspc) in rules.denied),
-        ("SubjectDenied", facts.platform_id in rules.denied),
-        ("PlatformNotListed", bool(rules.platforms) and facts.platform_id not in rules.platforms),
+        ("AttributesDenied", bool(attributes & forbidden)),
+        ("SubjectDenied", bool(named & denied)),
+        ("PlatformNotListed", bool(listed) and platform not in listed),
     )
     for reason, refused in refusals:
         if refused:
             return Standing(reason, 0)
     if rules.max_collateral_age == 0:
         return Standing("", _FOREVER)
-    until = facts.collateral_from + rules.max_collateral_age
+    until = bearer.collateral_from + rules.max_collateral_age
     return Standing("", until) if at <= until else Standing("CollateralTooOld", 0)
 
 
-def _left(value: bytes) -> bytes:
-    return value.ljust(_WORD, b"\0")
+def _subjects(facts: TcbFacts) -> tuple[bytes, ...]:
+    """What bars and denials may name of a worker's facts, but the kind of proof."""
+    return (facts.fmspc.ljust(_WORD, b"\0"), facts.measurement_id, *facts.advisories)
+
+
+def _named(bearer: Bearer) -> bytes:
+    return bytes.fromhex(bearer.worker[2:]).ljust(_WORD, b"\0")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from quotary_bridge.admission.policies import Policies
+from quotary_bridge.admission.policies import Policies, key_of
 from quotary_bridge.chain.contracts import (
     MeasurementStatus,
     RegisteredWorker,
@@ -16,11 +16,11 @@ from quotary_bridge.chain.contracts import (
     WorkerStatus,
 )
 from quotary_bridge.chain.contracts.base import ZERO_ADDRESS, address_of
-from quotary_bridge.chain.contracts.policy import TcbFacts, rules_from
-from quotary_bridge.chain.contracts.workers import worker_from
-from quotary_bridge.model import Address
+from quotary_bridge.chain.contracts.policy import Bearer, TcbFacts, rules_from
+from quotary_bridge.chain.contracts.workers import CohortFacts, cohort_from
+from quotary_bridge.model import Address, Bytes32
 
-__all__ = ["EVENTS", "State", "Told", "facts_of"]
+__all__ = ["EVENTS", "Kept", "Seat", "State", "Told"]
 
 _DONE = 1  # What OpenZeppelin's timelock keeps as the time of an operation that was executed.
 
@@ -35,13 +35,33 @@ class Told:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of one worker beside its cohort; `platform` is 20 bytes and zeros."""
+
+    platform: bytes
+    cohort: int
+    active_from: int
+    valid_until: int
+    status: WorkerStatus = WorkerStatus.REGISTERED
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What one platform holds for one app: its newest worker, and that worker's evidence."""
+
+    holder: Address
+    collateral_from: int
+    challenge_block: int
+
+
 @dataclass(slots=True)
 class State:
     """
     What the governed contracts hold.
 
     `measurements` by app and id; `routes` and `selectors` by their 4 bytes, with where they lead;
-    `stopped` names the stops that were shut; `workers` by address; `holders` by app and platform;
+    `stopped` names the stops that were shut; `workers` by address; `seats` by app and platform;
     `roles` by id; `operations` holds when each can be executed, 1 once it was.
     """
 
@@ -52,8 +72,9 @@ class State:
     routes: dict[bytes, tuple[RouteStatus, Address]] = field(default_factory=dict)
     selectors: dict[bytes, tuple[SelectorStatus, Address]] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
-    workers: dict[Address, RegisteredWorker] = field(default_factory=dict)
-    holders: dict[tuple[bytes, bytes], Address] = field(default_factory=dict)
+    cohorts: dict[int, CohortFacts] = field(default_factory=dict)
+    workers: dict[Address, Kept] = field(default_factory=dict)
+    seats: dict[tuple[bytes, bytes], Seat] = field(default_factory=dict)
     delay: int = 0
     roles: set[tuple[bytes, Address]] = field(default_factory=set)
     operations: dict[bytes, int] = field(default_factory=dict)
@@ -64,18 +85,49 @@ class State:
         if change is not None:
             change(self, told)
 
+    def judged(self, address: Address) -> tuple[TcbFacts, Bearer]:
+        """Return what a policy judges of a worker."""
+        worker = self.workers[address]
+        facts = self.cohorts[worker.cohort]
+        seat = self.seats[facts.app_id, worker.platform]
+        return (
+            TcbFacts(
+                tee_type=facts.tee_type,
+                tcb_status=facts.tcb_status,
+                kind=facts.kind,
+                fmspc=facts.fmspc,
+                attributes=facts.attributes,
+                evaluation_number=facts.evaluation_number,
+                measurement_id=facts.measurement_id,
+                advisories=facts.advisories,
+            ),
+            Bearer(address, worker.platform, seat.collateral_from),
+        )
 
-def facts_of(worker: RegisteredWorker) -> TcbFacts:
-    """Return what a policy judges of a worker."""
-    return TcbFacts(
-        tee_type=worker.tee_type,
-        tcb_status=worker.tcb_status,
-        kind=worker.kind,
-        fmspc=worker.fmspc,
-        evaluation_number=worker.evaluation_number,
-        collateral_from=worker.collateral_from,
-        platform_id=worker.platform_id,
-    )
+    def worker_of(self, address: Address) -> RegisteredWorker:
+        """Return a worker as the registry shows it (`IWorkerRegistry.workerOf`)."""
+        worker = self.workers[address]
+        facts = self.cohorts[worker.cohort]
+        seat = self.seats[facts.app_id, worker.platform]
+        seated = seat.holder == address
+        return RegisteredWorker(
+            app_id=facts.app_id,
+            measurement_id=facts.measurement_id,
+            platform_id=Bytes32(worker.platform),
+            operator=facts.operator,
+            valid_until=worker.valid_until,
+            active_from=worker.active_from,
+            challenge_block=seat.challenge_block if seated else 0,
+            collateral_from=seat.collateral_from if seated else 0,
+            evaluation_number=facts.evaluation_number,
+            cohort=worker.cohort,
+            route=facts.route,
+            fmspc=facts.fmspc,
+            kind=facts.kind,
+            status=worker.status,
+            tee_type=facts.tee_type,
+            tcb_status=facts.tcb_status,
+        )
 
 
 def _seat(state: State, told: Told) -> None:
@@ -135,10 +187,22 @@ def _barred(state: State, told: Told) -> None:
     state.policies = state.policies.with_bar(app_id, subject, barred=barred)
 
 
+def _formed(state: State, told: Told) -> None:
+    state.cohorts[told.values["cohort"]] = cohort_from(told.values["facts"])
+
+
 def _shown(state: State, told: Told) -> None:
-    worker, address = worker_from(told.values["record"]), address_of(told.values["worker"])
-    state.workers[address] = worker
-    state.holders[worker.app_id, worker.platform_id] = address
+    address, shown = address_of(told.values["worker"]), told.values["registration"]
+    # Of a platform's id the registry keeps the first 20 bytes.
+    platform = key_of(shown["platformId"])
+    state.workers[address] = Kept(
+        platform=platform,
+        cohort=shown["cohort"],
+        active_from=shown["activeFrom"],
+        valid_until=shown["validUntil"],
+    )
+    app_id = state.cohorts[shown["cohort"]].app_id
+    state.seats[app_id, platform] = Seat(address, shown["collateralFrom"], shown["challengeBlock"])
 
 
 def _ended(state: State, told: Told) -> None:
@@ -184,6 +248,7 @@ EVENTS: Mapping[tuple[str, str], Callable[[State, Told], None]] = MappingProxyTy
         ("TcbPolicy", "PolicyPublished"): _published,
         ("TcbPolicy", "SubjectBarred"): _barred,
         ("TcbPolicy", "SubjectLifted"): _barred,
+        ("WorkerRegistry", "CohortFormed"): _formed,
         ("WorkerRegistry", "WorkerRegistered"): _shown,
         ("WorkerRegistry", "WorkerRenewed"): _shown,
         ("WorkerRegistry", "WorkerRevoked"): _ended,

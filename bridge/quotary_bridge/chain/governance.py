@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from quotary_bridge.chain.contracts.base import address_of
 from quotary_bridge.chain.contracts.registries import MeasurementRegistry
@@ -69,22 +69,36 @@ class Governor:
         The same call again goes on where the last one stopped. A call that would revert is not
         proposed. Raises what `Sender.send` raises.
         """
+        proposed = self.propose(sender, target, data)
+        if self.timelock is not None and proposed.operation_id is not None:
+            state = self.timelock.state_of(proposed.operation_id)
+            if state is not OperationState.READY:
+                return proposed
+        executed = self.execute(sender, target, data)
+        return replace(executed, receipts=(*proposed.receipts, *executed.receipts))
+
+    def propose(self, sender: Sender, target: Address, data: bytes) -> Act:
+        """Announce the call unless it is; raises as `advance`. An account announces nothing."""
         if self.timelock is None:
-            receipt = sender.send(sender.request(target, data))
-            return Act(done=True, receipts=(receipt,))
+            return Act(done=False)
         operation, operation_id, state = self.operation(self.timelock, target, data)
         receipts = []
         if state is OperationState.UNSET:
             self.simulate(target, data)
             proposal = self.timelock.propose(operation, self.timelock.delay())
             receipts.append(sender.send(sender.request(self.timelock.address, proposal)))
-            state = self.timelock.state_of(operation_id)
-        if state is OperationState.READY:
-            call = self.timelock.execute(operation)
-            receipts.append(sender.send(sender.request(self.timelock.address, call)))
-            return Act(done=True, receipts=tuple(receipts), operation_id=operation_id)
         ready_at = self.timelock.ready_at(operation_id)
         return Act(False, tuple(receipts), operation_id, ready_at)
+
+    def execute(self, sender: Sender, target: Address, data: bytes) -> Act:
+        """Make the call; raises as `advance`, and where the timelock does not have it ready."""
+        if self.timelock is None:
+            return Act(done=True, receipts=(sender.send(sender.request(target, data)),))
+        operation, operation_id, _ = self.operation(self.timelock, target, data)
+        receipt = sender.send(
+            sender.request(self.timelock.address, self.timelock.execute(operation))
+        )
+        return Act(done=True, receipts=(receipt,), operation_id=operation_id)
 
     @staticmethod
     def operation(

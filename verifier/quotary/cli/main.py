@@ -100,19 +100,27 @@ def _parser(arguments: Sequence[str]) -> ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"quotary {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (quote, policy, workload, chat, aci):
+    for command in (quote, workload, chat, aci):
         command.register(commands)
-    of_collateral = collateral.register(commands)
+    extensible = {
+        "policy": policy.register(commands),
+        "collateral": collateral.register(commands),
+    }
     completion.register(commands, lambda: parser)
     wanted, then = _wanted(arguments)
     if wanted not in _BUILT_IN:
         _register_others(commands, COMMANDS_GROUP, wanted)
-    if wanted in (None, "completion") or (
-        wanted == "collateral" and then not in of_collateral.choices
-    ):
-        _register_others(of_collateral, f"{COMMANDS_GROUP}.collateral", then)
+    for group, its_commands in extensible.items():
+        asked = wanted == group and (then not in its_commands.choices or _on_chain(arguments))
+        if asked or wanted in (None, "completion"):
+            _register_others(its_commands, f"{COMMANDS_GROUP}.{group}", then)
     _describe(parser)
     return parser
+
+
+def _on_chain(arguments: Sequence[str]) -> bool:
+    """Whether a command that works offline too is meant for a chain, or may be: asked for help."""
+    return any(argument.partition("=")[0] in ("--app", "-h", "--help") for argument in arguments)
 
 
 def _describe(parser: ArgumentParser) -> None:
@@ -148,6 +156,8 @@ def _register_missing(
 ) -> None:
     """Add a command that says which extra it needs."""
     extra = _extra_behind(entry)
+    if entry.name in commands.choices:
+        return  # it would have added to a command of ours, which does without
     parser = commands.add_parser(
         entry.name, help=f"needs the extra '{extra}'", add_help=False, prefix_chars="\0"
     )

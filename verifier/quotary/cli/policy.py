@@ -25,9 +25,11 @@ __all__ = ["register"]
 _MAX_FILES: Final = 100_000
 
 
-def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
-    """Add the command."""
-    policy = subparsers.add_parser("policy", help="check policy files, simulate their changes")
+def register(
+    subparsers: _SubParsersAction[ArgumentParser],
+) -> _SubParsersAction[ArgumentParser]:
+    """Add the command, and return what its own commands are added to."""
+    policy = subparsers.add_parser("policy", help="check policies, simulate and make changes")
     commands = policy.add_subparsers(dest="policy_command", required=True, metavar="COMMAND")
     check = commands.add_parser(
         "check",
@@ -40,6 +42,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     check.add_argument("--json", action="store_true", help="print one JSON object")
     check.set_defaults(run=_check)
     _add_simulate(commands)
+    return commands
 
 
 def _add_simulate(commands: _SubParsersAction[ArgumentParser]) -> None:
@@ -52,12 +55,12 @@ def _add_simulate(commands: _SubParsersAction[ArgumentParser]) -> None:
     )
     parser.add_argument("policy", metavar="POLICY", help="the changed policy file")
     parser.add_argument(
-        "--quotes", nargs="+", required=True, metavar="PATH", help="quote files, or folders of them"
+        "--quotes", nargs="+", default=[], metavar="PATH", help="quote files, or folders of them"
     )
     parser.add_argument(
         "--collateral",
         nargs="+",
-        required=True,
+        default=[],
         metavar="PATH",
         help="collateral files, or folders of them; each quote takes the first that fits",
     )
@@ -91,6 +94,14 @@ def _check(args: Namespace) -> int:
 
 
 def _simulate(args: Namespace) -> int:
+    if not args.quotes or not args.collateral:
+        raise CommandError(
+            ExitCode.USAGE,
+            "USAGE",
+            "quotary policy simulate",
+            found="no quotes or no collateral",
+            remedy="Give --quotes and --collateral, or --app for the workers on a chain.",
+        )
     policy = read_policy(args.policy)
     against = DEFAULT if args.against is None else read_policy(args.against)
     root, at = read_root(args.root), read_time(args.at)

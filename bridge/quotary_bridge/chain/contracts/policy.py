@@ -9,9 +9,9 @@ from quotary_bridge.chain.contracts.base import Contract, ProofKind
 from quotary_bridge.chain.interface import AbiValue
 from quotary_bridge.chain.records import BlockTag
 from quotary_bridge.chain.reverts import error_name
-from quotary_bridge.model import Bytes32
+from quotary_bridge.model import Address, Bytes32
 
-__all__ = ["PolicyHead", "PolicyRules", "Standing", "TcbFacts", "TcbPolicy", "rules_from"]
+__all__ = ["Bearer", "PolicyHead", "PolicyRules", "Standing", "TcbFacts", "TcbPolicy", "rules_from"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,25 @@ class PolicyHead:
 
 @dataclass(frozen=True, slots=True)
 class TcbFacts:
-    """What a policy judges of a worker; `fmspc` is 6 bytes, `platform_id` 32."""
+    """What a policy judges of a worker that others have in common with it, as the ABI has it."""
 
     tee_type: int
     tcb_status: int
     kind: ProofKind
     fmspc: bytes
+    attributes: bytes
     evaluation_number: int
-    collateral_from: int
+    measurement_id: bytes
+    advisories: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """What a policy judges of a worker that is its own; `collateral_from` is a Unix time."""
+
+    worker: Address
     platform_id: bytes
+    collateral_from: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +97,11 @@ class TcbPolicy(Contract):
         return bool(self.read("isBarred", app_id, subject, at=at))
 
     def standing_of(
-        self, app_id: Bytes32, facts: TcbFacts, moment: int, at: BlockTag = "latest"
+        self, app_id: Bytes32, judged: tuple[TcbFacts, Bearer], moment: int, at: BlockTag = "latest"
     ) -> Standing:
-        """Return what the policy says at `moment`, Unix time, of a worker with these facts."""
-        failure, until = self.read("standingOf", app_id, astuple(facts), moment, at=at)
+        """Return what the policy says at `moment`, Unix time, of a registered worker."""
+        facts, bearer = astuple(judged[0]), astuple(judged[1])
+        failure, until = self.read("standingOf", app_id, facts, bearer, moment, at=at)
         return Standing(error_name(failure[:4]) if failure else "", until)
 
     def publish(
