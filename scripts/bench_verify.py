@@ -3,7 +3,8 @@ Compare our verifier with dcap-qvl 0.7.0: one process, calls interleaved, median
 
     python scripts/bench_verify.py [--rounds 200] [--memory 1000000]
 
-Prints a table and writes build/bench/verify.json. docs/performance.md says what each row means.
+Prints the table of docs/performance.md, which says what each path is, and writes
+build/bench/verify.json.
 """
 
 from __future__ import annotations
@@ -12,13 +13,21 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 import dcap_qvl
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), *(str(ROOT / folder) for folder in ("verifier", "enclave"))]
@@ -28,6 +37,7 @@ from quotary import (  # noqa: E402 - run from a checkout
     Collateral,
     Quote,
     RawCollateral,
+    Reason,
     TcbStatus,
     TrustRoot,
     strict,
@@ -36,6 +46,7 @@ from quotary import (  # noqa: E402 - run from a checkout
     verify_many,
     verify_with_key,
 )
+from quotary._ecdsa import PublicKey, load_key, require_digest_signature  # noqa: E402
 from quotary.trust._authorities import PROVEN_AUTHORITIES  # noqa: E402
 from quotary.trust._documents import READ_DOCUMENTS, READ_LISTS  # noqa: E402
 from quotary_enclave.simulator import Simulator, TdReport, samples  # noqa: E402
@@ -45,6 +56,8 @@ from tests.conftest import shared_folder  # noqa: E402
 
 PEER = "dcap-qvl 0.7.0"
 PATHS = ("cold", "new_platform", "warm", "hot")
+COLUMNS = ("first", "cold", "known_documents", "new_platform", "warm", "hot")
+TITLES = {"sgx_v3": "SGX v3", "tdx_v4": "TDX v4", "tdx_v5": "TDX v5"}
 PROCESS_MEMORIES = (PROVEN_AUTHORITIES, READ_DOCUMENTS, READ_LISTS)
 CONVERSIONS = tuple(
     value.cache_clear
@@ -217,8 +230,7 @@ def main() -> int:
         ratio[name] = {
             path: round(min(taken["peer"] / taken[path] for taken in of_both), 2) for path in PATHS
         }
-        for kind in medians:
-            show(name, kind, medians[kind][name])
+    loaded, loading = signature_us(options.rounds)
     result: dict[str, object] = {
         "peer": PEER,
         "ratio": ratio,
@@ -228,6 +240,7 @@ def main() -> int:
             2,
         ),
         "medians_us": medians,
+        "signature_us": {"loaded": round(loaded, 1), "loading": round(loading, 1)},
         "rounds": options.rounds,
         "ratio_is": "the lower of genuine and minted",
         "cold_remembers": "the certificates the root issued itself, by exact DER",
@@ -238,6 +251,7 @@ def main() -> int:
             genuine("tdx_v4").quotes[0], options.memory
         )
         result["platforms_remembered"] = options.memory
+    print(*table(medians), sep="\n")
     print(json.dumps({k: v for k, v in result.items() if k != "medians_us"}, indent=1))
     target = ROOT / "build" / "bench" / "verify.json"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -245,13 +259,34 @@ def main() -> int:
     return 0
 
 
-def show(name: str, kind: str, taken: Mapping[str, float]) -> None:
-    """Print one line of medians and ratios."""
-    cells = [
-        f"{path} {taken[path]:6.0f} µs ({taken['peer'] / taken[path]:.2f})"
-        for path in ("first", "known_documents", *PATHS)
-    ]
-    print(f"{name} {kind:8} peer {taken['peer']:5.0f} µs  " + "  ".join(cells))
+def table(medians: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterator[str]:
+    """Lines of the table in docs/performance.md: microseconds, and how many times the peer's."""
+    titles = (column.replace("_", " ") for column in COLUMNS)
+    yield f"| quote | {PEER.split(maxsplit=1)[0]} | {' | '.join(titles)} |"
+    yield "| --- " * (len(COLUMNS) + 2) + "|"
+    for kind in ("minted", "genuine"):
+        for name, taken in medians[kind].items():
+            cells = (f"{taken[path]:.0f} ({taken['peer'] / taken[path]:.2f})" for path in COLUMNS)
+            yield f"| {TITLES[name]}, {kind} | {taken['peer']:.0f} | {' | '.join(cells)} |"
+
+
+def signature_us(rounds: int) -> tuple[float, float]:
+    """Median microseconds of one P-256 verification, and of one that loads its key before."""
+    key = generate_private_key(SECP256R1())
+    digest = bytes(32)
+    signature = key.sign(digest, ECDSA(Prehashed(SHA256())))
+    point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
+    loaded = load_key(point, "key")
+
+    def check(key: PublicKey) -> None:
+        refusal = Reason.QUOTE_SIGNATURE_INVALID
+        require_digest_signature(key, signature, digest, reason=refusal, item="bench")
+
+    taken = interleaved(
+        {"loaded": lambda _: check(loaded), "loading": lambda _: check(load_key(point, "key"))},
+        rounds,
+    )
+    return taken["loaded"], taken["loading"]
 
 
 if __name__ == "__main__":
