@@ -23,6 +23,9 @@ _SAFE_OPENINGS: Final = 1000
 """So many brackets cannot overrun the C stack of the standard library's scanner, however nested.
 The interpreter's recursion limit is no such bound: callers may raise it."""
 
+_MOST_OPENINGS: Final = 4096
+"""Genuine documents have up to about 800; a flood of them takes milliseconds to refuse."""
+
 # All but the brackets outside of texts. A text that does not end counts up to the end of the
 # document, which keeps the search linear.
 _NO_BRACKETS: Final = re.compile(r'(?:"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[^\[\]{}"]+)+', re.DOTALL)
@@ -33,7 +36,8 @@ def parse_object(text: str, item: str) -> dict[str, Any]:
     """
     Parse one JSON object that is all of `text`; raises `ParseError`.
 
-    No duplicate keys, floats, NaN or infinities; floods of brackets nest at most `MAX_DEPTH` deep.
+    No duplicate keys, floats, NaN or infinities, no floods of brackets, nor many nested deeper than
+    `MAX_DEPTH`.
     """
     require_shallow(text, item)
     try:
@@ -48,9 +52,17 @@ def parse_object(text: str, item: str) -> dict[str, Any]:
 
 
 def require_shallow(text: str, item: str) -> None:
-    """Raise `ParseError` when there are brackets enough to be dangerous, and they nest too deep."""
-    if text.count("{") + text.count("[") <= _SAFE_OPENINGS:
+    """Raise `ParseError` for more brackets than any document has, or too deeply nested ones."""
+    openings = text.count("{") + text.count("[")
+    if openings <= _SAFE_OPENINGS:
         return
+    if openings > _MOST_OPENINGS:
+        raise ParseError(
+            Reason.JSON_INVALID,
+            item,
+            expected=f"at most {_MOST_OPENINGS} objects and lists",
+            found=str(openings),
+        )
     brackets = _NO_BRACKETS.sub("", text)
     for _ in range(MAX_DEPTH):
         if not brackets:

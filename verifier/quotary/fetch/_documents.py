@@ -51,7 +51,7 @@ _DER_SEQUENCE: Final = b"\x30"
 _PEM_CRL: Final = re.compile(
     rb"\s*-----BEGIN X509 CRL-----\s([A-Za-z0-9+/=\s]+)-----END X509 CRL-----\s*"
 )
-_HEX_TEXT: Final = re.compile(rb"(?:[0-9a-fA-F]{2})+")
+_HEX_TEXT: Final = re.compile(rb"(?:[0-9a-fA-F]{2})++")
 
 
 @dataclass(frozen=True, slots=True)

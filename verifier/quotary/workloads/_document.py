@@ -25,7 +25,7 @@ MAX_DOCUMENT_BYTES: Final = 8 * 1024 * 1024
 """Genuine reports stay below 2 MB even with GPU evidence of eight devices."""
 _MAX_DEPTH: Final = 64
 """Genuine documents nest below ten levels; bounds every later recursion over them."""
-_HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*")
+_HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*+")  # possessive: nothing is kept to go back to
 _SHOWN: Final = 80
 
 
