@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +19,7 @@ from quotary_bridge.cli import policy
 from quotary_bridge.errors import ConfigurationError, Reason
 
 from tests.bridge.admission_world import APPS, DAY, WORKERS, AdmissionWorld, admission_world
-from tests.bridge.test_cli import Command, runner
+from tests.bridge.test_cli import ROOT, Command, runner
 
 APP = f"0x{APPS[0].hex()}"
 HOUR = 3600
@@ -167,6 +169,16 @@ def test_a_wrong_policy_file_is_one_clear_line(
     ran = quotary("policy", "diff", file, "--app", "a", "--rpc-url", "http://127.0.0.1:1", "--json")
     assert (ran.code, ran.json["reason"]) == (6, Reason.POLICY_INVALID)
     assert complaint in ran.json["message"]
+
+
+def test_the_page_shows_a_policy_file() -> None:
+    """Its example has every key."""
+    page = (ROOT / "docs" / "governance.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    rules = parse_rules(example.encode())
+    assert all(getattr(rules, field.name) for field in fields(rules))
+    assert any(rules.forbidden_attributes)
+    assert any(rules.graces)
 
 
 def test_a_policy_file_says_everything_a_policy_can() -> None:

@@ -38,7 +38,7 @@ _PROVING = ("OnChain", "Zk", "Committee")
 
 def parse_rules(text: bytes) -> PolicyRules:
     """
-    Read a policy file; docs/policy.md says what it may hold.
+    Read a policy file; docs/governance.md says what it may hold.
 
     Raises `ConfigurationError` (`POLICY_INVALID`) with the key that is wrong.
     """
@@ -207,5 +207,5 @@ def _days(seconds: int) -> str:
 
 def _invalid(key: str, problem: str) -> ConfigurationError:
     return ConfigurationError(
-        Reason.POLICY_INVALID, f"policy file: {key} {problem}", "docs/policy.md lists the keys"
+        Reason.POLICY_INVALID, f"policy file: {key} {problem}", "docs/governance.md lists the keys"
     )
