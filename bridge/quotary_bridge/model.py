@@ -94,8 +94,9 @@ class Request:
     """
     One request for a result, as the oracle on the chain holds it.
 
-    `callback_gas` is what the requester's callback may use, `fee` what the answer earns; `block` is
-    where the request's event was seen.
+    `callback_gas` is what the requester's callback may use, `fee` what was put up for answers;
+    `terms` is all of the request as the contract encodes it, which every call about it must bring
+    (docs/formats.md, "Request"); `block` is where the request's event was seen.
     """
 
     chain_id: ChainId
@@ -108,6 +109,7 @@ class Request:
     deadline: Timestamp
     callback_gas: int
     fee: Wei
+    terms: bytes
     block: BlockRef
 
     @property
@@ -131,6 +133,7 @@ class Request:
             self.deadline,
             self.callback_gas,
             self.fee,
+            self.terms,
         )
 
 
@@ -144,6 +147,8 @@ class Result:
     weights_root: Bytes32
     input_commitment: Bytes32
     output_hash: Bytes32
+    decision: Bytes32
+    round: Bytes32
     key_epoch: int
     policy_version: int
     worker: Address

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {RequestParams} from "../src/interfaces/IRequestBook.sol";
 import {ResultStatus} from "../src/interfaces/IResultConsumer.sol";
-import {IResultOracle, RequestParams} from "../src/interfaces/IResultOracle.sol";
+import {IResultOracle} from "../src/interfaces/IResultOracle.sol";
 import {AttestedConsumer} from "../src/oracle/AttestedConsumer.sol";
+import {Request} from "../src/types/Request.sol";
 import {Result} from "../src/types/Result.sol";
 
 /// @notice What a consumer does when it is called back.
@@ -15,7 +17,7 @@ enum Mood {
     RevertsWithABomb,
     ReentersFulfill,
     ReentersRequest,
-    ReentersExpire,
+    ReentersRefund,
     ReentersWithdraw
 }
 
@@ -28,6 +30,7 @@ contract MoodyConsumer is AttestedConsumer {
     uint256 public errorCount;
     bytes32 public lastId;
     bytes public lastOutput;
+    Request private _made;
     Result private _replay;
     bytes private _signature;
 
@@ -39,7 +42,10 @@ contract MoodyConsumer is AttestedConsumer {
         mood = next;
     }
 
-    function setReplay(Result calldata result, bytes calldata signature) external {
+    function setReplay(Request calldata made, Result calldata result, bytes calldata signature)
+        external
+    {
+        _made = made;
         _replay = result;
         _signature = signature;
     }
@@ -48,28 +54,28 @@ contract MoodyConsumer is AttestedConsumer {
         return ORACLE.request{value: msg.value}(params);
     }
 
-    function retry(bytes32 requestId, bytes calldata output) external {
-        ORACLE.retryCallback(requestId, output);
+    function retry(Request calldata made, bytes calldata output) external {
+        ORACLE.retryCallback(made, output);
     }
 
     function withdraw(address payable to) external {
-        ORACLE.withdraw(to);
+        ORACLE.withdraw(address(0), to);
     }
 
     function _onResult(bytes32 requestId, bytes calldata output) internal override {
-        _misbehave(requestId, output);
+        _misbehave(output);
         ++calls;
         lastId = requestId;
         lastOutput = output;
     }
 
     function _onError(bytes32 requestId, ResultStatus) internal override {
-        _misbehave(requestId, "");
+        _misbehave("");
         ++errorCount;
         lastId = requestId;
     }
 
-    function _misbehave(bytes32 requestId, bytes memory output) private {
+    function _misbehave(bytes memory output) private {
         if (mood == Mood.Reverts) revert Moody(42);
         if (mood == Mood.BurnsGas) {
             while (true) ++calls;
@@ -84,13 +90,11 @@ contract MoodyConsumer is AttestedConsumer {
                 revert(0, 100000)
             }
         }
-        if (mood == Mood.ReentersFulfill) ORACLE.fulfill(_replay, output, _signature);
+        if (mood == Mood.ReentersFulfill) ORACLE.fulfill(_made, _replay, output, _signature);
         if (mood == Mood.ReentersRequest) {
-            ORACLE.request(
-                RequestParams("app", "model", "", 0, uint64(block.timestamp + 1), address(0))
-            );
+            _ask("app", "model", "", 0, uint64(block.timestamp + 1), address(0));
         }
-        if (mood == Mood.ReentersExpire) ORACLE.expire(requestId);
-        if (mood == Mood.ReentersWithdraw) ORACLE.withdraw(payable(address(this)));
+        if (mood == Mood.ReentersRefund) ORACLE.refund(_made);
+        if (mood == Mood.ReentersWithdraw) ORACLE.withdraw(address(0), payable(address(this)));
     }
 }

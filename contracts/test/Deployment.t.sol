@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {CommitteeVerifier} from "../src/committee/CommitteeVerifier.sol";
+import {QuotaTerms, TokenTerms} from "../src/interfaces/IEscrow.sol";
 import {Manifest} from "../src/interfaces/IMeasurementRegistry.sol";
 import {QuoteNotary} from "../src/notary/QuoteNotary.sol";
 import {ResultOracle} from "../src/oracle/ResultOracle.sol";
@@ -58,13 +59,24 @@ abstract contract Deployment is Base {
             measurements, router, policy, CHALLENGE_AGE, ACTIVATION_DELAY, REGISTRATION_AGE
         );
         notary = new QuoteNotary(measurements, router);
-        oracle = new ResultOracle(workers);
+        oracle = new ResultOracle(workers, _quotas(), _tokens());
         worker = vm.addr(WORKER_KEY);
         vm.startPrank(GOVERNOR);
         router.addRoute(COMMITTEE, committee);
         measurements.admit(APP, _verdict().measurementId, _manifest());
         vm.stopPrank();
         _nextBlock();
+    }
+
+    /* TERMS */
+
+    function _quotas() internal pure virtual returns (QuotaTerms memory) {
+        return QuotaTerms(1_000_000, 3_600_000, 1_000_000, 3_600_000);
+    }
+
+    /// @dev Ether, however little.
+    function _tokens() internal virtual returns (TokenTerms[] memory) {
+        return new TokenTerms[](1);
     }
 
     /* EVIDENCE */

@@ -78,6 +78,8 @@ contract Eip712Test is Deployment {
             weightsRoot: _bytes32(at, "weightsRoot"),
             inputCommitment: _bytes32(at, "inputCommitment"),
             outputHash: _bytes32(at, "outputHash"),
+            decision: _bytes32(at, "decision"),
+            round: _bytes32(at, "round"),
             keyEpoch: uint64(_uint(at, "keyEpoch")),
             policyVersion: uint64(_uint(at, "policyVersion")),
             worker: vm.parseJsonAddress(json, string.concat(at, "worker")),

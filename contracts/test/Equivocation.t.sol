@@ -63,8 +63,8 @@ contract EquivocationTest is OracleFixture {
     }
 
     function _pair() private view returns (Result memory one, Result memory other) {
-        one = _result("request");
-        other = _result("request");
+        one = _resultOf("request");
+        other = _resultOf("request");
         (other.outputHash, other.nonce) = ("another", 2);
     }
 

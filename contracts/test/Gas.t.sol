@@ -2,18 +2,19 @@
 pragma solidity 0.8.30;
 
 import {CommitteeVerifier} from "../src/committee/CommitteeVerifier.sol";
-import {RequestParams} from "../src/interfaces/IResultOracle.sol";
+import {RequestParams} from "../src/interfaces/IRequestBook.sol";
 import {Policy} from "../src/interfaces/ITcbPolicy.sol";
+import {Request} from "../src/types/Request.sol";
 import {Result} from "../src/types/Result.sol";
 import {Verdict} from "../src/types/Verdict.sol";
 import {WorkerBinding} from "../src/types/WorkerBinding.sol";
 import {Mood} from "./Consumers.t.sol";
-import {OracleFixture} from "./OracleFixture.t.sol";
+import {RoundFixture} from "./RoundFixture.t.sol";
 
 /// @notice What the entry points cost: snapshots/Gas.json, which forge compares at every run.
 /// @dev After a change that is meant: `FORGE_SNAPSHOT_CHECK=false toolchain/forge test --root
 /// contracts --match-contract GasTest`.
-contract GasTest is OracleFixture {
+contract GasTest is RoundFixture {
     /// @dev The most a transaction may use (EIP-7825).
     uint256 private constant TRANSACTION_CAP = 1 << 24;
 
@@ -103,24 +104,26 @@ contract GasTest is OracleFixture {
     }
 
     function test_Fulfill() public {
-        Result memory result = _result(oracle.request{value: FEE}(_withoutCallback()));
+        Request memory made = _ask(_withoutCallback());
+        Result memory result = _result(made);
         bytes memory signature = _signed(result);
-        oracle.fulfill(result, OUTPUT, signature);
+        oracle.fulfill(made, result, OUTPUT, signature);
         _snapshot("fulfill");
     }
 
     function test_FulfillWithCallback() public {
-        Result memory result = _result(_ask());
+        Request memory made = _ask();
+        Result memory result = _result(made);
         bytes memory signature = _signed(result);
-        oracle.fulfill(result, OUTPUT, signature);
+        oracle.fulfill(made, result, OUTPUT, signature);
         _snapshot("fulfill with callback");
     }
 
-    function test_Expire() public {
-        bytes32 requestId = oracle.request{value: FEE}(_withoutCallback());
+    function test_Refund() public {
+        Request memory made = _ask(_withoutCallback());
         vm.warp(block.timestamp + 1 hours + 1);
-        oracle.expire(requestId);
-        _snapshot("expire");
+        oracle.refund(made);
+        _snapshot("refund");
     }
 
     /// @dev The largest journal a verdict can have, signed by the largest committee.
@@ -149,13 +152,28 @@ contract GasTest is OracleFixture {
         params.input = new bytes(8192);
         params.callbackGasLimit = 2_000_000;
         consumer.setMood(Mood.BurnsGas);
-        Result memory result = _result(consumer.ask(params));
+        Request memory made = _ask(params);
+        Result memory result = _result(made);
         bytes memory output = new bytes(8192);
         result.inputCommitment = sha256(params.input);
-        result.outputHash = sha256(output);
+        (result.outputHash, result.decision) = (sha256(output), sha256(output));
         bytes memory signature = _signed(result);
-        oracle.fulfill(result, output, signature);
+        oracle.fulfill(made, result, output, signature);
         vm.assertLt(_snapshot("fulfill at its worst"), TRANSACTION_CAP / 4);
+    }
+
+    function test_FulfillByQuorum() public {
+        RequestParams memory params = _quorum(3, 5);
+        Submission memory held = _choose(_hold(_ask(params), 0, _agreeing(5)), 7);
+        _submit(held, OUTPUT);
+        _snapshot("fulfill by 3 of 5, with callback");
+    }
+
+    function test_Dispute() public {
+        bytes32[] memory decisions = new bytes32[](3);
+        (decisions[1], decisions[2]) = ("another", "a third");
+        _dispute(_hold(_ask(_quorum(2, 3)), 0, decisions));
+        _snapshot("dispute a round of 3");
     }
 
     function _withoutCallback() private view returns (RequestParams memory params) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {RequestParams} from "../src/interfaces/IResultOracle.sol";
+import {RequestParams} from "../src/interfaces/IRequestBook.sol";
+import {Payment, Quorum, Request, Rule} from "../src/types/Request.sol";
 import {Result} from "../src/types/Result.sol";
 import {MoodyConsumer} from "./Consumers.t.sol";
 import {Deployment} from "./Deployment.t.sol";
@@ -11,7 +12,8 @@ abstract contract OracleFixture is Deployment {
     bytes32 internal constant MODEL = keccak256("weights");
     bytes internal constant INPUT = "Is the proposal sound?";
     bytes internal constant OUTPUT = "It is.";
-    uint256 internal constant FEE = 0.01 ether;
+    uint96 internal constant FEE = 0.01 ether;
+    address internal constant ETHER = address(0);
 
     MoodyConsumer internal consumer;
 
@@ -22,22 +24,69 @@ abstract contract OracleFixture is Deployment {
         vm.deal(address(this), 100 ether);
     }
 
+    /* REQUESTS */
+
     function _params() internal view returns (RequestParams memory) {
         return RequestParams({
             appId: APP,
             modelId: MODEL,
             input: INPUT,
+            inputCommitment: 0,
             callbackGasLimit: 300_000,
+            reservedUntil: 0,
             deadline: uint64(block.timestamp) + 1 hours,
-            refundTo: address(0)
+            payment: Payment(ETHER, address(0), FEE, 0, 0),
+            quorum: Quorum(1, 1, 1, 1, Rule.Exact, 0),
+            workers: new address[](0)
         });
     }
 
-    function _ask() internal returns (bytes32) {
-        return consumer.ask{value: FEE}(_params());
+    /// @dev What the oracle makes of `params` when `requester` asks next.
+    function _request(RequestParams memory params, address requester)
+        internal
+        view
+        returns (Request memory)
+    {
+        address refundTo = params.payment.refundTo;
+        Payment memory payment = params.payment;
+        payment.refundTo = refundTo == address(0) ? requester : refundTo;
+        return Request({
+            appId: params.appId,
+            modelId: params.modelId,
+            inputCommitment: sha256(params.input),
+            requester: requester,
+            sequence: oracle.sequenceOf(requester),
+            callbackGasLimit: params.callbackGasLimit,
+            reservedUntil: params.reservedUntil,
+            deadline: params.deadline,
+            payment: payment,
+            quorum: params.quorum,
+            workers: params.workers
+        });
     }
 
-    function _result(bytes32 requestId) internal view returns (Result memory) {
+    function _ask() internal returns (Request memory) {
+        return _ask(_params());
+    }
+
+    /// @dev The consumer asks; whatever it puts up in ether is sent along.
+    function _ask(RequestParams memory params) internal returns (Request memory made) {
+        made = _request(params, address(consumer));
+        uint256 value = params.payment.token == ETHER ? params.payment.maxFee : 0;
+        vm.assertEq(consumer.ask{value: value}(params), _id(made));
+    }
+
+    function _id(Request memory made) internal view returns (bytes32) {
+        return oracle.requestIdOf(made);
+    }
+
+    /* RESULTS */
+
+    function _result(Request memory made) internal view returns (Result memory) {
+        return _resultOf(_id(made));
+    }
+
+    function _resultOf(bytes32 requestId) internal view returns (Result memory) {
         return Result({
             requestId: requestId,
             appId: APP,
@@ -45,6 +94,8 @@ abstract contract OracleFixture is Deployment {
             weightsRoot: MODEL,
             inputCommitment: sha256(INPUT),
             outputHash: sha256(OUTPUT),
+            decision: sha256(OUTPUT),
+            round: 0,
             keyEpoch: 0,
             policyVersion: 0,
             worker: worker,
@@ -58,8 +109,8 @@ abstract contract OracleFixture is Deployment {
         return _sign(WORKER_KEY, oracle.resultDigest(result));
     }
 
-    function _fulfill(bytes32 requestId) internal {
-        Result memory result = _result(requestId);
-        oracle.fulfill(result, OUTPUT, _signed(result));
+    function _fulfill(Request memory made) internal {
+        Result memory result = _result(made);
+        oracle.fulfill(made, result, OUTPUT, _signed(result));
     }
 }

@@ -4,18 +4,20 @@ pragma solidity 0.8.30;
 import {IGoverned} from "../src/interfaces/IGoverned.sol";
 import {IMeasurementRegistry} from "../src/interfaces/IMeasurementRegistry.sol";
 import {IResultConsumer, ResultStatus} from "../src/interfaces/IResultConsumer.sol";
+import {IEscrow} from "../src/interfaces/IEscrow.sol";
 import {
     CallbackStatus,
-    FulfilledResult,
-    IResultOracle,
-    Request,
+    IRequestBook,
     RequestParams,
+    RequestState,
     RequestStatus
-} from "../src/interfaces/IResultOracle.sol";
+} from "../src/interfaces/IRequestBook.sol";
+import {FulfilledResult, IResultOracle} from "../src/interfaces/IResultOracle.sol";
 import {IWorkerRegistry} from "../src/interfaces/IWorkerRegistry.sol";
 import {AttestedConsumer} from "../src/oracle/AttestedConsumer.sol";
 import {ResultOracle} from "../src/oracle/ResultOracle.sol";
 import {ProofKind} from "../src/types/ProofKind.sol";
+import {Quorum, Request, Rule} from "../src/types/Request.sol";
 import {Result} from "../src/types/Result.sol";
 import {MoodyConsumer, Mood} from "./Consumers.t.sol";
 import {OracleFixture} from "./OracleFixture.t.sol";
@@ -26,67 +28,72 @@ contract ResultOracleTest is OracleFixture {
 
     /* REQUEST */
 
-    function test_Request_GivesIdsByChainOracleAndSequence() public {
+    function test_Request_GivesTheHashOfItsTermsAsId() public {
         RequestParams memory params = _params();
-        bytes32 expected = keccak256(abi.encode(block.chainid, address(oracle), 1));
+        Request memory made = _request(params, address(consumer));
+        bytes32 expected = keccak256(abi.encode(block.chainid, address(oracle), made));
         vm.expectEmit(true, true, true, true, address(oracle));
-        emit IResultOracle.RequestCreated(
-            expected,
-            APP,
-            address(consumer),
-            MODEL,
-            INPUT,
-            sha256(INPUT),
-            params.deadline,
-            params.callbackGasLimit,
-            FEE,
-            address(consumer)
-        );
-        vm.assertEq(_ask(), expected);
-        Request memory made = oracle.getRequest(expected);
-        vm.assertTrue(made.status == RequestStatus.Pending);
-        vm.assertEq(made.fee, FEE);
-        vm.assertEq(_ask(), keccak256(abi.encode(block.chainid, address(oracle), 2)));
+        emit IRequestBook.RequestCreated(expected, APP, address(consumer), made, INPUT);
+        vm.assertEq(consumer.ask{value: FEE}(params), expected);
+        vm.assertTrue(oracle.stateOf(expected).status == RequestStatus.Pending);
+        vm.assertEq(made.payment.refundTo, address(consumer));
+        vm.assertEq(oracle.sequenceOf(address(consumer)), 1);
+        // The same again is another request.
+        vm.assertTrue(consumer.ask{value: FEE}(params) != expected);
+    }
+
+    function test_Request_TakesACommitmentInsteadOfTheInput() public {
+        RequestParams memory params = _params();
+        params.inputCommitment = sha256(INPUT);
+        bytes32 plain = _id(_ask(params));
+        params.input = "";
+        Request memory made = _request(params, address(consumer));
+        made.inputCommitment = sha256(INPUT);
+        vm.assertEq(consumer.ask{value: FEE}(params), _id(made));
+        vm.assertTrue(plain != _id(made));
+        params.input = "another";
+        _expectRefusedRequest(IRequestBook.InputMismatch.selector, params);
     }
 
     function test_Request_RevertWhen_AnIdIsMissing() public {
         RequestParams memory params = _params();
         params.appId = 0;
-        _expectRefusedRequest(IResultOracle.RequestIncomplete.selector, params);
+        _expectRefusedRequest(IRequestBook.RequestIncomplete.selector, params);
         params = _params();
         params.modelId = 0;
-        _expectRefusedRequest(IResultOracle.RequestIncomplete.selector, params);
+        _expectRefusedRequest(IRequestBook.RequestIncomplete.selector, params);
     }
 
     function test_Request_RevertWhen_TheInputIsTooLong() public {
         RequestParams memory params = _params();
         params.input = new bytes(8193);
-        _expectRefusedRequest(IResultOracle.InputTooLarge.selector, params);
+        _expectRefusedRequest(IRequestBook.InputTooLarge.selector, params);
         params.input = new bytes(8192);
-        consumer.ask(params);
+        _ask(params);
     }
 
     function test_Request_RevertWhen_TheDeadlineIsOutOfRange() public {
         RequestParams memory params = _params();
         params.deadline = uint64(block.timestamp);
-        _expectRefusedRequest(IResultOracle.DeadlineOutOfRange.selector, params);
+        _expectRefusedRequest(IRequestBook.DeadlineOutOfRange.selector, params);
         params.deadline = uint64(block.timestamp + 30 days + 1);
-        _expectRefusedRequest(IResultOracle.DeadlineOutOfRange.selector, params);
+        _expectRefusedRequest(IRequestBook.DeadlineOutOfRange.selector, params);
         params.deadline -= 1;
-        consumer.ask(params);
+        _ask(params);
     }
 
     function test_Request_RevertWhen_TheCallbackGasIsOutOfRange() public {
         RequestParams memory params = _params();
         params.callbackGasLimit = 29_999;
-        _expectRefusedRequest(IResultOracle.CallbackGasOutOfRange.selector, params);
+        _expectRefusedRequest(IRequestBook.CallbackGasOutOfRange.selector, params);
         params.callbackGasLimit = 2_000_001;
-        _expectRefusedRequest(IResultOracle.CallbackGasOutOfRange.selector, params);
+        _expectRefusedRequest(IRequestBook.CallbackGasOutOfRange.selector, params);
     }
 
     function test_Request_RevertWhen_TheRequesterIsNoConsumer() public {
         RequestParams memory params = _params();
-        vm.expectRevert(abi.encodeWithSelector(IResultOracle.NotAConsumer.selector, STRANGER));
+        params.payment.maxFee = 0;
+        vm.expectRevert(abi.encodeWithSelector(IRequestBook.NotAConsumer.selector, STRANGER));
         vm.prank(STRANGER);
         oracle.request(params);
         params.callbackGasLimit = 0;
@@ -94,108 +101,196 @@ contract ResultOracleTest is OracleFixture {
         oracle.request(params);
     }
 
-    function test_Request_RevertWhen_TheFeeDoesNotFit() public {
-        vm.deal(address(this), 1 << 89);
-        vm.expectRevert(abi.encodeWithSelector(IResultOracle.FeeTooLarge.selector, 1 << 88));
-        consumer.ask{value: 1 << 88}(_params());
+    function testFuzz_Request_RevertWhen_TheQuorumIsNone(
+        uint8 results,
+        uint8 seats,
+        uint8 operators,
+        uint8 vendors,
+        uint8 rule,
+        uint128 tolerance
+    ) public {
+        // Small numbers, so that sound ones come up, and any.
+        if (rule < 128) {
+            (results, seats) = (results % 18, seats % 18);
+            (operators, vendors, tolerance) = (operators % 4, vendors % 4, tolerance % 2);
+        }
+        Quorum memory quorum = Quorum(results, seats, operators, vendors, Rule(rule % 3), tolerance);
+        bool majority = quorum.results <= quorum.seats && 2 * uint256(quorum.results) > quorum.seats;
+        bool sound = majority && quorum.seats <= 16 && quorum.operators != 0
+            && quorum.operators <= quorum.results && quorum.vendors != 0
+            && quorum.vendors <= quorum.results
+            && quorum.tolerance <= (quorum.rule == Rule.Tolerance ? type(uint128).max / 2 : 0);
+        RequestParams memory params = _params();
+        params.quorum = quorum;
+        if (sound) _ask(params);
+        else _expectRefusedRequest(IRequestBook.QuorumOutOfRange.selector, params);
+    }
+
+    function test_Request_RevertWhen_TheWorkersAreOutOfOrder() public {
+        RequestParams memory params = _params();
+        params.reservedUntil = uint64(block.timestamp) + 10;
+        params.quorum.results = 2;
+        params.quorum.seats = 2;
+        params.workers = new address[](2);
+        _expectRefusedRequest(IRequestBook.WorkersOutOfOrder.selector, params);
+        (params.workers[0], params.workers[1]) = (address(2), address(1));
+        _expectRefusedRequest(IRequestBook.WorkersOutOfOrder.selector, params);
+        params.workers[1] = address(2);
+        _expectRefusedRequest(IRequestBook.WorkersOutOfOrder.selector, params);
+        params.workers[1] = address(3);
+        params.quorum.seats = 3;
+        _expectRefusedRequest(IRequestBook.WorkersOutOfOrder.selector, params);
+        params.quorum.seats = 2;
+        _ask(params);
+    }
+
+    function test_Request_RevertWhen_TheReservationIsOutOfRange() public {
+        RequestParams memory params = _params();
+        params.reservedUntil = params.deadline - 1;
+        _expectRefusedRequest(IRequestBook.ReservationOutOfRange.selector, params);
+        params.workers = new address[](1);
+        params.workers[0] = worker;
+        _ask(params);
+        params.reservedUntil = params.deadline;
+        _expectRefusedRequest(IRequestBook.ReservationOutOfRange.selector, params);
+        params.reservedUntil = uint64(block.timestamp) - 1;
+        _expectRefusedRequest(IRequestBook.ReservationOutOfRange.selector, params);
     }
 
     /* FULFILL */
 
     function testFuzz_Fulfill_PaysRecordsAndCallsBackWhoeverSends(address sender) public {
-        bytes32 requestId = _ask();
-        Result memory result = _result(requestId);
+        Request memory made = _ask();
+        Result memory result = _result(made);
         bytes memory signature = _signed(result);
         vm.expectEmit(true, true, true, true, address(oracle));
+        emit IResultOracle.WorkerPaid(_id(made), worker, OPERATOR, 7, FEE);
+        vm.expectEmit(true, true, true, true, address(oracle));
         emit IResultOracle.RequestFulfilled(
-            requestId,
+            _id(made),
             APP,
             worker,
-            OPERATOR,
             ProofKind.Committee,
             MODEL,
             sha256(OUTPUT),
-            7,
-            1,
-            FEE,
+            sha256(OUTPUT),
             OUTPUT
         );
         vm.prank(sender);
-        oracle.fulfill(result, OUTPUT, signature);
-        vm.assertEq(oracle.creditOf(OPERATOR), FEE);
+        oracle.fulfill(made, result, OUTPUT, signature);
+        vm.assertEq(oracle.creditOf(ETHER, OPERATOR), FEE);
         vm.assertEq(consumer.calls(), 1);
         vm.assertEq(consumer.lastOutput(), OUTPUT);
-        FulfilledResult memory kept = oracle.getResult(requestId);
+        FulfilledResult memory kept = oracle.getResult(_id(made));
         vm.assertEq(kept.worker, worker);
         vm.assertEq(kept.outputHash, sha256(OUTPUT));
+        vm.assertEq(kept.decision, sha256(OUTPUT));
         vm.assertEq(kept.fulfilledAt, block.timestamp);
         vm.assertTrue(kept.kind == ProofKind.Committee);
         vm.assertTrue(kept.callback == CallbackStatus.Succeeded);
-        vm.assertTrue(oracle.getRequest(requestId).status == RequestStatus.Fulfilled);
+        RequestState memory state = oracle.stateOf(_id(made));
+        vm.assertTrue(state.status == RequestStatus.Fulfilled);
     }
 
-    function testFuzz_Fulfill_RevertGiven_TheRequestIsUnknown(bytes32 requestId) public {
-        Result memory result = _result(requestId);
+    /// @dev Whatever of the terms is changed, they are another request's.
+    function testFuzz_Fulfill_RevertGiven_TheRequestIsUnknown(uint256 field) public {
+        Request memory made = _ask();
+        Result memory result = _result(made);
         bytes memory signature = _signed(result);
-        vm.expectRevert(abi.encodeWithSelector(IResultOracle.UnknownRequest.selector, requestId));
-        oracle.fulfill(result, OUTPUT, signature);
+        field = _bound(field, 0, 8);
+        if (field == 0) made.deadline += 1;
+        if (field == 1) made.payment.maxFee += 1;
+        if (field == 2) made.payment.refundTo = STRANGER;
+        if (field == 3) made.requester = STRANGER;
+        if (field == 4) made.quorum.tolerance = 1;
+        if (field == 5) made.workers = new address[](1);
+        if (field == 6) made.sequence += 1;
+        if (field == 7) made.callbackGasLimit = 0;
+        if (field == 8) made.payment.token = STRANGER;
+        vm.expectRevert(abi.encodeWithSelector(IRequestBook.UnknownRequest.selector, _id(made)));
+        oracle.fulfill(made, result, OUTPUT, signature);
     }
 
     function test_Fulfill_RevertGiven_TheRequestHasEnded() public {
-        bytes32 requestId = _ask();
-        _fulfill(requestId);
-        Result memory result = _result(requestId);
+        Request memory made = _ask();
+        _fulfill(made);
+        Result memory result = _result(made);
         result.nonce = 2;
-        _expectRefusal(IResultOracle.AlreadyFulfilled.selector, result);
-        requestId = _ask();
-        result = _result(requestId);
+        _expectRefusal(IRequestBook.AlreadyFulfilled.selector, made, result);
+        made = _ask();
+        result = _result(made);
         vm.warp(block.timestamp + 1 hours);
         result.deadline = uint64(block.timestamp) + 10;
         vm.warp(block.timestamp + 1);
-        _expectRefusal(IResultOracle.RequestExpired.selector, result);
-        oracle.expire(requestId);
-        _expectRefusal(IResultOracle.AlreadyRefunded.selector, result);
+        _expectRefusal(IRequestBook.RequestExpired.selector, made, result);
+        oracle.refund(made);
+        _expectRefusal(IRequestBook.AlreadyRefunded.selector, made, result);
     }
 
     function test_Fulfill_RevertWhen_AFieldIsNotTheRequests() public {
-        bytes32 requestId = _ask();
-        Result memory result = _result(requestId);
+        Request memory made = _ask();
+        Result memory result = _result(made);
+        result.requestId = keccak256("another request");
+        _expectRefusal(IResultOracle.WrongRequest.selector, made, result);
+        result = _result(made);
         result.appId = keccak256("another app");
-        _expectRefusal(IResultOracle.WrongApp.selector, result);
-        result = _result(requestId);
+        _expectRefusal(IResultOracle.WrongApp.selector, made, result);
+        result = _result(made);
         result.modelId = keccak256("another model");
-        _expectRefusal(IResultOracle.WrongModel.selector, result);
-        result = _result(requestId);
+        _expectRefusal(IResultOracle.WrongModel.selector, made, result);
+        result = _result(made);
         result.weightsRoot = keccak256("other weights");
-        _expectRefusal(IResultOracle.WrongWeights.selector, result);
-        result = _result(requestId);
+        _expectRefusal(IResultOracle.WrongWeights.selector, made, result);
+        result = _result(made);
         result.inputCommitment = sha256("another input");
-        _expectRefusal(IResultOracle.WrongInput.selector, result);
-        result = _result(requestId);
-        result.outputHash = sha256("another output");
-        _expectRefusal(IResultOracle.OutputMismatch.selector, result);
-        result = _result(requestId);
+        _expectRefusal(IResultOracle.WrongInput.selector, made, result);
+        result = _result(made);
+        (result.outputHash, result.decision) = (sha256("another"), sha256("another"));
+        _expectRefusal(IResultOracle.OutputMismatch.selector, made, result);
+        result = _result(made);
+        result.decision = sha256("another");
+        _expectRefusal(IResultOracle.WrongDecision.selector, made, result);
+        result = _result(made);
+        result.round = keccak256("a round");
+        _expectRefusal(IResultOracle.WrongRound.selector, made, result);
+        result = _result(made);
         result.keyEpoch = 1;
-        _expectRefusal(IResultOracle.WrongKeyEpoch.selector, result);
-        result = _result(requestId);
+        _expectRefusal(IResultOracle.WrongKeyEpoch.selector, made, result);
+        result = _result(made);
         result.policyVersion = 1;
-        _expectRefusal(IResultOracle.WrongPolicyVersion.selector, result);
-        result = _result(requestId);
+        _expectRefusal(IResultOracle.WrongPolicyVersion.selector, made, result);
+        result = _result(made);
         result.deadline = uint64(block.timestamp) - 1;
-        _expectRefusal(IResultOracle.ResultExpired.selector, result);
+        _expectRefusal(IResultOracle.ResultExpired.selector, made, result);
+    }
+
+    /// @dev What the worker did not sign: its number of units, its nonce, its deadline.
+    function test_Fulfill_RevertWhen_AFieldIsNotTheSignedOne() public {
+        Request memory made = _ask();
+        bytes memory signature = _signed(_result(made));
+        for (uint256 field = 0; field < 3; ++field) {
+            Result memory result = _result(made);
+            if (field == 0) result.units += 1;
+            if (field == 1) result.nonce += 1;
+            if (field == 2) result.deadline += 1;
+            vm.expectPartialRevert(IResultOracle.WrongSigner.selector);
+            oracle.fulfill(made, result, OUTPUT, signature);
+        }
     }
 
     function test_Fulfill_RevertWhen_TheOutputIsTooLong() public {
         bytes memory output = new bytes(8193);
-        Result memory result = _result(_ask());
-        result.outputHash = sha256(output);
+        Request memory made = _ask();
+        Result memory result = _result(made);
+        (result.outputHash, result.decision) = (sha256(output), sha256(output));
         bytes memory signature = _signed(result);
         vm.expectRevert(abi.encodeWithSelector(IResultOracle.OutputTooLarge.selector, 8193, 8192));
-        oracle.fulfill(result, output, signature);
+        oracle.fulfill(made, result, output, signature);
     }
 
     function test_Fulfill_RevertWhen_TheSignatureIsNotInItsOneEncoding() public {
-        Result memory result = _result(_ask());
+        Request memory made = _ask();
+        Result memory result = _result(made);
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(WORKER_KEY, oracle.resultDigest(result));
         bytes[5] memory forms = [
             abi.encodePacked(r, bytes32(N - uint256(s)), v == 27 ? uint8(28) : uint8(27)),
@@ -206,101 +301,114 @@ contract ResultOracleTest is OracleFixture {
         ];
         for (uint256 i = 0; i < forms.length; ++i) {
             vm.expectRevert(IResultOracle.InvalidSignature.selector);
-            oracle.fulfill(result, OUTPUT, forms[i]);
+            oracle.fulfill(made, result, OUTPUT, forms[i]);
         }
     }
 
     function testFuzz_Fulfill_RevertWhen_AnotherKeySigned(uint256 key) public {
         key = _bound(key, 1, N - 1);
         vm.assume(key != WORKER_KEY);
-        Result memory result = _result(_ask());
+        Request memory made = _ask();
+        Result memory result = _result(made);
         bytes memory signature = _sign(key, oracle.resultDigest(result));
         vm.expectRevert(
             abi.encodeWithSelector(IResultOracle.WrongSigner.selector, vm.addr(key), worker)
         );
-        oracle.fulfill(result, OUTPUT, signature);
+        oracle.fulfill(made, result, OUTPUT, signature);
     }
 
     function test_Fulfill_RevertWhen_SignedForAnotherOracleOrChain() public {
-        Result memory result = _result(_ask());
-        bytes memory elsewhere = _sign(WORKER_KEY, new ResultOracle(workers).resultDigest(result));
+        Request memory made = _ask();
+        Result memory result = _result(made);
+        bytes memory elsewhere =
+            _sign(WORKER_KEY, new ResultOracle(workers, _quotas(), _tokens()).resultDigest(result));
         vm.expectPartialRevert(IResultOracle.WrongSigner.selector);
-        oracle.fulfill(result, OUTPUT, elsewhere);
+        oracle.fulfill(made, result, OUTPUT, elsewhere);
         bytes memory here = _signed(result);
         vm.chainId(block.chainid + 1);
+        vm.expectPartialRevert(IRequestBook.UnknownRequest.selector);
+        oracle.fulfill(made, result, OUTPUT, here);
+        made = _ask();
+        result.requestId = _id(made);
+        bytes memory forked = _signed(result);
+        vm.chainId(block.chainid - 1);
+        made = _ask();
+        result.requestId = _id(made);
         vm.expectPartialRevert(IResultOracle.WrongSigner.selector);
-        oracle.fulfill(result, OUTPUT, here);
+        oracle.fulfill(made, result, OUTPUT, forked);
     }
 
     function test_Fulfill_RevertGiven_TheWorkerIsNoLongerActive() public {
-        bytes32 requestId = _ask();
+        Request memory made = _ask();
         bytes32 id = _verdict().measurementId;
         vm.prank(GUARDIAN);
         measurements.revoke(APP, id);
-        _expectRefusal(IMeasurementRegistry.MeasurementNotAdmitted.selector, _result(requestId));
+        _expectRefusal(IMeasurementRegistry.MeasurementNotAdmitted.selector, made, _result(made));
         vm.prank(GUARDIAN);
         workers.revoke(worker);
-        _expectRefusal(IWorkerRegistry.WorkerIsRevoked.selector, _result(requestId));
+        _expectRefusal(IWorkerRegistry.WorkerIsRevoked.selector, made, _result(made));
     }
 
     function test_Fulfill_RevertWhen_AKeyThatNeverRegisteredSigns() public {
-        Result memory result = _result(_ask());
+        Request memory made = _ask();
+        Result memory result = _result(made);
         result.worker = vm.addr(0xbad);
         bytes memory signature = _sign(0xbad, oracle.resultDigest(result));
         vm.expectRevert(
             abi.encodeWithSelector(IWorkerRegistry.WorkerUnknown.selector, result.worker)
         );
-        oracle.fulfill(result, OUTPUT, signature);
+        oracle.fulfill(made, result, OUTPUT, signature);
     }
 
     function testFuzz_Fulfill_WithLittleGas_NeverMakesASoundCallbackFail(uint32 gasLimit) public {
-        bytes32 requestId = _ask();
-        Result memory result = _result(requestId);
-        bytes memory data = abi.encodeCall(IResultOracle.fulfill, (result, OUTPUT, _signed(result)));
+        Request memory made = _ask();
+        Result memory result = _result(made);
+        bytes memory data =
+            abi.encodeCall(IResultOracle.fulfill, (made, result, OUTPUT, _signed(result)));
         (bool ok,) = address(oracle).call{gas: _bound(gasLimit, 50_000, 1_000_000)}(data);
         vm.assertEq(consumer.calls(), ok ? 1 : 0);
-        vm.assertEq(oracle.creditOf(OPERATOR), ok ? FEE : 0);
+        vm.assertEq(oracle.creditOf(ETHER, OPERATOR), ok ? FEE : 0);
     }
 
     /* CALLBACK */
 
     function testFuzz_Callback_APoisonousConsumerHurtsOnlyItself(uint8 mood) public {
         mood = uint8(_bound(mood, 1, uint8(type(Mood).max)));
-        bytes32 requestId = _ask();
-        Result memory result = _result(requestId);
+        Request memory made = _ask();
+        Result memory result = _result(made);
         bytes memory signature = _signed(result);
-        consumer.setReplay(result, signature);
+        consumer.setReplay(made, result, signature);
         consumer.setMood(Mood(mood));
         uint256 before = gasleft();
-        oracle.fulfill(result, OUTPUT, signature);
+        oracle.fulfill(made, result, OUTPUT, signature);
         vm.assertLt(before - gasleft(), 600_000);
-        vm.assertEq(oracle.creditOf(OPERATOR), FEE);
-        vm.assertEq(oracle.requestCount(), 1);
+        vm.assertEq(oracle.creditOf(ETHER, OPERATOR), FEE);
+        vm.assertEq(oracle.sequenceOf(address(consumer)), 1);
         vm.assertEq(consumer.calls(), 0);
         // A callback that returns a bomb did not fail: it returned.
         CallbackStatus expected =
             Mood(mood) == Mood.ReturnsABomb ? CallbackStatus.Succeeded : CallbackStatus.Failed;
-        vm.assertTrue(oracle.getResult(requestId).callback == expected);
+        vm.assertTrue(oracle.getResult(_id(made)).callback == expected);
     }
 
     function test_Callback_SaysWhyItFailed() public {
         consumer.setMood(Mood.Reverts);
-        bytes32 requestId = _ask();
-        Result memory result = _result(requestId);
+        Request memory made = _ask();
+        Result memory result = _result(made);
         bytes memory signature = _signed(result);
         vm.recordLogs();
-        oracle.fulfill(result, OUTPUT, signature);
-        (bytes32 reason,) = abi.decode(vm.getRecordedLogs()[1].data, (bytes32, uint256));
+        oracle.fulfill(made, result, OUTPUT, signature);
+        (bytes32 reason,) = abi.decode(vm.getRecordedLogs()[2].data, (bytes32, uint256));
         vm.assertEq(bytes32(bytes4(reason)), bytes32(MoodyConsumer.Moody.selector));
     }
 
     function test_Callback_IsNotMadeWithoutAGasLimit() public {
         RequestParams memory params = _params();
         params.callbackGasLimit = 0;
-        bytes32 requestId = consumer.ask(params);
-        _fulfill(requestId);
+        Request memory made = _ask(params);
+        _fulfill(made);
         vm.assertEq(consumer.calls(), 0);
-        vm.assertTrue(oracle.getResult(requestId).callback == CallbackStatus.None);
+        vm.assertTrue(oracle.getResult(_id(made)).callback == CallbackStatus.None);
     }
 
     function testFuzz_OnResult_RevertWhen_TheCallerIsNotTheOracle(address caller) public {
@@ -313,56 +421,58 @@ contract ResultOracleTest is OracleFixture {
     /* RETRY */
 
     function test_RetryCallback_DeliversOnce() public {
-        bytes32 requestId = _askAndFail();
-        consumer.retry(requestId, OUTPUT);
+        Request memory made = _askAndFail();
+        consumer.retry(made, OUTPUT);
         vm.assertEq(consumer.lastOutput(), OUTPUT);
-        vm.expectPartialRevert(IResultOracle.NothingToRetry.selector);
-        consumer.retry(requestId, OUTPUT);
+        vm.expectPartialRevert(IRequestBook.NothingToRetry.selector);
+        consumer.retry(made, OUTPUT);
         vm.assertEq(consumer.calls(), 1);
     }
 
     function test_RetryCallback_RevertWhen_ItMayNot() public {
-        vm.expectRevert(abi.encodeWithSelector(IResultOracle.UnknownRequest.selector, bytes32(0)));
-        consumer.retry(0, OUTPUT);
-        bytes32 requestId = _askAndFail();
-        vm.expectPartialRevert(IResultOracle.NotTheRequester.selector);
-        oracle.retryCallback(requestId, OUTPUT);
+        Request memory unknown = _request(_params(), address(consumer));
+        vm.expectPartialRevert(IRequestBook.UnknownRequest.selector);
+        consumer.retry(unknown, OUTPUT);
+        Request memory made = _askAndFail();
+        vm.expectPartialRevert(IRequestBook.NotTheRequester.selector);
+        oracle.retryCallback(made, OUTPUT);
         vm.expectPartialRevert(IResultOracle.OutputMismatch.selector);
-        consumer.retry(requestId, "another output");
+        consumer.retry(made, "another output");
         consumer.setMood(Mood.Reverts);
-        vm.expectPartialRevert(IResultOracle.CallbackReverted.selector);
-        consumer.retry(requestId, OUTPUT);
-        vm.assertTrue(oracle.getResult(requestId).callback == CallbackStatus.Failed);
+        vm.expectPartialRevert(IRequestBook.CallbackReverted.selector);
+        consumer.retry(made, OUTPUT);
+        vm.assertTrue(oracle.getResult(_id(made)).callback == CallbackStatus.Failed);
     }
 
-    /* EXPIRE */
+    /* REFUND */
 
-    function test_Expire_RefundsAndTellsTheConsumer() public {
+    function test_Refund_RefundsAndTellsTheConsumer() public {
         RequestParams memory params = _params();
-        params.refundTo = STRANGER;
-        bytes32 requestId = consumer.ask{value: FEE}(params);
+        params.payment.refundTo = STRANGER;
+        Request memory made = _ask(params);
+        bytes32 requestId = _id(made);
         vm.warp(params.deadline);
-        vm.expectPartialRevert(IResultOracle.RequestNotExpired.selector);
-        oracle.expire(requestId);
+        vm.expectPartialRevert(IRequestBook.RequestNotExpired.selector);
+        oracle.refund(made);
         vm.warp(params.deadline + 1);
         vm.expectEmit(true, true, true, true, address(oracle));
-        emit IResultOracle.RequestRefunded(requestId, STRANGER, FEE);
-        oracle.expire(requestId);
-        vm.assertEq(oracle.creditOf(STRANGER), FEE);
+        emit IRequestBook.RequestRefunded(requestId, STRANGER, FEE);
+        oracle.refund(made);
+        vm.assertEq(oracle.creditOf(ETHER, STRANGER), FEE);
         vm.assertEq(consumer.errorCount(), 1);
         vm.assertEq(consumer.calls(), 0);
-        vm.expectRevert(abi.encodeWithSelector(IResultOracle.AlreadyRefunded.selector, requestId));
-        oracle.expire(requestId);
-        vm.expectRevert(abi.encodeWithSelector(IResultOracle.NotFulfilled.selector, requestId));
+        vm.expectRevert(abi.encodeWithSelector(IRequestBook.AlreadyRefunded.selector, requestId));
+        oracle.refund(made);
+        vm.expectRevert(abi.encodeWithSelector(IRequestBook.NotFulfilled.selector, requestId));
         oracle.getResult(requestId);
     }
 
-    function testFuzz_Expire_APoisonousConsumerIsRefundedAllTheSame(uint8 mood) public {
+    function testFuzz_Refund_APoisonousConsumerIsRefundedAllTheSame(uint8 mood) public {
         consumer.setMood(Mood(_bound(mood, 1, uint8(type(Mood).max))));
-        bytes32 requestId = _ask();
+        Request memory made = _ask();
         vm.warp(block.timestamp + 1 hours + 1);
-        oracle.expire(requestId);
-        vm.assertEq(oracle.creditOf(address(consumer)), FEE);
+        oracle.refund(made);
+        vm.assertEq(oracle.creditOf(ETHER, address(consumer)), FEE);
     }
 
     /* WITHDRAW */
@@ -371,46 +481,47 @@ contract ResultOracleTest is OracleFixture {
         _fulfill(_ask());
         _fulfill(_ask());
         vm.expectEmit(true, true, true, true, address(oracle));
-        emit IResultOracle.Withdrawn(OPERATOR, STRANGER, 2 * FEE);
+        emit IEscrow.Withdrawn(ETHER, OPERATOR, STRANGER, 2 * FEE);
         vm.startPrank(OPERATOR);
-        oracle.withdraw(payable(STRANGER));
+        oracle.withdraw(ETHER, payable(STRANGER));
         vm.assertEq(STRANGER.balance, 2 * FEE);
-        vm.expectRevert(abi.encodeWithSelector(IResultOracle.NoCredit.selector, OPERATOR));
-        oracle.withdraw(payable(STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(IEscrow.NoCredit.selector, OPERATOR));
+        oracle.withdraw(ETHER, payable(STRANGER));
         vm.expectRevert(IGoverned.ZeroAddress.selector);
-        oracle.withdraw(payable(address(0)));
+        oracle.withdraw(ETHER, payable(address(0)));
     }
 
     function test_Constructor_RevertWhen_SomethingIsMissing() public {
         vm.expectRevert(IGoverned.ZeroAddress.selector);
-        new ResultOracle(IWorkerRegistry(address(0)));
+        new ResultOracle(IWorkerRegistry(address(0)), _quotas(), _tokens());
         vm.expectRevert(abi.encodeWithSelector(AttestedConsumer.OracleMissing.selector, STRANGER));
         new MoodyConsumer(IResultOracle(STRANGER));
     }
 
     function test_SupportsInterface_NamesItsInterfaces() public view {
         vm.assertTrue(oracle.supportsInterface(type(IResultOracle).interfaceId));
+        vm.assertTrue(oracle.supportsInterface(type(IRequestBook).interfaceId));
         vm.assertFalse(oracle.supportsInterface(0xffffffff));
         vm.assertTrue(consumer.supportsInterface(type(IResultConsumer).interfaceId));
     }
 
     /* PARTS */
 
-    function _askAndFail() private returns (bytes32 requestId) {
+    function _askAndFail() private returns (Request memory made) {
         consumer.setMood(Mood.Reverts);
-        requestId = _ask();
-        _fulfill(requestId);
+        made = _ask();
+        _fulfill(made);
         consumer.setMood(Mood.Calm);
     }
 
     function _expectRefusedRequest(bytes4 reason, RequestParams memory params) private {
         vm.expectPartialRevert(reason);
-        consumer.ask(params);
+        consumer.ask{value: params.payment.maxFee}(params);
     }
 
-    function _expectRefusal(bytes4 reason, Result memory result) private {
+    function _expectRefusal(bytes4 reason, Request memory made, Result memory result) private {
         bytes memory signature = _signed(result);
         vm.expectPartialRevert(reason);
-        oracle.fulfill(result, OUTPUT, signature);
+        oracle.fulfill(made, result, OUTPUT, signature);
     }
 }

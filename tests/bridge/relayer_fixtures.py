@@ -13,7 +13,7 @@ from quotary_bridge.chain.sender import Sender
 from quotary_bridge.model import Address, Timestamp
 from quotary_bridge.store import Store
 
-from tests.bridge.relayer_town import OPEN_GATE, Town
+from tests.bridge.relayer_town import EVERYTHING, OPEN_GATE, Town
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,8 @@ def oracle_town(relayer_node: AnvilNode) -> Town:
     gate = Address(chain.web3.to_checksum_address(gate))
     chain.rpc("anvil_setCode", [gate, OPEN_GATE])
     sender = Sender(chain, node.signers[0], timeout_seconds=10)
-    receipt = sender.send(sender.request(None, interface("ResultOracle").encode_creation([gate])))
+    creation = interface("ResultOracle").encode_creation([gate, *EVERYTHING])
+    receipt = sender.send(sender.request(None, creation))
     assert receipt.contract_address is not None
     return Town(node, chain, Address(receipt.contract_address), gate, receipt.block_number)
 
@@ -44,7 +45,7 @@ def town(oracle_town: Town) -> Iterator[Town]:
     relayer = oracle_town.node.signers[2].address
     nonce = oracle_town.chain.nonce(relayer)
     chain = oracle_town.node.chain
-    fresh = replace(oracle_town, chain=chain, nonce_before=nonce, requests=[], events=[])
+    fresh = replace(oracle_town, chain=chain, nonce_before=nonce, requests=[], terms=[], events=[])
     yield fresh
     fresh.automine(on=True)
     fresh.chain.rpc("anvil_dropAllTransactions")

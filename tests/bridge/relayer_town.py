@@ -13,6 +13,8 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain import Chain, Log
+from quotary_bridge.chain.contracts import ONE_WORKER, Payment, RequestParams, RequestTerms
+from quotary_bridge.chain.contracts.base import ZERO_ADDRESS
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.sender import Sender
 from quotary_bridge.errors import BridgeError
@@ -26,6 +28,10 @@ APP = Bytes32(keccak(text="an app"))
 MODEL = Bytes32(keccak(text="a model"))
 LIFETIME = 3600
 RELAYER = 2
+FEE = 10**15
+
+EVERYTHING = ((10**6, 10**9, 10**6, 10**9), ((ZERO_ADDRESS, 0),))
+"""Quotas and tokens of an oracle that takes whatever a test asks."""
 
 # A gate that admits everybody: returns (1, 0, 2^64 - 1), which reads as (ok, no reason, for ever)
 # to `checkActive` and as (operator, proof kind None) to `requireActive`.
@@ -40,6 +46,20 @@ def closed_gate(error: str) -> str:
     jump = f"5f3560e01c63{check}14"
     target = len(bytes.fromhex(f"{jump}600057{revert}"))
     return f"0x{jump}60{target:02x}57{revert}5b63{selector}60e01b60205260605ff3"
+
+
+def question(
+    requester: Address, sequence: int, text: bytes, deadline: int, fee: int
+) -> tuple[RequestParams, RequestTerms]:
+    """What `requester` asks as request number `sequence`, and what the oracle makes of it."""
+    payment = Payment(fee)
+    params = RequestParams(APP, MODEL, text, 0, deadline, payment)
+    commitment = Bytes32(sha256(text).digest())
+    terms = RequestTerms(
+        *(APP, MODEL, commitment, requester, sequence, 0, 0, deadline),
+        *(replace(payment, refund_to=requester), ONE_WORKER, ()),
+    )
+    return params, terms
 
 
 @dataclass
@@ -72,6 +92,8 @@ class Worker:
             weights_root=_word(asked["modelId"]),
             input_commitment=Bytes32(sha256(bytes.fromhex(asked["input"][2:])).digest()),
             output_hash=Bytes32(sha256(self.output).digest()),
+            decision=Bytes32(sha256(self.output).digest()),
+            round=Bytes32(bytes(32)),
             key_epoch=0,
             policy_version=0,
             worker=self.address,
@@ -114,18 +136,19 @@ class Town:
     asked: int = 0
     mines: bool = True
     requests: list[bytes] = field(default_factory=list)
+    terms: list[RequestTerms] = field(default_factory=list)
     events: list[Progress] = field(default_factory=list)
 
     def ask(self, text: bytes = b"a question", lifetime: int = LIFETIME) -> JobKey:
         """Make a request, mined or (with automine off) pooled; returns the job's key."""
         self.asked += 1
-        deadline = self.chain.head().timestamp + lifetime
-        nobody = f"0x{'00' * 20}"
-        call = interface("ResultOracle").encode_call(
-            "request", [(APP, MODEL, text, 0, deadline, nobody)]
-        )
         sender = self.sender(1)
-        raw = sender.sign(sender.request(self.oracle, call, 10**15)).raw
+        params, terms = question(
+            sender.address, self.asked - 1, text, self.chain.head().timestamp + lifetime, FEE
+        )
+        self.terms.append(terms)
+        call = interface("ResultOracle").encode_call("request", [params.words()])
+        raw = sender.sign(sender.request(self.oracle, call, FEE)).raw
         self.requests.append(raw)
         digest = self.chain.send_raw(raw)
         while self.mines and self.chain.receipt(digest) is None:
@@ -138,13 +161,8 @@ class Town:
 
     def request_id(self, number: int) -> Bytes32:
         """The id of the oracle's n-th request (docs/formats.md, "Result")."""
-        words = (
-            self.chain.chain_id.to_bytes(32)
-            + bytes(12)
-            + bytes.fromhex(self.oracle[2:])
-            + number.to_bytes(32)
-        )
-        return Bytes32(keccak(words))
+        terms = self.terms[number - 1]
+        return terms.request_id(ChainId(self.chain.chain_id), self.oracle)
 
     def sender(self, account: int) -> Sender:
         """A person at a prompt, with one of the funded accounts."""
@@ -268,6 +286,8 @@ def _fields(result: Result) -> dict[str, bytes | int | str]:
         "weightsRoot": result.weights_root,
         "inputCommitment": result.input_commitment,
         "outputHash": result.output_hash,
+        "decision": result.decision,
+        "round": result.round,
         "keyEpoch": result.key_epoch,
         "policyVersion": result.policy_version,
         "worker": result.worker,

@@ -50,6 +50,7 @@ def request_of(number: int) -> Request:
         deadline=Timestamp(1_000),
         callback_gas=50_000,
         fee=Wei(2**87),
+        terms=b"all of it",
         block=BLOCK,
     )
 
@@ -63,6 +64,8 @@ def signed_result() -> SignedResult:
         weights_root=Bytes32(bytes([3]) * 32),
         input_commitment=Bytes32(bytes([4]) * 32),
         output_hash=Bytes32(bytes([5]) * 32),
+        decision=Bytes32(bytes([6]) * 32),
+        round=Bytes32(bytes([7]) * 32),
         key_epoch=0,
         policy_version=0,
         worker=WORKER,

@@ -370,6 +370,7 @@ def test_every_error_of_ours_has_words() -> None:
         "InsufficientBalance",
         "InvalidShortString",
         "ReentrancyGuardReentrantCall",
+        "SafeERC20FailedOperation",
         "StringTooLong",
         "TimelockInsufficientDelay",
         "TimelockInvalidOperationLength",

@@ -58,6 +58,7 @@ REQUEST = Request(
     deadline=Timestamp(1_000),
     callback_gas=0,
     fee=Wei(5),
+    terms=b"",
     block=BLOCK,
 )
 MOVED = replace(REQUEST, block=LATER)

@@ -214,9 +214,11 @@ def test_a_request_that_somebody_else_answered_is_superseded(town: Town, store: 
     key = town.ask()
     prepared(town, store, Worker())
     signed = store.result(key, 1)
+    asked = store.job(key)
+    assert asked is not None
     rival = town.sender(3)
     with relayer_of(town, store, client_of(one=Worker())) as relayer:
-        call = relayer._ports.oracle.delivery(signed, rival.address)
+        call = relayer._ports.oracle.delivery(asked.request, signed, rival.address)
         rival.send(call)
         relayer.tick()
         job = store.job(key)

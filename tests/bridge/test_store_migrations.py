@@ -40,6 +40,7 @@ def test_the_newest_revision_is_the_one_the_code_asks_for() -> None:
 # What the later revisions made, undone: the tables as the first version had them.
 BACK_TO_THE_FIRST = (
     "ALTER TABLE lease DROP COLUMN draining",
+    "ALTER TABLE job DROP COLUMN terms",
     "DROP TABLE task",
     "DROP INDEX job_unfinished_by_state",
     "DROP INDEX job_unfinished_by_deadline",

@@ -61,6 +61,7 @@ REQUEST = Request(
     deadline=Timestamp(NOW + 60),
     callback_gas=0,
     fee=Wei(0),
+    terms=b"",
     block=BlockRef(BlockNumber(7), BlockHash(bytes(32))),
 )
 

@@ -31,6 +31,8 @@ RESULT_FIELDS = [
     ("weightsRoot", "bytes32"),
     ("inputCommitment", "bytes32"),
     ("outputHash", "bytes32"),
+    ("decision", "bytes32"),
+    ("round", "bytes32"),
     ("keyEpoch", "uint64"),
     ("policyVersion", "uint64"),
     ("worker", "address"),

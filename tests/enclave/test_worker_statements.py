@@ -20,6 +20,8 @@ RESULT = Result(
     weights_root=Bytes32(b"\x04" * 32),
     input_commitment=Bytes32(b"\x05" * 32),
     output_hash=Bytes32(b"\x06" * 32),
+    decision=Bytes32(b"\x0a" * 32),
+    round=Bytes32(b"\x0b" * 32),
     key_epoch=7,
     policy_version=8,
     worker=Address("0x" + "22" * 20),
@@ -42,7 +44,8 @@ def typed_data(result: Result, domain: ResultDomain) -> bytes:
     """The digest as eth-account computes it from the type that docs/formats.md gives."""
     fields = (
         "bytes32 requestId,bytes32 appId,bytes32 modelId,bytes32 weightsRoot,"
-        "bytes32 inputCommitment,bytes32 outputHash,uint64 keyEpoch,uint64 policyVersion,"
+        "bytes32 inputCommitment,bytes32 outputHash,bytes32 decision,bytes32 round,"
+        "uint64 keyEpoch,uint64 policyVersion,"
         "address worker,uint64 units,uint256 nonce,uint64 deadline"
     )
     entries = [field.split(" ") for field in fields.split(",")]

@@ -3,12 +3,15 @@ pragma solidity 0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {
-    IResultOracle,
-    Request,
+    IRequestBook,
     RequestParams,
+    RequestState,
     RequestStatus
-} from "src/interfaces/IResultOracle.sol";
+} from "src/interfaces/IRequestBook.sol";
+import {IResultOracle} from "src/interfaces/IResultOracle.sol";
+import {RequestTerms} from "src/oracle/RequestTerms.sol";
 import {ProofKind} from "src/types/ProofKind.sol";
+import {Request, RequestLib} from "src/types/Request.sol";
 import {Result, ResultLib} from "src/types/Result.sol";
 
 /// @title TrustingOracle
@@ -19,66 +22,48 @@ contract TrustingOracle is EIP712("Quotary Result", "1") {
     address public immutable WORKERS;
     /// @notice As {IResultOracle-RESULT_TYPEHASH}.
     bytes32 public constant RESULT_TYPEHASH = ResultLib.TYPEHASH;
-    /// @notice How many requests were made.
-    uint256 public requestCount;
 
-    mapping(bytes32 requestId => Request) private _requests;
+    mapping(address account => uint64) private _sequences;
+    mapping(bytes32 requestId => RequestState) private _states;
 
     constructor(address workers) {
         WORKERS = workers;
     }
 
-    /// @notice As {IResultOracle-request}, without its checks.
+    /// @notice As {IRequestBook-request}, without its checks.
     function request(RequestParams calldata params) external payable returns (bytes32 requestId) {
-        requestId = keccak256(abi.encode(block.chainid, address(this), ++requestCount));
-        _requests[requestId] = Request({
-            appId: params.appId,
-            modelId: params.modelId,
-            inputCommitment: sha256(params.input),
-            requester: msg.sender,
-            deadline: params.deadline,
-            callbackGasLimit: 0,
-            refundTo: msg.sender,
-            fee: uint88(msg.value),
-            status: RequestStatus.Pending
-        });
-        emit IResultOracle.RequestCreated(
-            requestId,
-            params.appId,
-            msg.sender,
-            params.modelId,
-            params.input,
-            sha256(params.input),
-            params.deadline,
-            0,
-            uint88(msg.value),
-            msg.sender
-        );
+        Request memory made = RequestTerms.toRequest(params, msg.sender, _sequences[msg.sender]++);
+        requestId = RequestLib.idOf(made);
+        _states[requestId].status = RequestStatus.Pending;
+        emit IRequestBook.RequestCreated(requestId, made.appId, msg.sender, made, params.input);
     }
 
     /// @notice As {IResultOracle-fulfill}, for anybody, and as often as they like.
-    function fulfill(Result calldata result, bytes calldata output, bytes calldata) external {
-        Request storage made = _requests[result.requestId];
+    function fulfill(
+        Request calldata made,
+        Result calldata result,
+        bytes calldata output,
+        bytes calldata
+    ) external {
+        bytes32 requestId = RequestLib.idOf(made);
         require(
-            made.status == RequestStatus.Pending, IResultOracle.UnknownRequest(result.requestId)
+            _states[requestId].status == RequestStatus.Pending,
+            IRequestBook.UnknownRequest(requestId)
         );
         emit IResultOracle.RequestFulfilled(
-            result.requestId,
+            requestId,
             made.appId,
-            result.worker,
             result.worker,
             ProofKind.None,
             result.weightsRoot,
             result.outputHash,
-            result.units,
-            result.nonce,
-            made.fee,
+            result.decision,
             output
         );
     }
 
     /// @notice Pending for ever, where there is one.
-    function getRequest(bytes32 requestId) external view returns (Request memory) {
-        return _requests[requestId];
+    function stateOf(bytes32 requestId) external view returns (RequestState memory) {
+        return _states[requestId];
     }
 }

@@ -16,6 +16,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from quotary_bridge.chain.contracts.base import ZERO_ADDRESS
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import ChainId, Timestamp
@@ -120,7 +121,7 @@ def _ledger(world: World, asked: int) -> list[str]:
     held = world.node.chain.balance(world.oracle)
     # The gate names the same operator for everybody: the address 1.
     operator = f"0x{'00' * 19}01"
-    data = interface("ResultOracle").encode_call("creditOf", [operator])
+    data = interface("ResultOracle").encode_call("creditOf", [ZERO_ADDRESS, operator])
     answer = world.node.chain.rpc(
         "eth_call", [{"to": world.oracle, "data": f"0x{data.hex()}"}, "latest"]
     )

@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 
 import solcx
-from eth_utils.crypto import keccak
 from quotary_bridge.anvil import AnvilNode
+from quotary_bridge.chain.contracts import RequestTerms
 from quotary_bridge.chain.interface import Interface, interface, parse_interface
 from quotary_bridge.chain.sender import Sender
 from quotary_bridge.model import Address, Bytes32
 
-from tests.bridge.relayer_town import APP, MODEL, OPEN_GATE
+from tests.bridge.relayer_town import EVERYTHING, OPEN_GATE, question
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GATE = "0x0000000000000000000000000000000000009a7e"
@@ -43,7 +43,7 @@ class World:
         self.signers = node.signers
         chain.rpc("anvil_setCode", [GATE, OPEN_GATE])
         self.gate = Address(chain.web3.to_checksum_address(GATE))
-        creation = interface("ResultOracle").encode_creation([self.gate])
+        creation = interface("ResultOracle").encode_creation([self.gate, *EVERYTHING])
         if not strict:
             creation = trusting_oracle().encode_creation([self.gate])
         sender = Sender(chain, self.signers[DEPLOYER], timeout_seconds=30)
@@ -54,6 +54,7 @@ class World:
         self.deployed_at = receipt.block_number
         self.deadline = chain.head().timestamp + LIFETIME
         self.requests: list[bytes] = []
+        self.terms: list[RequestTerms] = []
         chain.rpc("evm_setAutomine", [False])
         # Reorgs from the start on need blocks to replace.
         node.mine(FIRST_BLOCKS)
@@ -71,10 +72,10 @@ class World:
     def ask(self) -> None:
         """Sign and send one more request; the chaos sends it again where it gets lost."""
         number = len(self.requests)
-        data = interface("ResultOracle").encode_call(
-            "request",
-            [(APP, MODEL, b"question %d" % number, 0, self.deadline, f"0x{'00' * 20}")],
-        )
+        text = b"question %d" % number
+        params, terms = question(self.requester, number, text, self.deadline, REQUEST_FEE)
+        self.terms.append(terms)
+        data = interface("ResultOracle").encode_call("request", [params.words()])
         raw = self.signers[REQUESTER].sign_transaction(
             {
                 "type": 2,
@@ -98,8 +99,7 @@ class World:
 
     def request_id(self, number: int) -> Bytes32:
         """The id of the oracle's n-th request, from 1 on (docs/formats.md, "Result")."""
-        oracle = bytes(12) + bytes.fromhex(self.oracle[2:])
-        return Bytes32(keccak(self.chain_id.to_bytes(32) + oracle + number.to_bytes(32)))
+        return self.terms[number - 1].request_id(self.chain_id, self.oracle)
 
 
 @contextmanager

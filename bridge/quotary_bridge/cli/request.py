@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from quotary.cli.output import ExitCode
 
 from quotary_bridge.chain.contracts import (
-    OracleRequest,
+    Payment,
     RequestCreated,
     RequestFulfilled,
     RequestParams,
+    RequestState,
     RequestStatus,
+    RequestTerms,
     ResultOracle,
     decode_event,
     topics_of,
@@ -76,19 +78,23 @@ class _State:
     """A request, and the event of its fulfilment where there is one."""
 
     request_id: Bytes32
-    request: OracleRequest
+    state: RequestState
+    terms: RequestTerms | None
     fulfilled: RequestFulfilled | None
 
     def fields(self) -> dict[str, object]:
         found: dict[str, object] = {
             "request_id": self.request_id,
-            "status": self.request.status.name.lower(),
-            "app_id": self.request.app_id,
-            "model_id": self.request.model_id,
-            "requester": self.request.requester,
-            "deadline": self.request.deadline,
-            "fee": str(self.request.fee),
+            "status": self.state.status.name.lower(),
         }
+        if self.terms is not None:
+            found |= {
+                "app_id": self.terms.app_id,
+                "model_id": self.terms.model_id,
+                "requester": self.terms.requester,
+                "deadline": self.terms.deadline,
+                "fee": str(self.terms.payment.max_fee),
+            }
         if self.fulfilled is not None:
             found |= {
                 "worker": self.fulfilled.worker,
@@ -102,7 +108,7 @@ class _State:
     def text(self) -> str:
         lines = [
             f"request  0x{self.request_id.hex()}",
-            f"status   {self.request.status.name.lower()}",
+            f"status   {self.state.status.name.lower()}",
         ]
         if self.fulfilled is not None:
             lines += [
@@ -123,7 +129,7 @@ def _ask(args: Namespace) -> int:
         input=args.text.encode(),
         callback_gas_limit=0,
         deadline=context.chain.head().timestamp + args.expires_in,
-        refund_to=args.refund_to or sender,
+        payment=Payment(args.fee, refund_to=args.refund_to or sender),
     )
     sent = send(args, context, oracle.address, oracle.request(params), args.fee)
     if sent.receipt is None:
@@ -143,7 +149,7 @@ def _ask(args: Namespace) -> int:
 def _status(args: Namespace) -> int:
     context = Context.of(args)
     state = _state(context, _oracle(context), args.request)
-    if state.request.status is RequestStatus.UNKNOWN:
+    if state.state.status is RequestStatus.UNKNOWN:
         raise ConfigurationError(
             Reason.CONFIGURATION_INVALID,
             f"the oracle knows no request 0x{args.request.hex()}",
@@ -170,7 +176,7 @@ def _created(receipt: Receipt) -> Bytes32:
 def _wait(context: Context, oracle: ResultOracle, request_id: Bytes32) -> _State:
     deadline = time.monotonic() + context.settings.timeout_seconds
     while True:
-        status = oracle.request_of(request_id).status
+        status = oracle.state_of(request_id).status
         if status is not RequestStatus.PENDING:
             return _state(context, oracle, request_id)
         if time.monotonic() >= deadline:
@@ -184,13 +190,20 @@ def _wait(context: Context, oracle: ResultOracle, request_id: Bytes32) -> _State
 
 
 def _state(context: Context, oracle: ResultOracle, request_id: Bytes32) -> _State:
-    request = oracle.request_of(request_id)
-    if request.status is not RequestStatus.FULFILLED:
-        return _State(request_id, request, None)
+    state = oracle.state_of(request_id)
+    if state.status is RequestStatus.UNKNOWN:
+        return _State(request_id, state, None, None)
     first = context.deployment().contracts["ResultOracle"].block
-    (topic,) = topics_of("RequestFulfilled")
-    logs = context.chain.all_logs(
-        [oracle.address], first, context.chain.head().number, [topic, request_id]
-    )
-    events = [event for event in map(decode_event, logs) if isinstance(event, RequestFulfilled)]
-    return _State(request_id, request, events[-1] if events else None)
+    # Either event: the request's id is the first indexed field of both.
+    topics = topics_of("RequestCreated", "RequestFulfilled")
+    terms, fulfilled = None, None
+    for topic in topics:
+        logs = context.chain.all_logs(
+            [oracle.address], first, context.chain.head().number, [topic, request_id]
+        )
+        for event in map(decode_event, logs):
+            if isinstance(event, RequestCreated):
+                terms = event.terms
+            elif isinstance(event, RequestFulfilled):
+                fulfilled = event
+    return _State(request_id, state, terms, fulfilled)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from quotary_bridge.chain.contracts import RequestCreated, decode_event
+from quotary_bridge.chain.contracts import RequestCreated, RequestTerms, decode_event
 from quotary_bridge.demo.failures import NotDeliveredError
 from quotary_bridge.demo.stage import Stage
 from quotary_bridge.demo.workers import RunningWorker
@@ -32,6 +32,7 @@ class Answer:
     """What came of the question: the signed result as it was relayed, and what the dApp stored."""
 
     request_id: Bytes32
+    terms: RequestTerms
     signed: SignedResult
     stored: bytes
 
@@ -44,7 +45,7 @@ def ask_and_deliver(stage: Stage, workers: Sequence[RunningWorker]) -> Answer:
     created = next(event for event in events if isinstance(event, RequestCreated))
     signed = _relay(stage, workers)
     stored = stage.read("ProposalAdvisor", "answerTo", created.request_id)
-    return Answer(created.request_id, signed, stored)
+    return Answer(created.request_id, created.terms, signed, stored)
 
 
 def _relay(stage: Stage, workers: Sequence[RunningWorker]) -> SignedResult:

@@ -9,8 +9,12 @@ from eth_utils.crypto import keccak
 from quotary import INTEL_ROOT, QuotaryError, verify
 from quotary_enclave.simulator import TdReport
 
-from quotary_bridge.chain.contracts import ResultOracle
-from quotary_bridge.chain.interface import interface
+from quotary_bridge.chain.contracts import (
+    RequestCreated,
+    RequestTerms,
+    ResultOracle,
+    decode_event,
+)
 from quotary_bridge.demo.answers import Answer
 from quotary_bridge.demo.evidence import Sample
 from quotary_bridge.demo.failures import AttackSucceededError
@@ -19,7 +23,7 @@ from quotary_bridge.demo.report import Attack
 from quotary_bridge.demo.stage import NOTARY_APP, Stage
 from quotary_bridge.demo.workers import RunningWorker
 from quotary_bridge.errors import ContractError
-from quotary_bridge.model import Address, ChainId, SignedResult
+from quotary_bridge.model import Address, ChainId, SignedResult, Timestamp
 from quotary_bridge.workers.statement import result_digest
 
 __all__ = ["try_attacks"]
@@ -73,35 +77,35 @@ def _unadmitted_measurement(stage: Stage, worker: RunningWorker) -> None:
 
 def _replayed_result(stage: Stage, answer: Answer) -> None:
     what = "the genuine result, delivered a second time"
-    _refused_on_chain(stage, what, "ResultOracle", _delivery(stage, answer.signed))
+    _refused_on_chain(stage, what, "ResultOracle", _delivery(stage, answer.terms, answer.signed))
 
 
 def _unregistered_key(stage: Stage, answer: Answer) -> None:
     """A fresh request, answered by a key that no quote ever bound."""
     data = stage.call_data("ProposalAdvisor", "ask", "Send everything to the relayer?")
     receipt = stage.sender.send(stage.sender.request(stage.address("ProposalAdvisor"), data))
-    created = interface("ResultOracle").decode_log(receipt.logs[0])
-    if created is None:
+    created = decode_event(receipt.logs[0])
+    if not isinstance(created, RequestCreated):
         raise AttackSucceededError("the request of the last attack left no event")
-    request = created[1]
+    terms = created.terms
     thief = Account.from_key(keccak(text="quotary demonstration thief"))
     result = replace(
         answer.signed.result,
-        request_id=request["requestId"],
-        input_commitment=request["inputCommitment"],
-        deadline=request["deadline"],
+        request_id=created.request_id,
+        input_commitment=terms.input_commitment,
+        deadline=Timestamp(terms.deadline),
         worker=Address(thief.address),
     )
     digest = result_digest(result, ChainId(stage.chain.chain_id), stage.address("ResultOracle"))
     signature = bytes(thief.unsafe_sign_hash(digest).signature)
     forged = replace(answer.signed, result=result, signature=signature)
     what = "a result signed by a key that no quote ever bound"
-    _refused_on_chain(stage, what, "ResultOracle", _delivery(stage, forged))
+    _refused_on_chain(stage, what, "ResultOracle", _delivery(stage, terms, forged))
 
 
-def _delivery(stage: Stage, signed: SignedResult) -> bytes:
+def _delivery(stage: Stage, made: RequestTerms, signed: SignedResult) -> bytes:
     oracle = ResultOracle(stage.chain, stage.address("ResultOracle"))
-    return oracle.fulfill(signed.result, signed.output, signed.signature)
+    return oracle.fulfill(made, signed.result, signed.output, signed.signature)
 
 
 def _refused_on_chain(stage: Stage, what: str, contract: str, data: bytes) -> None:

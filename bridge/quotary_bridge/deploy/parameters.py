@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import sha256
 from typing import Any
 
 from quotary import INTEL_ROOT, TrustRoot
 
 from quotary_bridge.chain.accounts import DEVELOPMENT_CHAIN_IDS, WELL_KNOWN_ADDRESSES
+from quotary_bridge.chain.contracts.base import ZERO_ADDRESS
 from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.model import Address
 
@@ -18,8 +19,11 @@ __all__ = [
     "INTEL_ROOT_KEY_HASH",
     "SHORTEST_DELAY",
     "Committee",
+    "OracleTerms",
     "Parameters",
+    "QuotaTerms",
     "TimelockTerms",
+    "TokenTerms",
     "WorkerRules",
 ]
 
@@ -73,6 +77,32 @@ class WorkerRules:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaTerms:
+    """How many requests an account may make and an app be asked: at once, and per hour."""
+
+    account_burst: int = 1_000
+    account_per_hour: int = 3_600
+    app_burst: int = 10_000
+    app_per_hour: int = 360_000
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTerms:
+    """A token that requests may pay with, and the least they put up; the zero address is ether."""
+
+    token: Address = ZERO_ADDRESS
+    min_fee: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OracleTerms:
+    """Which requests the oracle takes."""
+
+    quotas: QuotaTerms = QuotaTerms()
+    tokens: tuple[TokenTerms, ...] = (TokenTerms(),)
+
+
+@dataclass(frozen=True, slots=True)
 class Parameters:
     """
     Everything a deployment decides.
@@ -96,6 +126,7 @@ class Parameters:
     automata_program: bytes | None = None
     max_age: int = 3600
     workers: WorkerRules = WorkerRules()
+    oracle: OracleTerms = OracleTerms()
     app_id: bytes | None = None
     model_id: bytes | None = None
     salt: str = ""
@@ -164,6 +195,10 @@ class Parameters:
                 "activationDelay": self.workers.activation_delay,
                 "maxRegistrationAge": self.workers.max_registration_age,
                 "acceptedStatuses": self.workers.accepted_statuses,
+            },
+            "oracle": {
+                "quotas": list(astuple(self.oracle.quotas)),
+                "tokens": [list(astuple(token)) for token in self.oracle.tokens],
             },
             "appId": _hex(self.app_id),
             "modelId": _hex(self.model_id),

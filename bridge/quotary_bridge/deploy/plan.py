@@ -224,7 +224,14 @@ def _registries(parameters: Parameters) -> list[Step]:
                 "router": at["VerifierRouter"],
             },
         ),
-        Step.of("ResultOracle", lambda at: {"workers": at["WorkerRegistry"]}),
+        Step.of(
+            "ResultOracle",
+            lambda at: {
+                "workers": at["WorkerRegistry"],
+                "quotas": list(astuple(parameters.oracle.quotas)),
+                "tokens": [list(astuple(token)) for token in parameters.oracle.tokens],
+            },
+        ),
         *_example(parameters),
     ]
 

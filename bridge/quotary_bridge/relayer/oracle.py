@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from quotary_bridge.chain import Chain, Log, TransactionRequest
 from quotary_bridge.chain.contracts import (
     Activity,
     RequestCreated,
+    RequestTerms,
     ResultOracle,
     WorkerRegistry,
     decode_event,
@@ -37,7 +40,11 @@ _CREATED = "RequestCreated"
 _INDEXED_REQUEST = 2
 # What ends a request, under the contract's own names for the same facts: a delivery that came too
 # late would revert with them.
-_ENDINGS = {"RequestFulfilled": "AlreadyFulfilled", "RequestRefunded": "AlreadyRefunded"}
+_ENDINGS = {
+    "RequestFulfilled": "AlreadyFulfilled",
+    "RequestFailed": "AlreadyFailed",
+    "RequestRefunded": "AlreadyRefunded",
+}
 
 
 class Oracle:
@@ -52,7 +59,7 @@ class Oracle:
         self._chain = chain
         self._oracle = ResultOracle(chain, address)
         self._workers: WorkerRegistry | None = None
-        self._requests: dict[tuple[bytes, int], Request] = {}
+        self._requests: dict[tuple[bytes, int], Request | None] = {}
 
     @property
     def address(self) -> Address:
@@ -90,7 +97,9 @@ class Oracle:
             if log.removed:
                 continue
             if name == _CREATED:
-                requests.append(self._request(log))
+                request = self._request(log)
+                if request is not None:
+                    requests.append(request)
             else:
                 endings.append(self._ending(log, _ENDINGS[name]))
         return Scan(tuple(requests), tuple(endings))
@@ -103,9 +112,12 @@ class Oracle:
             self._workers = WorkerRegistry(self._chain, registry)
         return self._workers.check_active(worker, app_id, at)
 
-    def delivery(self, signed: SignedResult, sender: Address) -> TransactionRequest:
-        """Return the transaction that carries `signed` to the oracle."""
-        data = self._oracle.fulfill(signed.result, signed.output, signed.signature)
+    def delivery(
+        self, request: Request, signed: SignedResult, sender: Address
+    ) -> TransactionRequest:
+        """Return the transaction that carries `signed`, which answers `request`, to the oracle."""
+        made = RequestTerms.decode(request.terms)
+        data = self._oracle.fulfill(made, signed.result, signed.output, signed.signature)
         return TransactionRequest(sender=sender, to=self.address, data=data)
 
     def _ending(self, log: Log, reason: str) -> Ending:
@@ -114,31 +126,36 @@ class Oracle:
         key = job_key(ChainId(self._chain.chain_id), self.address, Bytes32(log.topics[1]))
         return Ending(key, reason, _block(log))
 
-    def _request(self, log: Log) -> Request:
+    def _request(self, log: Log) -> Request | None:
         """Return the request of a log; the same logs are read until they are final."""
         place = (log.block_hash, log.index)
-        found = self._requests.get(place)
-        if found is None:
+        if place not in self._requests:
             if len(self._requests) >= LOGS_REMEMBERED:
                 self._requests.clear()
-            found = self._requests[place] = self._decoded(log)
-        return found
+            self._requests[place] = self._decoded(log)
+        return self._requests[place]
 
-    def _decoded(self, log: Log) -> Request:
+    def _decoded(self, log: Log) -> Request | None:
+        """Return the request, or None for what this relayer does not serve."""
         made = decode_event(log)
         if not isinstance(made, RequestCreated):
             raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "a request that cannot be read")
+        terms = made.terms
+        if terms.quorum.results != 1 or sha256(made.input).digest() != terms.input_commitment:
+            # Rounds of several workers, and inputs that are kept elsewhere, are not served yet.
+            return None
         return Request(
             chain_id=ChainId(self._chain.chain_id),
             oracle=self.address,
             request_id=made.request_id,
-            app_id=made.app_id,
-            model_id=made.model_id,
-            requester=made.requester,
+            app_id=terms.app_id,
+            model_id=terms.model_id,
+            requester=terms.requester,
             input=made.input,
-            deadline=Timestamp(made.deadline),
-            callback_gas=made.callback_gas_limit,
-            fee=Wei(made.fee),
+            deadline=Timestamp(terms.deadline),
+            callback_gas=terms.callback_gas_limit,
+            fee=Wei(terms.payment.max_fee),
+            terms=terms.encode(),
             block=_block(log),
         )
 

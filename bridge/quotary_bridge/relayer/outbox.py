@@ -45,7 +45,7 @@ __all__ = ["Outbox"]
 CANCEL_GAS = 21_000
 """What a transfer of nothing to oneself costs."""
 
-_SUPERSEDING = frozenset({"AlreadyFulfilled", "AlreadyRefunded", "RequestExpired"})
+_SUPERSEDING = frozenset({"AlreadyFulfilled", "AlreadyFailed", "AlreadyRefunded", "RequestExpired"})
 _SENDABLE = frozenset({JobState.QUEUED, JobState.BROADCAST})
 _WAITING = frozenset({"UnknownRequest"})
 
@@ -292,7 +292,10 @@ def _deliveries(cycle: Cycle, jobs: Sequence[Job]) -> list[TransactionRequest]:
         wanted.append((job.key, ordinal))
     results = cycle.ports.store.results(wanted)
     sender = cycle.ports.signer.address
-    return [cycle.ports.oracle.delivery(signed, sender) for signed in results]
+    return [
+        cycle.ports.oracle.delivery(job.request, signed, sender)
+        for job, signed in zip(jobs, results, strict=True)
+    ]
 
 
 def _cancel(cycle: Cycle, nonce: Nonce, fees: Fees) -> SignedTransaction:

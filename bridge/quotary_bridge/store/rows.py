@@ -61,6 +61,7 @@ def job_row(job: Job) -> dict[str, Any]:
         "deadline": request.deadline,
         "callback_gas": request.callback_gas,
         "fee": request.fee,
+        "terms": request.terms,
         "block_number": request.block.number,
         "block_hash": request.block.hash,
         **progress_row(job),
@@ -96,6 +97,7 @@ def job_from(row: RowMapping) -> Job:
         deadline=Timestamp(row["deadline"]),
         callback_gas=row["callback_gas"],
         fee=Wei(row["fee"]),
+        terms=row["terms"],
         block=_block(row, "block_number", "block_hash"),
     )
     settled = None

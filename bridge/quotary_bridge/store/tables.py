@@ -63,6 +63,7 @@ job = Table(
     Column("deadline", BigInteger, nullable=False),
     Column("callback_gas", BigInteger, nullable=False),
     Column("fee", _Amount, nullable=False),
+    Column("terms", LargeBinary, nullable=False),
     Column("block_number", BigInteger, nullable=False),
     Column("block_hash", LargeBinary(32), nullable=False),
     Column("state", String(16), nullable=False),

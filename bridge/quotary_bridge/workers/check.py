@@ -33,6 +33,8 @@ class RejectReason(StrEnum):
     WRONG_MODEL = "WrongModel"
     WRONG_WEIGHTS = "WrongWeights"
     WRONG_INPUT = "WrongInput"
+    WRONG_DECISION = "WrongDecision"
+    WRONG_ROUND = "WrongRound"
     WRONG_KEY_EPOCH = "WrongKeyEpoch"
     WRONG_POLICY_VERSION = "WrongPolicyVersion"
     OUTPUT_MISMATCH = "OutputMismatch"
@@ -80,6 +82,9 @@ def check_result(
         (RejectReason.WRONG_WEIGHTS, said.weights_root, request.model_id),
         (RejectReason.WRONG_INPUT, said.input_commitment, sha256(request.input).digest()),
         (RejectReason.OUTPUT_MISMATCH, said.output_hash, sha256(signed.output).digest()),
+        # One worker's answer is compared with nobody's, in no round.
+        (RejectReason.WRONG_DECISION, said.decision, said.output_hash),
+        (RejectReason.WRONG_ROUND, said.round, bytes(32)),
         (RejectReason.WRONG_KEY_EPOCH, said.key_epoch, 0),
         (RejectReason.WRONG_POLICY_VERSION, said.policy_version, 0),
     ):

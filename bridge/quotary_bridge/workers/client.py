@@ -226,6 +226,8 @@ def _result(said: Mapping[str, Any]) -> Result:
         weights_root=_word(said["weightsRoot"]),
         input_commitment=_word(said["inputCommitment"]),
         output_hash=_word(said["outputHash"]),
+        decision=_word(said["decision"]),
+        round=_word(said["round"]),
         key_epoch=_uint(said["keyEpoch"], 64),
         policy_version=_uint(said["policyVersion"], 64),
         worker=_address(said["worker"]),

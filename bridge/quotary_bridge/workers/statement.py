@@ -29,7 +29,8 @@ _DOMAIN_TYPE: Final = (
 )
 _RESULT_TYPE: Final = (
     b"Result(bytes32 requestId,bytes32 appId,bytes32 modelId,bytes32 weightsRoot,"
-    b"bytes32 inputCommitment,bytes32 outputHash,uint64 keyEpoch,uint64 policyVersion,"
+    b"bytes32 inputCommitment,bytes32 outputHash,bytes32 decision,bytes32 round,"
+    b"uint64 keyEpoch,uint64 policyVersion,"
     b"address worker,uint64 units,uint256 nonce,uint64 deadline)"
 )
 RESULT_TYPE_HASH: Final = keccak(_RESULT_TYPE)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {IResultOracle, RequestParams} from "../interfaces/IResultOracle.sol";
+import {IResultOracle} from "../interfaces/IResultOracle.sol";
 import {AttestedConsumer} from "../oracle/AttestedConsumer.sol";
 
 /// @title ProposalAdvisor
@@ -24,9 +24,7 @@ contract ProposalAdvisor is AttestedConsumer {
     /// nobody answers within an hour.
     function ask(string calldata question) external payable returns (bytes32 requestId) {
         uint64 deadline = uint64(block.timestamp + 1 hours);
-        return ORACLE.request{value: msg.value}(
-            RequestParams(APP_ID, MODEL_ID, bytes(question), 1_000_000, deadline, msg.sender)
-        );
+        return _ask(APP_ID, MODEL_ID, bytes(question), 1_000_000, deadline, msg.sender);
     }
 
     function lastAnswer() external view returns (bytes memory) {

@@ -5,10 +5,12 @@ import {IERC165} from "@openzeppelin/contracts/utils/introspection/IERC165.sol";
 
 /// @notice How a request ended, as its requester is told.
 enum ResultStatus {
-    /// @dev A registered worker answered in time; the output comes with it.
+    /// @dev As many workers as asked for agreed in time; the output comes with it.
     Fulfilled,
-    /// @dev Nobody answered in time; the fee went back and the output is empty.
-    Expired
+    /// @dev The workers could not agree; what was put up went back, and the output is empty.
+    Failed,
+    /// @dev Nobody answered in time; what was put up went back, and the output is empty.
+    Refunded
 }
 
 /// @title IResultConsumer

@@ -2,55 +2,27 @@
 pragma solidity ^0.8.24;
 
 import {ProofKind} from "../types/ProofKind.sol";
+import {Request} from "../types/Request.sol";
 import {Result} from "../types/Result.sol";
 import {IAttestationGate} from "./IAttestationGate.sol";
+import {CallbackStatus, IRequestBook} from "./IRequestBook.sol";
 
-/// @notice How far a request is. `Fulfilled` and `Refunded` are final.
-enum RequestStatus {
-    Unknown,
-    Pending,
-    Fulfilled,
-    Refunded
+/// @notice One worker's answer in a round: what its statement says otherwise than the others'.
+struct Reveal {
+    address worker;
+    /// @dev Where the worker's commitment stands in the round.
+    uint8 seat;
+    uint64 units;
+    uint256 nonce;
+    bytes32 outputHash;
+    bytes32 decision;
+    bytes signature;
 }
 
-/// @notice How the requester's callback went. `Succeeded` is final.
-enum CallbackStatus {
-    None,
-    Failed,
-    Succeeded
-}
-
-/// @notice What a requester asks for.
-struct RequestParams {
-    bytes32 appId;
-    /// @dev The model, named by its weights root.
-    bytes32 modelId;
-    bytes input;
-    /// @dev Gas of the callback; zero for none.
-    uint32 callbackGasLimit;
-    /// @dev Last second the request may be fulfilled, Unix time.
-    uint64 deadline;
-    /// @dev Who gets the fee back if nobody answers; zero for the requester.
-    address refundTo;
-}
-
-/// @notice What the oracle keeps of a request.
-struct Request {
-    bytes32 appId;
-    bytes32 modelId;
-    bytes32 inputCommitment;
-    address requester;
-    uint64 deadline;
-    uint32 callbackGasLimit;
-    address refundTo;
-    /// @dev In wei. 88 bits hold more than all ether there is.
-    uint88 fee;
-    RequestStatus status;
-}
-
-/// @notice What the oracle keeps of a result. The output itself is in the event {RequestFulfilled}.
+/// @notice A result, as dApps read it. The output itself is in the event {RequestFulfilled}.
 struct FulfilledResult {
     bytes32 outputHash;
+    bytes32 decision;
     address worker;
     uint64 fulfilledAt;
     ProofKind kind;
@@ -59,110 +31,56 @@ struct FulfilledResult {
 
 /// @title IResultOracle
 /// @notice Carries requests to TEE workers and their signed results back, and pays for them.
-/// @dev Every request ends: fulfilled by a result, or refunded after its deadline. Fees are credited
-/// and fetched with {withdraw}; the oracle pushes nothing.
-/// @dev INTEGRATOR RESPONSIBILITIES. A fulfilled result was signed by a key that an admitted image of
-/// the app holds, over exactly this request. It does NOT say that the model is good, nor that two
-/// workers would agree. The proof kind says who checked the worker's evidence; refuse what is too
-/// little for you.
-interface IResultOracle {
-    /// @notice `requester` asks the workers of `appId`.
-    event RequestCreated(
-        bytes32 indexed requestId,
-        bytes32 indexed appId,
-        address indexed requester,
-        bytes32 modelId,
-        bytes input,
-        bytes32 inputCommitment,
-        uint64 deadline,
-        uint32 callbackGasLimit,
-        uint256 fee,
-        address refundTo
-    );
-
-    /// @notice `worker` answered; `operator` was credited the fee.
+/// @dev Every request ends exactly once: Fulfilled by an answer, Failed where disjoint sets of workers
+/// disagreed, Refunded where nobody answered in time.
+/// @dev Rounds. Where more than one worker must agree, each first gives the relayer a commitment to
+/// its answer. A worker reveals only to a closed round: the list of all commitments, its own among
+/// them, whose hash its statement binds. So nobody has seen another's answer when it commits, and who
+/// did not commit cannot take part. A worker reveals once per request. All of a round arrives here in
+/// one transaction.
+/// @dev INTEGRATOR RESPONSIBILITIES. A fulfilled result was signed by keys that admitted images of
+/// the app hold, over exactly this request. It does NOT say that the model is good, nor, asked of one
+/// worker, that two would agree. The proof kind says who checked the workers' evidence; refuse what
+/// is too little for you.
+interface IResultOracle is IRequestBook {
+    /// @notice The request has its answer, which is `worker`'s.
     event RequestFulfilled(
         bytes32 indexed requestId,
         bytes32 indexed appId,
         address indexed worker,
-        address operator,
         ProofKind proofKind,
         bytes32 weightsRoot,
         bytes32 outputHash,
-        uint64 units,
-        uint256 nonce,
-        uint256 fee,
+        bytes32 decision,
         bytes output
     );
 
-    /// @notice Nobody answered in time; `refundTo` was credited the fee.
-    event RequestRefunded(bytes32 indexed requestId, address indexed refundTo, uint256 fee);
+    /// @notice The answer of `worker` counted; `operator` was credited `fee`.
+    event WorkerPaid(
+        bytes32 indexed requestId,
+        address indexed worker,
+        address indexed operator,
+        uint64 units,
+        uint256 fee
+    );
 
-    /// @notice The requester's callback ran.
-    event CallbackSucceeded(bytes32 indexed requestId, uint256 gasUsed);
+    /// @notice A whole round came to nothing; its `workers` may not answer this request again.
+    event RoundDisputed(bytes32 indexed requestId, uint8 disputes, address[] workers);
 
-    /// @notice The requester's callback failed; the request ended all the same. `reason` is the
-    /// first 32 bytes of what it reverted with, zero padded: an error's selector leads it.
-    event CallbackFailed(bytes32 indexed requestId, bytes32 reason, uint256 gasUsed);
-
-    /// @notice `account` fetched its credit, to `to`.
-    event Withdrawn(address indexed account, address indexed to, uint256 amount);
-
-    /// @notice The request names no app or no model.
-    /// @custom:remedy Give both ids.
-    error RequestIncomplete();
-
-    /// @notice The input is too long.
-    /// @custom:remedy Send at most `maximum` bytes; commit to larger inputs by hash.
-    error InputTooLarge(uint256 actual, uint256 maximum);
+    /// @notice `worker` decided otherwise than the quorum did, and counts for nothing until `until`.
+    event ProbationStarted(address indexed worker, bytes32 indexed requestId, uint64 until);
 
     /// @notice The output is too long.
     /// @custom:remedy Have the worker answer in at most `maximum` bytes.
     error OutputTooLarge(uint256 actual, uint256 maximum);
 
-    /// @notice The callback's gas limit is neither zero nor within its bounds.
-    /// @custom:remedy Give 0 for no callback, or a limit between `minimum` and `maximum`.
-    error CallbackGasOutOfRange(uint256 actual, uint256 minimum, uint256 maximum);
-
-    /// @notice The request's deadline is past, or too far away.
-    /// @custom:remedy Give a deadline between `earliest` and `latest`, Unix seconds.
-    error DeadlineOutOfRange(uint64 actual, uint256 earliest, uint256 latest);
-
-    /// @notice The fee does not fit its 88 bits.
-    /// @custom:remedy Send less.
-    error FeeTooLarge(uint256 actual);
-
-    /// @notice A callback is wanted, but the requester does not answer for {IResultConsumer}.
-    /// @custom:remedy Inherit {AttestedConsumer}, or give a callback gas limit of zero.
-    error NotAConsumer(address requester);
-
-    /// @notice No such request was made here.
-    /// @custom:remedy Check the request id, the chain and the oracle's address.
-    error UnknownRequest(bytes32 requestId);
-
-    /// @notice The request was fulfilled before.
-    /// @custom:remedy Nothing is left to do: the first valid result is final.
-    error AlreadyFulfilled(bytes32 requestId);
-
-    /// @notice The request was refunded before.
-    /// @custom:remedy Make a new request.
-    error AlreadyRefunded(bytes32 requestId);
-
-    /// @notice The request was not fulfilled.
-    /// @custom:remedy Wait for its result.
-    error NotFulfilled(bytes32 requestId);
-
-    /// @notice The request's deadline has passed.
-    /// @custom:remedy Call `expire`, and make a new request.
-    error RequestExpired(uint64 deadline, uint256 blockTime);
-
-    /// @notice The request's deadline has not passed.
-    /// @custom:remedy Wait until after `deadline`.
-    error RequestNotExpired(uint64 deadline, uint256 blockTime);
-
     /// @notice The result's own deadline has passed.
     /// @custom:remedy Have the worker sign again with a later deadline.
     error ResultExpired(uint64 deadline, uint256 blockTime);
+
+    /// @notice The result is for another request.
+    /// @custom:remedy Submit it with the terms of the request it answers.
+    error WrongRequest(bytes32 actual, bytes32 expected);
 
     /// @notice The result is for another app than the request.
     /// @custom:remedy Send the request to a worker of app `expected`.
@@ -179,6 +97,15 @@ interface IResultOracle {
     /// @notice The result answers another input.
     /// @custom:remedy Have the worker answer the input of this request.
     error WrongInput(bytes32 actual, bytes32 expected);
+
+    /// @notice The decision is not what the request's rule compares.
+    /// @custom:remedy Under the exact rule, have the worker sign the output's hash as its decision.
+    error WrongDecision(bytes32 actual, bytes32 expected);
+
+    /// @notice The statement was not made for this round.
+    /// @custom:remedy Send the commitments exactly as they were closed: ascending, none twice, at least
+    /// as many as must agree and at most as many as there are seats.
+    error WrongRound(bytes32 actual, bytes32 expected);
 
     /// @notice The result names a key epoch that this oracle does not have.
     /// @custom:remedy Sign with key epoch 0.
@@ -200,57 +127,108 @@ interface IResultOracle {
     /// @custom:remedy Sign the EIP-712 digest of exactly this result, for this chain and oracle.
     error WrongSigner(address actual, address expected);
 
-    /// @notice The transaction carries too little gas to give the callback its limit.
-    /// @custom:remedy Send with more gas: the callback's limit and its 1/64, and 50,000 beside.
-    error InsufficientGas(uint256 actual, uint256 required);
+    /// @notice The request needs another number of answers.
+    /// @custom:remedy Submit `expected` answers, in one transaction.
+    error WrongAnswerCount(uint256 actual, uint256 expected);
 
-    /// @notice Only the requester may do this.
-    /// @custom:remedy Send it from `requester`.
-    error NotTheRequester(address caller, address requester);
+    /// @notice Two answers are one worker's, or they do not ascend by address.
+    /// @custom:remedy Sort the answers by worker, each once.
+    error DuplicateSigner(address worker);
 
-    /// @notice There is no failed callback to repeat.
-    /// @custom:remedy Nothing is left to do.
-    error NothingToRetry(bytes32 requestId, CallbackStatus status);
+    /// @notice The worker did not commit to this answer before the round was closed.
+    /// @custom:remedy Have it commit in the next round; an answer seen elsewhere counts for nothing.
+    error NotCommitted(address worker);
 
-    /// @notice The repeated callback failed again. `reason` is the first 32 bytes of its revert data.
-    /// @custom:remedy Mend the consumer and try again.
-    error CallbackReverted(bytes32 requestId, bytes32 reason);
+    /// @notice None of the answers is the result that was submitted.
+    /// @custom:remedy Submit as result one of the answers that agree.
+    error ResultNotRevealed(address worker);
 
-    /// @notice The account has no credit.
-    /// @custom:remedy Nothing is left to do.
-    error NoCredit(address account);
+    /// @notice The answer of `worker` does not agree with the result.
+    /// @custom:remedy Submit answers that agree; if no quorum can, call `dispute`.
+    error Disagreement(address worker, bytes32 decision, bytes32 expected);
 
-    /// @notice Asks the workers of `params.appId`; the value sent is the fee.
-    /// @return requestId keccak256(abi.encode(chain id, oracle, sequence number)).
-    function request(RequestParams calldata params) external payable returns (bytes32 requestId);
+    /// @notice The result is not the median of the answers.
+    /// @custom:remedy Submit the middle answer as the result.
+    error NotTheMedian(bytes32 decision);
 
-    /// @notice Ends a request with the result a worker signed. Open to any sender.
-    /// @dev The fee is credited and the result recorded before the callback runs: a failing consumer
+    /// @notice The answers come from too few operators or vendors.
+    /// @custom:remedy Add answers of others.
+    error TooFewDistinct(uint256 actual, uint256 required);
+
+    /// @notice The request still reserves its answer to other workers.
+    /// @custom:remedy Ask the named workers, or `reassign` once their time is over.
+    error NotAssigned(address worker);
+
+    /// @notice The worker took part in a round that disagreed; others must decide.
+    /// @custom:remedy Ask workers that have not answered this request.
+    error AlreadyAnswered(address worker);
+
+    /// @notice The worker disagreed with a quorum lately.
+    /// @custom:remedy Ask another worker until `until`, Unix seconds.
+    error WorkerOnProbation(address worker, uint64 until);
+
+    /// @notice The round can still agree: `agreeing` answers do, and `unseen` ones may join them.
+    /// @custom:remedy Submit the answers that agree, or those still missing.
+    error RoundUndecided(uint256 agreeing, uint256 unseen);
+
+    /// @notice The gas ran out while the round was judged.
+    /// @custom:remedy Send with more gas.
+    error RoundNotJudged();
+
+    /// @notice The statement does not contradict the result of the quorum.
+    /// @custom:remedy Show a statement with another decision, about a request that a quorum answered.
+    error NoDissent();
+
+    /// @notice Ends a request with the result that one worker signed. Open to any sender.
+    /// @dev Fees are credited and the result recorded before the callback runs: a failing consumer
     /// hurts only itself.
-    function fulfill(Result calldata result, bytes calldata output, bytes calldata signature)
-        external;
+    function fulfill(
+        Request calldata made,
+        Result calldata result,
+        bytes calldata output,
+        bytes calldata signature
+    ) external;
 
-    /// @notice Ends a request that nobody answered in time. Open to any sender.
-    function expire(bytes32 requestId) external;
+    /// @notice Ends a request with what a quorum agreed on. Open to any sender.
+    /// @param result the statement of one of `reveals`: whose output is delivered. Under the tolerance
+    /// rule it is their median.
+    /// @param reveals as many as must agree, ascending by worker.
+    /// @param round all commitments of the closed round, ascending.
+    function fulfillByQuorum(
+        Request calldata made,
+        Result calldata result,
+        Reveal[] calldata reveals,
+        bytes32[] calldata round,
+        bytes calldata output
+    ) external;
+
+    /// @notice Shows that a round with all seats taken cannot agree any more. Its workers are out, and
+    /// any other worker of the app may answer; the second time, the request fails. Open to any sender.
+    /// @param result the statement of any of `reveals`.
+    function dispute(
+        Request calldata made,
+        Result calldata result,
+        Reveal[] calldata reveals,
+        bytes32[] calldata round
+    ) external;
+
+    /// @notice Puts a worker on probation by its own statement, which contradicts what a quorum
+    /// decided. Open to any sender; counted from the decision, so showing it again changes nothing.
+    function reportDissent(Request calldata made, Result calldata result, bytes calldata signature)
+        external;
 
     /// @notice Repeats a failed callback with all the gas of this call. Requester only.
     /// @param output the output, as in {RequestFulfilled}.
-    function retryCallback(bytes32 requestId, bytes calldata output) external;
-
-    /// @notice Sends the caller's whole credit to `to`.
-    function withdraw(address payable to) external;
-
-    /// @notice What is kept of `requestId`.
-    function getRequest(bytes32 requestId) external view returns (Request memory);
+    function retryCallback(Request calldata made, bytes calldata output) external;
 
     /// @notice What is kept of the result of `requestId`. Reverts with {NotFulfilled} without one.
     function getResult(bytes32 requestId) external view returns (FulfilledResult memory);
 
-    /// @notice What `account` may withdraw, in wei.
-    function creditOf(address account) external view returns (uint256);
-
     /// @notice The EIP-712 digest a worker signs for `result`.
     function resultDigest(Result calldata result) external view returns (bytes32);
+
+    /// @notice Until when `worker` is on probation, Unix time; zero if it never was.
+    function probationOf(address worker) external view returns (uint64 until);
 
     /// @notice Whether workers are active is asked here, at every fulfilment.
     function WORKERS() external view returns (IAttestationGate);

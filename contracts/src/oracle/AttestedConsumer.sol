@@ -3,13 +3,15 @@ pragma solidity ^0.8.24;
 
 import {ERC165, IERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 
+import {RequestParams} from "../interfaces/IRequestBook.sol";
 import {IResultConsumer, ResultStatus} from "../interfaces/IResultConsumer.sol";
 import {IResultOracle} from "../interfaces/IResultOracle.sol";
+import {Payment, Quorum, Rule} from "../types/Request.sol";
 
 /// @title AttestedConsumer
 /// @notice What a dApp inherits to ask TEE workers and to be called back with their results.
-/// @dev Override {_onResult}; override {_onError} to learn of requests that nobody answered. Keep both
-/// within the callback's gas limit: a callback that fails is recorded, not repeated.
+/// @dev Ask with {_ask}, or with `ORACLE.request` for a quorum, metered fees or a token. Override
+/// {_onResult}; override {_onError} to learn of requests that ended without one. Keep both within the callback's gas limit: a callback that fails is recorded, not repeated.
 /// @dev INTEGRATOR RESPONSIBILITIES. Know your own request ids: the oracle calls back for every
 /// request this contract made. Read the proof kind with `ORACLE.getResult` where it matters.
 abstract contract AttestedConsumer is IResultConsumer, ERC165 {
@@ -54,6 +56,35 @@ abstract contract AttestedConsumer is IResultConsumer, ERC165 {
     {
         return interfaceId == type(IResultConsumer).interfaceId
             || super.supportsInterface(interfaceId);
+    }
+
+    /* ASKING */
+
+    /// @dev Asks any one worker of the app, for all the ether sent along; `refundTo` is credited it if
+    /// nobody answers by `deadline`.
+    function _ask(
+        bytes32 appId,
+        bytes32 modelId,
+        bytes memory input,
+        uint32 callbackGasLimit,
+        uint64 deadline,
+        address refundTo
+    ) internal returns (bytes32 requestId) {
+        return ORACLE.request{value: msg.value}(
+            RequestParams({
+                appId: appId,
+                modelId: modelId,
+                input: input,
+                inputCommitment: 0,
+                callbackGasLimit: callbackGasLimit,
+                reservedUntil: 0,
+                deadline: deadline,
+                // There is less ether than 96 bits hold.
+                payment: Payment(address(0), refundTo, uint96(msg.value), 0, 0),
+                quorum: Quorum(1, 1, 1, 1, Rule.Exact, 0),
+                workers: new address[](0)
+            })
+        );
     }
 
     /// @dev A registered worker answered `requestId` with `output`.

@@ -13,7 +13,12 @@ library ResultDomain {
 
     /// @notice The EIP-712 digest of `result` for `oracle` on this chain.
     function digestFor(address oracle, Result memory result) internal view returns (bytes32) {
-        bytes32 domain = keccak256(
+        return MessageHashUtils.toTypedDataHash(separatorFor(oracle), ResultLib.hash(result));
+    }
+
+    /// @notice The EIP-712 domain separator of `oracle` on this chain.
+    function separatorFor(address oracle) internal view returns (bytes32) {
+        return keccak256(
             abi.encode(
                 DOMAIN_TYPEHASH,
                 keccak256(bytes("Quotary Result")),
@@ -22,6 +27,5 @@ library ResultDomain {
                 oracle
             )
         );
-        return MessageHashUtils.toTypedDataHash(domain, ResultLib.hash(result));
     }
 }

@@ -36,11 +36,12 @@ _DOMAIN_TYPE: Final = (
 
 _RESULT_TYPE: Final = (
     b"Result(bytes32 requestId,bytes32 appId,bytes32 modelId,bytes32 weightsRoot,"
-    b"bytes32 inputCommitment,bytes32 outputHash,uint64 keyEpoch,uint64 policyVersion,"
+    b"bytes32 inputCommitment,bytes32 outputHash,bytes32 decision,bytes32 round,"
+    b"uint64 keyEpoch,uint64 policyVersion,"
     b"address worker,uint64 units,uint256 nonce,uint64 deadline)"
 )
 
-_RESULT_TYPES: Final = ("bytes32",) * 7 + (
+_RESULT_TYPES: Final = ("bytes32",) * 9 + (
     "uint64",
     "uint64",
     "address",
@@ -125,6 +126,8 @@ class Result:
     weights_root: Bytes32
     input_commitment: Bytes32
     output_hash: Bytes32
+    decision: Bytes32
+    round: Bytes32
     key_epoch: int
     policy_version: int
     worker: Address
@@ -142,6 +145,8 @@ class Result:
             self.weights_root,
             self.input_commitment,
             self.output_hash,
+            self.decision,
+            self.round,
             self.key_epoch,
             self.policy_version,
             self.worker,

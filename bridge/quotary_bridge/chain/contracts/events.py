@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from quotary_bridge.chain.contracts.base import MeasurementStatus, ProofKind, address_of
 from quotary_bridge.chain.contracts.registries import Manifest
+from quotary_bridge.chain.contracts.requests import RequestTerms
 from quotary_bridge.chain.contracts.workers import CohortFacts, cohort_from
 from quotary_bridge.chain.interface import AbiValue, interface
 from quotary_bridge.chain.records import Log
@@ -21,8 +22,10 @@ __all__ = [
     "MeasurementRevoked",
     "PolicyChanged",
     "RequestCreated",
+    "RequestFailed",
     "RequestFulfilled",
     "RequestRefunded",
+    "WorkerPaid",
     "WorkerRegistered",
     "WorkerRenewed",
     "WorkerRetired",
@@ -118,35 +121,46 @@ class WorkerRetired:
 
 @dataclass(frozen=True, slots=True)
 class RequestCreated:
-    """Somebody asked; `fee` in wei."""
+    """Somebody asked."""
 
     request_id: Bytes32
-    app_id: Bytes32
-    requester: Address
-    model_id: Bytes32
+    terms: RequestTerms
     input: bytes
-    input_commitment: Bytes32
-    deadline: int
-    callback_gas_limit: int
-    fee: int
-    refund_to: Address
 
 
 @dataclass(frozen=True, slots=True)
 class RequestFulfilled:
-    """A worker answered; `fee` in wei went to `operator`'s credit."""
+    """The request has its answer, which is `worker`'s."""
 
     request_id: Bytes32
     app_id: Bytes32
     worker: Address
-    operator: Address
     kind: ProofKind
     weights_root: Bytes32
     output_hash: Bytes32
-    units: int
-    nonce: int
-    fee: int
+    decision: Bytes32
     output: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPaid:
+    """An answer counted; `fee`, in the request's token, went to `operator`'s credit."""
+
+    request_id: Bytes32
+    worker: Address
+    operator: Address
+    units: int
+    fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFailed:
+    """The workers could not agree, and what was put up went back."""
+
+    request_id: Bytes32
+    refund_to: Address
+    reason: int
+    fee: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +192,8 @@ Event = (
     | WorkerRetired
     | RequestCreated
     | RequestFulfilled
+    | WorkerPaid
+    | RequestFailed
     | RequestRefunded
     | CallbackFailed
 )
@@ -241,15 +257,8 @@ def _worker_retired(a: AbiValue) -> WorkerRetired:
 def _created(a: AbiValue) -> RequestCreated:
     return RequestCreated(
         request_id=a["requestId"],
-        app_id=a["appId"],
-        requester=address_of(a["requester"]),
-        model_id=a["modelId"],
+        terms=RequestTerms.from_event(a["request"]),
         input=a["input"],
-        input_commitment=a["inputCommitment"],
-        deadline=a["deadline"],
-        callback_gas_limit=a["callbackGasLimit"],
-        fee=a["fee"],
-        refund_to=address_of(a["refundTo"]),
     )
 
 
@@ -258,19 +267,25 @@ def _fulfilled(a: AbiValue) -> RequestFulfilled:
         request_id=a["requestId"],
         app_id=a["appId"],
         worker=address_of(a["worker"]),
-        operator=address_of(a["operator"]),
         kind=ProofKind(a["proofKind"]),
         weights_root=a["weightsRoot"],
         output_hash=a["outputHash"],
-        units=a["units"],
-        nonce=a["nonce"],
-        fee=a["fee"],
+        decision=a["decision"],
         output=a["output"],
     )
 
 
+def _paid(a: AbiValue) -> WorkerPaid:
+    worker, operator = address_of(a["worker"]), address_of(a["operator"])
+    return WorkerPaid(a["requestId"], worker, operator, a["units"], a["fee"])
+
+
+def _failed(a: AbiValue) -> RequestFailed:
+    return RequestFailed(a["requestId"], address_of(a["refundTo"]), a["reason"], a["amount"])
+
+
 def _refunded(a: AbiValue) -> RequestRefunded:
-    return RequestRefunded(a["requestId"], address_of(a["refundTo"]), a["fee"])
+    return RequestRefunded(a["requestId"], address_of(a["refundTo"]), a["amount"])
 
 
 def _callback_failed(a: AbiValue) -> CallbackFailed:
@@ -289,6 +304,8 @@ _DECODERS: Mapping[str, tuple[str, Callable[[AbiValue], Event]]] = MappingProxyT
         "WorkerRetired": ("WorkerRegistry", _worker_retired),
         "RequestCreated": ("ResultOracle", _created),
         "RequestFulfilled": ("ResultOracle", _fulfilled),
+        "WorkerPaid": ("ResultOracle", _paid),
+        "RequestFailed": ("ResultOracle", _failed),
         "RequestRefunded": ("ResultOracle", _refunded),
         "CallbackFailed": ("ResultOracle", _callback_failed),
     }

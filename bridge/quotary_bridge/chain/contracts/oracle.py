@@ -9,27 +9,37 @@ from operator import attrgetter
 from typing import ClassVar
 
 from quotary_bridge.chain.contracts.base import Contract, ProofKind, address_of
+from quotary_bridge.chain.contracts.requests import RequestParams, RequestTerms
 from quotary_bridge.chain.interface import AbiValue
 from quotary_bridge.chain.records import BlockTag
 from quotary_bridge.model import Address, Bytes32, Result
 
 __all__ = [
     "CallbackStatus",
+    "FailureReason",
     "FulfilledResult",
-    "OracleRequest",
-    "RequestParams",
+    "RequestState",
     "RequestStatus",
     "ResultOracle",
+    "Reveal",
 ]
 
 
 class RequestStatus(IntEnum):
-    """What became of a request."""
+    """What became of a request; the last three are final."""
 
     UNKNOWN = 0
     PENDING = 1
     FULFILLED = 2
-    REFUNDED = 3
+    FAILED = 3
+    REFUNDED = 4
+
+
+class FailureReason(IntEnum):
+    """Why a request failed."""
+
+    NONE = 0
+    DISAGREEMENT = 1
 
 
 class CallbackStatus(IntEnum):
@@ -41,30 +51,17 @@ class CallbackStatus(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class RequestParams:
-    """What a requester asks for; no callback where `callback_gas_limit` is 0."""
+class RequestState:
+    """All that the oracle keeps of a request; `ended_at` in Unix seconds, 0 while it is pending."""
 
-    app_id: Bytes32
-    model_id: Bytes32
-    input: bytes
-    callback_gas_limit: int
-    deadline: int
-    refund_to: Address
-
-
-@dataclass(frozen=True, slots=True)
-class OracleRequest:
-    """A request as the oracle holds it; `fee` in wei."""
-
-    app_id: Bytes32
-    model_id: Bytes32
-    input_commitment: Bytes32
-    requester: Address
-    deadline: int
-    callback_gas_limit: int
-    refund_to: Address
-    fee: int
     status: RequestStatus
+    callback: CallbackStatus
+    kind: ProofKind
+    failure: FailureReason
+    disputes: int
+    reassigned: bool
+    ended_at: int
+    worker: Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +69,24 @@ class FulfilledResult:
     """A result as the oracle holds it."""
 
     output_hash: Bytes32
+    decision: Bytes32
     worker: Address
     fulfilled_at: int
     kind: ProofKind
     callback: CallbackStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    """What one worker's statement says otherwise than the others' of its round."""
+
+    worker: Address
+    seat: int
+    units: int
+    nonce: int
+    output_hash: Bytes32
+    decision: Bytes32
+    signature: bytes
 
 
 _FIELDS = attrgetter(*(field.name for field in fields(Result)))
@@ -87,30 +98,64 @@ class ResultOracle(Contract):
     abi_name: ClassVar[str] = "ResultOracle"
 
     def request(self, params: RequestParams) -> bytes:
-        """Return call data; the value sent along is the worker's fee."""
-        return self.encode("request", astuple(params))
+        """Return call data; where ether pays, `params.payment.max_fee` is sent along."""
+        return self.encode("request", params.words())
 
-    def fulfill(self, result: Result, output: bytes, signature: bytes) -> bytes:
+    def fulfill(self, made: RequestTerms, result: Result, output: bytes, signature: bytes) -> bytes:
         """Return call data; anybody may send it."""
-        return self.encode("fulfill", _FIELDS(result), output, signature)
+        return self.encode("fulfill", made.words(), _FIELDS(result), output, signature)
 
-    def expire(self, request_id: Bytes32) -> bytes:
-        """Return call data that refunds an overdue request; anybody may send it."""
-        return self.encode("expire", request_id)
+    def fulfill_by_quorum(
+        self,
+        made: RequestTerms,
+        result: Result,
+        reveals: Sequence[Reveal],
+        commitments: Sequence[Bytes32],
+        output: bytes,
+    ) -> bytes:
+        """Return call data; `reveals` ascend by worker, `commitments` by value."""
+        answers = [astuple(reveal) for reveal in reveals]
+        return self.encode(
+            "fulfillByQuorum", made.words(), _FIELDS(result), answers, list(commitments), output
+        )
 
-    def request_of(self, request_id: Bytes32, at: BlockTag = "latest") -> OracleRequest:
-        """Return a request; its status is `UNKNOWN` where there is none."""
-        return _request(self.read("getRequest", request_id, at=at))
+    def dispute(
+        self,
+        made: RequestTerms,
+        result: Result,
+        reveals: Sequence[Reveal],
+        commitments: Sequence[Bytes32],
+    ) -> bytes:
+        """Return call data that shows a round without a quorum; anybody may send it."""
+        answers = [astuple(reveal) for reveal in reveals]
+        return self.encode("dispute", made.words(), _FIELDS(result), answers, list(commitments))
 
-    def requests_of(self, request_ids: Sequence[Bytes32], at: BlockTag) -> list[OracleRequest]:
-        """Return many requests, in their order."""
-        return [_request(record) for record in self.read_many("getRequest", request_ids, at)]
+    def report_dissent(self, made: RequestTerms, result: Result, signature: bytes) -> bytes:
+        """Return call data that puts a worker on probation by its own statement."""
+        return self.encode("reportDissent", made.words(), _FIELDS(result), signature)
+
+    def reassign(self, made: RequestTerms) -> bytes:
+        """Return call data that opens an overdue request to every worker of its app."""
+        return self.encode("reassign", made.words())
+
+    def refund(self, made: RequestTerms) -> bytes:
+        """Return call data that refunds an expired request; anybody may send it."""
+        return self.encode("refund", made.words())
+
+    def state_of(self, request_id: Bytes32, at: BlockTag = "latest") -> RequestState:
+        """Return what became of a request; its status is `UNKNOWN` where there is none."""
+        return _state(self.read("stateOf", request_id, at=at))
+
+    def states_of(self, request_ids: Sequence[Bytes32], at: BlockTag) -> list[RequestState]:
+        """Return what became of many requests, in their order."""
+        return [_state(record) for record in self.read_many("stateOf", request_ids, at)]
 
     def result_of(self, request_id: Bytes32, at: BlockTag = "latest") -> FulfilledResult:
         """Return a fulfilled request's result; raises `ContractError` where there is none."""
         record = self.read("getResult", request_id, at=at)
         return FulfilledResult(
             output_hash=record["outputHash"],
+            decision=record["decision"],
             worker=address_of(record["worker"]),
             fulfilled_at=record["fulfilledAt"],
             kind=ProofKind(record["kind"]),
@@ -119,18 +164,17 @@ class ResultOracle(Contract):
 
     def result_digest(self, result: Result) -> bytes:
         """Return the EIP-712 digest that the worker signs."""
-        return bytes(self.read("resultDigest", astuple(result)))
+        return bytes(self.read("resultDigest", _FIELDS(result)))
 
 
-def _request(record: AbiValue) -> OracleRequest:
-    return OracleRequest(
-        app_id=record["appId"],
-        model_id=record["modelId"],
-        input_commitment=record["inputCommitment"],
-        requester=address_of(record["requester"]),
-        deadline=record["deadline"],
-        callback_gas_limit=record["callbackGasLimit"],
-        refund_to=address_of(record["refundTo"]),
-        fee=record["fee"],
+def _state(record: AbiValue) -> RequestState:
+    return RequestState(
         status=RequestStatus(record["status"]),
+        callback=CallbackStatus(record["callback"]),
+        kind=ProofKind(record["kind"]),
+        failure=FailureReason(record["failure"]),
+        disputes=record["disputes"],
+        reassigned=record["reassigned"],
+        ended_at=record["endedAt"],
+        worker=address_of(record["worker"]),
     )

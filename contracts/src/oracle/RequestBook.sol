@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {ERC165Checker} from "@openzeppelin/contracts/utils/introspection/ERC165Checker.sol";
+
+import {QuotaTerms, TokenTerms} from "../interfaces/IEscrow.sol";
+import {
+    CallbackStatus,
+    FailureReason,
+    IRequestBook,
+    RequestParams,
+    RequestState,
+    RequestStatus
+} from "../interfaces/IRequestBook.sol";
+import {IResultConsumer, ResultStatus} from "../interfaces/IResultConsumer.sol";
+import {Request, RequestLib} from "../types/Request.sol";
+import {CallbackLib} from "./CallbackLib.sol";
+import {Escrow} from "./Escrow.sol";
+import {Quotas} from "./Quotas.sol";
+import {RequestTerms} from "./RequestTerms.sol";
+import {StateLib} from "./StateLib.sol";
+
+/// @title RequestBook
+/// @notice Requests, and the ways they end without a result.
+/// @dev Of a request one slot is kept, under the hash of its terms. {_end} is the only way out of
+/// `Pending`, and every way out pays what was put up, to the last unit.
+abstract contract RequestBook is IRequestBook, Escrow, Quotas {
+    /* CONSTANTS */
+
+    /// @notice What {reassign} earns: one part in so many of what was put up.
+    uint256 public constant REASSIGN_REWARD_DIVISOR = 100;
+
+    /// @dev Gas that what surrounds a callback needs: the call itself, and the events and storage
+    /// after it.
+    uint256 private constant CALLBACK_OVERHEAD = 50_000;
+
+    /* STORAGE */
+
+    /// @dev A {RequestState}, packed by {StateLib}.
+    mapping(bytes32 requestId => uint256) private _states;
+
+    /* CONSTRUCTOR */
+
+    constructor(QuotaTerms memory quotas, TokenTerms[] memory tokens)
+        Escrow(tokens)
+        Quotas(quotas)
+    {}
+
+    /* REQUESTS */
+
+    /// @inheritdoc IRequestBook
+    function request(RequestParams calldata params)
+        external
+        payable
+        nonReentrant
+        returns (bytes32 requestId)
+    {
+        RequestTerms.requireSound(params);
+        _requirePayable(params.payment.token, params.payment.maxFee);
+        if (params.callbackGasLimit != 0) {
+            require(
+                ERC165Checker.supportsInterface(msg.sender, type(IResultConsumer).interfaceId),
+                NotAConsumer(msg.sender)
+            );
+        }
+        uint64 sequence = _count(msg.sender, params.appId);
+        Request memory made = RequestTerms.toRequest(params, msg.sender, sequence);
+        requestId = RequestLib.idOf(made);
+        _states[requestId] = StateLib.PENDING;
+        emit RequestCreated(requestId, made.appId, msg.sender, made, params.input);
+        _collect(made.payment.token, made.payment.maxFee);
+    }
+
+    /// @inheritdoc IRequestBook
+    function reassign(Request calldata made) external nonReentrant {
+        (bytes32 requestId, RequestState memory state) = _pendingInTime(made);
+        require(
+            made.workers.length != 0 && !state.reassigned && state.disputes == 0,
+            NothingToReassign(requestId)
+        );
+        require(
+            made.reservedUntil < block.timestamp, StillReserved(made.reservedUntil, block.timestamp)
+        );
+        state.reassigned = true;
+        _store(requestId, state);
+        uint256 reward = made.payment.maxFee / REASSIGN_REWARD_DIVISOR;
+        _credit(made.payment.token, msg.sender, reward);
+        emit RequestReassigned(requestId, msg.sender, reward);
+    }
+
+    /// @inheritdoc IRequestBook
+    function refund(Request calldata made) external nonReentrant {
+        (bytes32 requestId, RequestState memory state) = _pending(made);
+        require(made.deadline < block.timestamp, RequestNotExpired(made.deadline, block.timestamp));
+        state.status = RequestStatus.Refunded;
+        uint256 amount = _escrowOf(made, state);
+        _credit(made.payment.token, made.payment.refundTo, amount);
+        emit RequestRefunded(requestId, made.payment.refundTo, amount);
+        _end(made, requestId, state, ResultStatus.Refunded, "");
+    }
+
+    /* VIEWS */
+
+    /// @inheritdoc IRequestBook
+    function stateOf(bytes32 requestId) public view returns (RequestState memory) {
+        return StateLib.unpack(_states[requestId]);
+    }
+
+    /// @inheritdoc IRequestBook
+    function requestIdOf(Request calldata made) external view returns (bytes32) {
+        return RequestLib.idOfCalldata(made);
+    }
+
+    /* STATE */
+
+    function _pending(Request calldata made)
+        internal
+        view
+        returns (bytes32 requestId, RequestState memory state)
+    {
+        requestId = RequestLib.idOfCalldata(made);
+        state = stateOf(requestId);
+        require(state.status != RequestStatus.Unknown, UnknownRequest(requestId));
+        require(state.status != RequestStatus.Fulfilled, AlreadyFulfilled(requestId));
+        require(state.status != RequestStatus.Failed, AlreadyFailed(requestId));
+        require(state.status != RequestStatus.Refunded, AlreadyRefunded(requestId));
+    }
+
+    function _pendingInTime(Request calldata made)
+        internal
+        view
+        returns (bytes32 requestId, RequestState memory state)
+    {
+        (requestId, state) = _pending(made);
+        require(made.deadline >= block.timestamp, RequestExpired(made.deadline, block.timestamp));
+    }
+
+    /// @dev What is still put up for a pending request.
+    function _escrowOf(Request calldata made, RequestState memory state)
+        internal
+        pure
+        returns (uint256)
+    {
+        uint256 amount = made.payment.maxFee;
+        return state.reassigned ? amount - amount / REASSIGN_REWARD_DIVISOR : amount;
+    }
+
+    /// @dev The workers could not agree.
+    function _fail(
+        Request calldata made,
+        bytes32 requestId,
+        RequestState memory state,
+        FailureReason reason
+    ) internal {
+        (state.status, state.failure) = (RequestStatus.Failed, reason);
+        uint256 amount = _escrowOf(made, state);
+        _credit(made.payment.token, made.payment.refundTo, amount);
+        emit RequestFailed(requestId, made.payment.refundTo, reason, amount);
+        _end(made, requestId, state, ResultStatus.Failed, "");
+    }
+
+    /// @dev Records that the request ended and tells the requester. Everybody was paid before. It
+    /// reverts only where the sender gave too little gas for the callback's limit, so that nobody can
+    /// make a sound consumer fail.
+    function _end(
+        Request calldata made,
+        bytes32 requestId,
+        RequestState memory state,
+        ResultStatus status,
+        bytes memory output
+    ) internal {
+        // Unix seconds reach 40 bits in the year 36812.
+        state.endedAt = uint40(block.timestamp);
+        _store(requestId, state);
+        uint256 gasLimit = made.callbackGasLimit;
+        if (gasLimit == 0) return;
+        uint256 before = gasleft();
+        uint256 required = gasLimit + gasLimit / 63 + CALLBACK_OVERHEAD;
+        require(before >= required, InsufficientGas(before, required));
+        (bool ok, bytes32 answer, uint256 gasUsed) =
+            _tell(made.requester, gasLimit, requestId, status, output);
+        state.callback = ok ? CallbackStatus.Succeeded : CallbackStatus.Failed;
+        _store(requestId, state);
+        if (ok) emit CallbackSucceeded(requestId, gasUsed);
+        else emit CallbackFailed(requestId, answer, gasUsed);
+    }
+
+    function _tell(
+        address requester,
+        uint256 gasLimit,
+        bytes32 requestId,
+        ResultStatus status,
+        bytes memory output
+    ) internal returns (bool ok, bytes32 answer, uint256 gasUsed) {
+        bytes memory data = abi.encodeCall(IResultConsumer.onResult, (requestId, status, output));
+        gasUsed = gasleft();
+        (ok, answer) = CallbackLib.callExactly(requester, gasLimit, data);
+        gasUsed -= gasleft();
+    }
+
+    /// @dev The one writer of what is kept of a request after it was made.
+    function _store(bytes32 requestId, RequestState memory state) internal {
+        _states[requestId] = StateLib.pack(state);
+    }
+}
