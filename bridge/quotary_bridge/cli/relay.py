@@ -9,6 +9,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 from quotary.cli.output import ExitCode, visible
 
+from quotary_bridge.chain import Chain
 from quotary_bridge.cli.answer import answer, command
 from quotary_bridge.cli.options import (
     Context,
@@ -77,6 +78,13 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         metavar="N",
         help="blocks on top of a final one (0 on a local chain, else 6)",
     )
+    parser.add_argument(
+        "--witness-url",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="another node of the chain: what it does not confirm is not final; repeatable",
+    )
     parser.add_argument("--poll", type=float, default=1.0, metavar="SECONDS", help="(%(default)s)")
     parser.add_argument(
         "--listen",
@@ -106,6 +114,7 @@ def _run(args: Namespace) -> int:
         signer=context.choice.signer(context.chain.chain_id),
         workers=workers,
         database=location(args.database),
+        witnesses=[Chain.connect(url, context.chain.chain_id) for url in args.witness_url],
         now=lambda: Timestamp(int(time.time())),  # noqa: TID251 (the edge: it serves the lease)
         settings=RelayerSettings(
             start_block=BlockNumber(record.contracts["ResultOracle"].block),

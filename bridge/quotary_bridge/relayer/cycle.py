@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from quotary_bridge.chain import Block, Chain
 from quotary_bridge.chain.accounts import Signer
 from quotary_bridge.chain.contracts import Activity
+from quotary_bridge.errors import Transient
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import (
     Address,
@@ -33,6 +34,8 @@ from quotary_bridge.workers import WorkerClient, WorkerPool
 
 __all__ = ["Cycle", "Ports"]
 
+_NOTHING = BlockNumber(-1)
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -46,6 +49,7 @@ class Ports:
     client: WorkerClient
     settings: RelayerSettings
     listener: Listener
+    witnesses: tuple[Chain, ...] = ()
 
     @property
     def chain_id(self) -> ChainId:
@@ -72,6 +76,7 @@ class Cycle:
     _hashes: dict[BlockNumber, BlockHash | None] = field(default_factory=dict)
     _activities: dict[tuple[Address, Bytes32], Activity] = field(default_factory=dict)
     _slots: tuple[Slot, ...] | None = None
+    _final: BlockNumber | None = None
     _used: Nonce | None = None
     _fees: Fees | None = None
 
@@ -134,7 +139,33 @@ class Cycle:
 
     def final(self, block: BlockRef) -> bool:
         """Whether `block`, known to be canonical, has the finality depth on top of it."""
-        return block.number + self.ports.settings.finality_depth <= self.number
+        return block.number <= self.final_number
+
+    @property
+    def final_number(self) -> BlockNumber:
+        """The newest block that counts as final, -1 for none: where all witnesses say the same."""
+        if self._final is None:
+            deep = BlockNumber(self.number - self.ports.settings.finality_depth)
+            agreed = deep < 0 or all(
+                self._confirms(witness, deep) for witness in self.ports.witnesses
+            )
+            self._final = deep if agreed else _NOTHING
+        return self._final
+
+    def _confirms(self, witness: Chain, number: BlockNumber) -> bool:
+        """Whether another node has the very block at `number`: one that is away does not."""
+        self.look_up([number])
+        try:
+            found = witness.block(number).hash
+        except Transient as error:
+            self.tell(ProgressKind.FINALITY_UNCONFIRMED, node=witness.endpoint, reason=error.reason)
+            return False
+        if found != self._hashes[number]:
+            self.tell(
+                ProgressKind.FINALITY_UNCONFIRMED, node=witness.endpoint, reason="AnotherBlock"
+            )
+            return False
+        return True
 
     @property
     def used_nonces(self) -> Nonce:

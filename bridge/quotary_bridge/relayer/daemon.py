@@ -52,6 +52,7 @@ class RelayerConfig:
     now: Callable[[], Timestamp]
     settings: RelayerSettings = field(default_factory=RelayerSettings)
     holder: str | None = None
+    witnesses: Sequence[Chain] = ()
 
 
 class Observer(Protocol):
@@ -105,6 +106,7 @@ def run(
             listener=_logged(log, listener),
             holder=config.holder,
             dry_run=dry_run,
+            witnesses=config.witnesses,
         )
         with relayer, _observed(observer, store, relayer):
             if once:

@@ -72,8 +72,7 @@ def _step(
     if slot.state is SlotState.MINED:
         told = partial(cycle.tell, ProgressKind.REORGED, slot.job, nonce=slot.nonce)
         return partial(_reorged, slot), told
-    final = BlockNumber(cycle.number - cycle.ports.settings.finality_depth)
-    if slot.nonce < used and used_by_another(cycle, slot, final):
+    if slot.nonce < used and used_by_another(cycle, slot, cycle.final_number):
         told = partial(cycle.tell, ProgressKind.NONCE_LOST, slot.job, nonce=slot.nonce)
         return partial(_lost, slot), told
     return None
@@ -81,10 +80,10 @@ def _step(
 
 def _nonce_at_finality(cycle: Cycle) -> Nonce:
     """Return how many of the signer's nonces are used up for good."""
-    depth = cycle.number - cycle.ports.settings.finality_depth
-    if depth < 0:
+    final = cycle.final_number
+    if final < 0:
         return Nonce(0)
-    return Nonce(cycle.ports.chain.nonce(cycle.ports.signer.address, depth))
+    return Nonce(cycle.ports.chain.nonce(cycle.ports.signer.address, final))
 
 
 def _receipts(cycle: Cycle, slots: Sequence[Slot]) -> dict[TransactionHash, Mined]:

@@ -38,6 +38,7 @@ class ProgressKind(StrEnum):
     REOPENED = "reopened"
     CHAIN_REORGANISED = "chain_reorganised"
     NODE_BEHIND = "node_behind"
+    FINALITY_UNCONFIRMED = "finality_unconfirmed"
 
 
 @dataclass(frozen=True, slots=True)

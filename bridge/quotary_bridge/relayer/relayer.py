@@ -62,6 +62,7 @@ class Relayer:
 
     Use it as a context manager, so that the account's lease is given back. `listener` hears of
     everything that happens, in the caller's thread. With `dry_run` nothing is signed or sent.
+    Nothing counts as final that one of `witnesses`, other nodes of the chain, does not confirm.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Relayer:
         client: WorkerClient | None = None,
         holder: str | None = None,
         dry_run: bool = False,
+        witnesses: Sequence[Chain] = (),
     ) -> None:
         """Ask nobody yet; the first `tick` takes the lease."""
         self._ports = Ports(
@@ -88,6 +90,7 @@ class Relayer:
             client=client or WorkerClient(),
             settings=settings or RelayerSettings(),
             listener=listener or _silent,
+            witnesses=tuple(witnesses),
         )
         self._holder = holder or own_holder()
         self._dry_run = dry_run
@@ -188,7 +191,8 @@ class Relayer:
             finality_depth=ports.settings.finality_depth,
             start=ports.settings.start_block,
         )
-        report = intake.read(cycle.head, cycle.lease, self._settled)
+        settled = None if self._settled is None else min(self._settled, cycle.final_number)
+        report = intake.read(cycle.head, cycle.lease, settled)
         self._tell_intake(cycle, report)
         return report
 
