@@ -13,13 +13,14 @@ from quotary import TcbStatus
 from quotary.cli import policy as offline
 from quotary.cli.output import CommandError
 from quotary_bridge.admission.policy_file import differences, parse_rules, rules_in_words
+from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain.contracts.policy import PolicyRules
 from quotary_bridge.chain.well_known import WELL_KNOWN_KEYS
-from quotary_bridge.cli import policy
+from quotary_bridge.cli import audit, policy
 from quotary_bridge.errors import ConfigurationError, Reason
 
 from tests.bridge.admission_world import APPS, DAY, WORKERS, AdmissionWorld, admission_world
-from tests.bridge.test_cli import ROOT, Command, runner
+from tests.bridge.test_cli import ROOT, Command, free_port, runner
 
 APP = f"0x{APPS[0].hex()}"
 HOUR = 3600
@@ -217,3 +218,28 @@ def test_a_policy_file_says_everything_a_policy_can() -> None:
     assert differences(rules, rules) == {}
     with pytest.raises(ConfigurationError):
         parse_rules(b"\xff\xfe")
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "reason"),
+    [("CLOSED", 3, Reason.RPC_UNREACHABLE), ("NODE", 6, Reason.DEPLOYMENT_MISSING)],
+)
+@pytest.mark.parametrize("verb", [("policy", "show", "--app", "a"), ("audit", "rebuild")])
+def test_a_missing_chain_or_record_is_one_clear_line(  # noqa: PLR0917 (fixtures and cases)
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    anvil: AnvilNode,
+    tmp_path: Path,
+    verb: tuple[str, ...],
+    place: str,
+    code: int,
+    reason: Reason,
+) -> None:
+    """Neither a traceback nor an empty answer."""
+    quotary = runner((SimpleNamespace(register=_register), audit), capsys, monkeypatch)
+    url = anvil.url if place == "NODE" else f"http://127.0.0.1:{free_port()}"
+    chain = ("--rpc-url", url, "--deployments", tmp_path)
+    ran = quotary(*verb, *chain, "--json")
+    assert (ran.code, ran.json["reason"]) == (code, reason)
+    told = quotary(*verb, *chain)
+    assert (told.code, told.out, told.err.count("\n")) == (code, "", 1)
