@@ -7,7 +7,9 @@ from html import escape
 from itertools import groupby
 from typing import Final
 
+from quotary.trust import unix_seconds
 from quotary.verify import STEPS
+from quotary.verify._documents import shown_time
 from quotary.verify.explain import Check, CheckStatus, Explanation, Shortfall
 
 __all__ = ["explanation_page"]
@@ -18,6 +20,11 @@ _STEP_TITLES: Final = {
 }
 _MARKS: Final = {CheckStatus.PASS: "pass", CheckStatus.FAIL: "fail", CheckStatus.SKIPPED: "skipped"}
 
+_WORDS: Final = {
+    CheckStatus.PASS: "passed",
+    CheckStatus.FAIL: "failed",
+    CheckStatus.SKIPPED: "skipped",
+}
 _HEADS: Final = (
     '<thead class="heads"><tr><th scope="col">number</th><th scope="col">outcome</th>'
     '<th scope="col">check</th></tr></thead>\n'
@@ -94,8 +101,9 @@ def _step(check: Check) -> int:
 
 
 def _outcome(explanation: Explanation) -> Iterator[str]:
-    counts = ", ".join(f"{explanation.count(status)} {_MARKS[status]}" for status in CheckStatus)
-    when = f'<p class="dim">As of {escape(explanation.at.isoformat())}. Checks: {counts}.</p>'
+    counts = ", ".join(f"{explanation.count(status)} {word}" for status, word in _WORDS.items())
+    at = shown_time(unix_seconds(explanation.at))
+    when = f'<p class="dim">As of {at}. Checks: {counts}.</p>'
     verdict, error = explanation.verdict, explanation.error
     if verdict is not None:
         yield (
