@@ -24,6 +24,9 @@ def bombs(name: str) -> Iterator[bytes]:
     yield b'"' + b"\\" * (BOMB_BYTES - 2) + b'"'
     yield json.dumps({str(number): number for number in range(2000)}).encode()
     yield json.dumps(["\ud800" * 1000] * 4).encode()
+    yield b"{" + b"".join(b'"%d":0,' % number for number in range(3500)) + b'"0":0}'
+    yield b"ab" * (BOMB_BYTES // 2 - 1) + b"x"
+    yield b'"' + b"ab" * (BOMB_BYTES // 2 - 2) + b'x"'
     block = b"-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
     yield block % b64encode(b"\x30\x03\x02\x01\x00") * 450
     yield b"-----BEGIN CERTIFICATE-----\n" + b"A" * (BOMB_BYTES - 60)

@@ -9,6 +9,8 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quotary import ParseError, Reason
+from quotary.workloads import parse_json
 from quotary.workloads._depth import nests_deeper_than
 
 JSON = st.recursive(
@@ -35,6 +37,29 @@ def test_depth_is_exact_for_json(value: object, indent: int | None) -> None:
     text, depth = json.dumps(value, indent=indent), depth_of(value)
     assert not nests_deeper_than(text, depth)
     assert depth == 0 or nests_deeper_than(text, depth - 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "accepted"),
+    [
+        ([{}] * 20_000, False),
+        ([[]] * 20_000, False),
+        ([{"imr": 3}] * 20_000, True),
+        ("[" * 20_000, True),
+        ({"code": '\\"[{' * 20_000}, True),
+        ([{}] * 900, True),
+    ],
+    ids=["objects", "lists", "events", "a text", "code", "a few"],
+)
+def test_floods_of_brackets(value: object, *, accepted: bool) -> None:
+    """Refused before anything is made of them; what prompts are full of is no bracket."""
+    text = json.dumps(value)
+    if accepted:
+        assert parse_json(text, "document") == value
+        return
+    with pytest.raises(ParseError) as caught:
+        parse_json(text, "document")
+    assert caught.value.reason is Reason.JSON_INVALID
 
 
 @pytest.mark.parametrize("text", ["[" * 99, '{"a":' * 99, '["]"' + "[" * 99, '["\\\\"' + "[" * 99])

@@ -13,6 +13,7 @@ __all__ = [
     "PLAIN_DECODER",
     "member_slices",
     "parse_object",
+    "repeated_key",
     "require_shallow",
 ]
 
@@ -102,12 +103,19 @@ def _skip(text: str, position: int) -> int:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for index, key in enumerate(keys) if key in keys[:index])
-        raise ParseError(
-            Reason.JSON_DUPLICATE_KEY, "JSON", expected="each key once", found=ascii(twice)[:80]
-        )
+        found = ascii(repeated_key(pairs))[:80]
+        raise ParseError(Reason.JSON_DUPLICATE_KEY, "JSON", expected="each key once", found=found)
     return result
+
+
+def repeated_key(pairs: list[tuple[str, Any]]) -> str:
+    """Return the first key that was there before, in linear time; there must be one."""
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            break
+        seen.add(key)
+    return key
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from quotary._keccak import keccak256
+from quotary.collateral._json import repeated_key
 from quotary.policy._attributes import SgxAttributes, TdAttributeRules, XfamWithin
 from quotary.policy._base import AllOf, Policy
 from quotary.policy._expectations import (
@@ -157,9 +158,7 @@ def _table(data: bytes | str) -> object:
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     table = dict(pairs)
     if len(table) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise PolicyFileError(twice, "given twice")
+        raise PolicyFileError(repeated_key(pairs), "given twice")
     return table
 
 

@@ -1,5 +1,5 @@
 """
-How deep JSON nests, found without recursion.
+How deep JSON nests and how much it opens, found without recursion.
 
 The standard parser recurses on the C stack and trusts the interpreter's recursion limit to stop it.
 Libraries raise that limit for the whole process (py_ecc does, at import), and then a few kilobytes
@@ -11,10 +11,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["nests_deeper_than"]
+__all__ = ["FEW_OPENINGS", "nests_deeper_than", "openings"]
 
 # A text that never ends takes the rest: no parser gets past it, and nothing is scanned twice.
-_TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*+\\?(?:"|\Z)|[\[{]+|[\]}]+', re.DOTALL)
+_TEXT: Final = r'"(?:[^"\\]|\\.)*+\\?(?:"|\Z)'
+_TEXTS: Final = re.compile(_TEXT, re.DOTALL)
+_TOKENS: Final = re.compile(_TEXT + r"|[\[{]+|[\]}]+", re.DOTALL)
+FEW_OPENINGS: Final = 1000
+"""So many cost nothing worth a second look."""
 
 
 def nests_deeper_than(text: str, limit: int) -> bool:
@@ -33,3 +37,12 @@ def nests_deeper_than(text: str, limit: int) -> bool:
         elif first in "]}":
             depth -= match.end() - match.start()
     return False
+
+
+def openings(text: str) -> int:
+    """How many objects and lists `text` opens; brackets in texts count while they are few."""
+    counted = text.count("{") + text.count("[")
+    if counted <= FEW_OPENINGS:
+        return counted
+    bare = _TEXTS.sub("", text)
+    return bare.count("{") + bare.count("[")

@@ -11,8 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
+from quotary.collateral._json import repeated_key
 from quotary.errors import ParseError, Reason
-from quotary.workloads._depth import nests_deeper_than
+from quotary.workloads._depth import FEW_OPENINGS, nests_deeper_than, openings
 
 __all__ = [
     "MAX_DOCUMENT_BYTES",
@@ -27,6 +28,8 @@ _MAX_DEPTH: Final = 64
 """Genuine documents nest below ten levels; bounds every later recursion over them."""
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*+")  # possessive: nothing is kept to go back to
 _SHOWN: Final = 80
+_CHARACTERS_PER_OPENING: Final = 8
+"""The most crowded genuine documents, event logs, have a hundred; a flood costs milliseconds."""
 
 
 def parse_json(data: bytes | str, item: str) -> Any:  # noqa: ANN401 - JSON is any of its types
@@ -46,6 +49,7 @@ def parse_json(data: bytes | str, item: str) -> Any:  # noqa: ANN401 - JSON is a
         text = data if isinstance(data, str) else data.decode("utf-8")
     except ValueError as error:
         raise ParseError(Reason.JSON_INVALID, item, expected="UTF-8") from error
+    _require_sparse(text, item)
     if nests_deeper_than(text, _MAX_DEPTH):
         raise ParseError(Reason.JSON_INVALID, item, expected=f"at most {_MAX_DEPTH} levels")
     try:
@@ -57,10 +61,22 @@ def parse_json(data: bytes | str, item: str) -> Any:  # noqa: ANN401 - JSON is a
     return value
 
 
+def _require_sparse(text: str, item: str) -> None:
+    opened = openings(text)
+    if opened > FEW_OPENINGS and opened * _CHARACTERS_PER_OPENING > len(text):
+        raise ParseError(
+            Reason.JSON_INVALID,
+            item,
+            expected=f"at most one bracket in {_CHARACTERS_PER_OPENING} characters",
+            found=f"{opened} in {len(text)}",
+        )
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ParseError(Reason.JSON_DUPLICATE_KEY, "JSON", expected="each key once")
+        found = ascii(repeated_key(pairs))[:_SHOWN]
+        raise ParseError(Reason.JSON_DUPLICATE_KEY, "JSON", expected="each key once", found=found)
     return result
 
 
