@@ -1,0 +1,59 @@
+"""
+What can go wrong with a request, by the contracts' own names.
+
+Every custom error of the contracts is a class here: `from quotary_bridge.client.errors import
+RequestExpired`. All are `OracleError`, with the decoded values in `values`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from quotary_bridge.chain.interface import error_catalogue
+from quotary_bridge.chain.reverts import decode_revert
+from quotary_bridge.errors import ContractError, Permanent, Reason
+
+__all__ = ["OracleError", "RequestEndedError", "error_class", "typed"]
+
+
+class OracleError(ContractError):
+    """A contract said no; `name`, `values`, `data` and `inner` say why."""
+
+
+class RequestEndedError(Permanent):
+    """A request ended without an answer; `event` is the contract's name for how."""
+
+    def __init__(self, event: str, request_id: bytes) -> None:
+        """Say how the request ended."""
+        super().__init__(
+            Reason.REVERTED,
+            f"the request 0x{request_id.hex()} ended without an answer: {event}",
+            "what was put up for it can be withdrawn, or came back: ask again",
+        )
+        self.event = event
+
+
+@cache
+def error_class(name: str) -> type[OracleError]:
+    """Return the class of an error, one for each name."""
+    return type(name, (OracleError,), {"__module__": __name__})
+
+
+def typed(error: ContractError) -> OracleError:
+    """Return a contract's error as the class that bears its name."""
+    made = error_class(error.name)(
+        error.name, error.values, error.data, error.remedy, inner=error.inner
+    )
+    made.message = error.message
+    return made
+
+
+def from_revert(data: bytes) -> OracleError:
+    """Return the error that revert data encode."""
+    return typed(decode_revert(data))
+
+
+def __getattr__(name: str) -> type[OracleError]:
+    if name in {known.entry.name for known in error_catalogue().values()}:
+        return error_class(name)
+    raise AttributeError(f"the contracts have no error {name}")

@@ -1,0 +1,201 @@
+"""
+What asking and waiting consist of, without any I/O: both clients carry out the same steps.
+
+Each function is a generator that yields `Step`s and is sent what came of them, so that the two
+clients cannot come to differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from web3.exceptions import ContractLogicError, TimeExhausted
+
+from quotary_bridge.chain.contracts import ProofKind, RequestParams
+from quotary_bridge.chain.contracts.base import ZERO_ADDRESS, address_of
+from quotary_bridge.chain.interface import interface
+from quotary_bridge.chain.records import Log
+from quotary_bridge.client.errors import RequestEndedError, from_revert
+from quotary_bridge.errors import NotFinal, Reason, RpcUnavailable
+from quotary_bridge.model import Address, BlockNumber, Bytes32
+
+__all__ = ["Answer", "Asked", "Step", "Steps", "ask", "look", "read", "send", "wait"]
+
+_ORACLE = "ResultOracle"
+_ASKED = "RequestCreated"
+_ANSWERED = "RequestFulfilled"
+_ENDED = (_ANSWERED, "RequestFailed", "RequestRefunded")
+SLEEP = "sleep"
+"""The one step that is no method of `web3.eth`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A method of `web3.eth`, or `SLEEP`, and its arguments."""
+
+    method: str
+    arguments: tuple[Any, ...]
+
+
+_T = TypeVar("_T")
+Steps = Generator[Step, Any, _T]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that the oracle holds; `block` is where it was made."""
+
+    request_id: Bytes32
+    transaction: bytes
+    block: BlockNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A result that the oracle took, who gave it, and what stands behind the worker's admission."""
+
+    request_id: Bytes32
+    output: bytes
+    output_hash: Bytes32
+    weights_root: Bytes32
+    worker: Address
+    kind: ProofKind
+    block: BlockNumber
+
+
+def ask(oracle: Address, params: RequestParams, sender: Address, seconds: float) -> Steps[Asked]:
+    """Make a request, with what it puts up where ether pays; raises `OracleError`."""
+    value = params.payment.max_fee if params.payment.token == ZERO_ADDRESS else 0
+    receipt = yield from send(oracle, "request", [params.words()], sender, value, seconds)
+    for log in map(_log, receipt["logs"]):
+        if log.address == oracle and log.topics[:1] == (_topic(_ASKED),):
+            return Asked(
+                Bytes32(log.topics[1]),
+                bytes(receipt["transactionHash"]),
+                BlockNumber(receipt["blockNumber"]),
+            )
+    raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "the request's own event is missing")
+
+
+def send(  # noqa: PLR0917 (what a transaction is made of; the clients name each)
+    oracle: Address,
+    function: str,
+    arguments: Sequence[Any],
+    sender: Address,
+    value: int,
+    seconds: float,
+) -> Steps[Mapping[str, Any]]:
+    """Try a call, send it, and wait for its receipt; raises `OracleError` or `NotFinal`."""
+    call = _call(oracle, function, arguments) | {"from": sender, "value": value}
+    yield from _tried(call, "latest")
+    digest = yield Step("send_transaction", (call,))
+    try:
+        receipt = yield Step("wait_for_transaction_receipt", (digest, seconds))
+    except TimeExhausted:
+        raise NotFinal(
+            Reason.NOT_MINED_IN_TIME,
+            f"the transaction 0x{bytes(digest).hex()} was not mined after {seconds:g} s",
+            "it may still be: look for its receipt before sending again",
+        ) from None
+    if receipt["status"] != 1:
+        # It passed when it was tried: what has changed since shows in the block before its own.
+        yield from _tried(call, receipt["blockNumber"])
+        raise RpcUnavailable(Reason.RPC_INTERNAL, "the transaction failed, and nobody says why")
+    found: Mapping[str, Any] = receipt
+    return found
+
+
+def read(oracle: Address, function: str, arguments: Sequence[Any]) -> Steps[Any]:
+    """Return what a view returns; raises `OracleError`."""
+    data = yield from _tried(_call(oracle, function, arguments), "latest")
+    values = interface(_ORACLE).decode_result(function, bytes(data))
+    return values[0] if len(values) == 1 else values
+
+
+def look(oracle: Address, asked: Asked) -> Steps[Answer | None]:
+    """Return the answer, or None while there is none; raises `RequestEndedError`."""
+    query = {
+        "address": oracle,
+        "fromBlock": asked.block,
+        "toBlock": "latest",
+        "topics": [[_hex(_topic(name)) for name in _ENDED], _hex(asked.request_id)],
+    }
+    logs = yield Step("get_logs", (query,))
+    for log in map(_log, logs):
+        found = interface(_ORACLE).decode_log(log)
+        if found is None or log.removed:
+            continue
+        name, said = found
+        if name != _ANSWERED:
+            raise RequestEndedError(name, asked.request_id)
+        return Answer(
+            request_id=asked.request_id,
+            output=said["output"],
+            output_hash=Bytes32(said["outputHash"]),
+            weights_root=Bytes32(said["weightsRoot"]),
+            worker=address_of(said["worker"]),
+            kind=ProofKind(said["proofKind"]),
+            block=BlockNumber(log.block_number),
+        )
+    return None
+
+
+def wait(oracle: Address, asked: Asked, seconds: float, poll: float) -> Steps[Answer]:
+    """Return the answer as soon as there is one; raises `NotFinal` after `seconds`."""
+    waited = 0.0
+    while True:
+        found = yield from look(oracle, asked)
+        if found is not None:
+            return found
+        if waited >= seconds:
+            raise NotFinal(
+                Reason.NOT_FINAL_IN_TIME,
+                f"no answer to 0x{asked.request_id.hex()} after {seconds:g} s",
+                "it may still come, until the request's deadline",
+            )
+        pause = min(poll, seconds - waited)
+        yield Step(SLEEP, (pause,))
+        waited += pause
+
+
+def _tried(call: Mapping[str, Any], at: Any) -> Steps[bytes]:  # noqa: ANN401 (a height or a name)
+    try:
+        data = yield Step("call", (call, at))
+    except ContractLogicError as error:
+        raise from_revert(_revert_data(error)) from None
+    return bytes(data)
+
+
+def _revert_data(error: ContractLogicError) -> bytes:
+    data = error.data if isinstance(error.data, str) else ""
+    try:
+        return bytes.fromhex(data.removeprefix("0x"))
+    except ValueError:
+        return b""
+
+
+def _call(oracle: Address, function: str, arguments: Sequence[Any]) -> dict[str, Any]:
+    return {"to": oracle, "data": _hex(interface(_ORACLE).encode_call(function, arguments))}
+
+
+def _topic(event: str) -> bytes:
+    return interface(_ORACLE).event(event).topic
+
+
+def _log(found: Mapping[str, Any]) -> Log:
+    return Log(
+        address=address_of(found["address"]),
+        topics=tuple(bytes(topic) for topic in found["topics"]),
+        data=bytes(found["data"]),
+        block_number=found["blockNumber"],
+        block_hash=bytes(found["blockHash"]),
+        transaction_hash=bytes(found["transactionHash"]),
+        index=found["logIndex"],
+        removed=bool(found.get("removed", False)),
+    )
+
+
+def _hex(raw: bytes) -> str:
+    return f"0x{raw.hex()}"
