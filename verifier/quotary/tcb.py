@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum, StrEnum
+from itertools import chain
 from operator import ge
 from typing import Final, NamedTuple
 
@@ -193,7 +194,7 @@ def converge(platform: TcbLevel, module: IsvLevel | None, enclave: IsvLevel) -> 
     its need for configuration. Advisories keep the order platform, module, quoting enclave.
     """
     parts = (enclave,) if module is None else (module, enclave)
-    statuses = {part.status for part in parts}
+    statuses = [part.status for part in parts]
     status = platform.status
     if TcbStatus.REVOKED in statuses:
         status = TcbStatus.REVOKED
@@ -201,8 +202,8 @@ def converge(platform: TcbLevel, module: IsvLevel | None, enclave: IsvLevel) -> 
         status = _OVERTAKEN.get(status, status)
     return Outcome(
         status=status,
-        date=min(platform.date, *(part.date for part in parts)),
-        advisories=merge_advisories(platform.advisories, *(part.advisories for part in parts)),
+        date=min([platform.date, *[part.date for part in parts]]),
+        advisories=merge_advisories(platform.advisories, *[part.advisories for part in parts]),
     )
 
 
@@ -229,7 +230,7 @@ def relaunch(launch: Outcome, current: Outcome) -> Outcome:
 
 def merge_advisories(*groups: tuple[str, ...]) -> tuple[str, ...]:
     """Return the advisories of `groups` in order, each where it first occurs."""
-    return tuple(dict.fromkeys(advisory for group in groups for advisory in group))
+    return tuple(dict.fromkeys(chain.from_iterable(groups)))
 
 
 def _describe(platform: PlatformSvn) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from quotary._ecdsa import PublicKey
+from quotary._ecdsa import PublicKey, load_key
 from quotary._keccak import keccak256
 from quotary.errors import ParseError, Reason
 from quotary.trust._rules import certificate_window
@@ -45,7 +45,7 @@ class Platform:
         windows = (*above, certificate_window(leaf, PCK_ITEM))
         return cls(
             der=leaf.der,
-            key=leaf.key,
+            key=load_key(leaf.public_key, f"key of {leaf.common_name}"),
             identity=PckIdentity.parse(leaf.sgx_extension),
             windows=windows,
             valid_from=max(window.start for window in windows),
