@@ -180,17 +180,19 @@ library CrlLib {
         uint256 start;
         (start, position) = Der.element(position, end, Der.SEQUENCE);
         Der.finish(position, end);
-        uint256 seen;
+        uint256[] memory seen = new uint256[](MAX_EXTENSIONS);
+        uint256 count;
         while (start != end) {
             uint256 objectId;
             bool critical;
             (objectId, critical,,, start) = X509.extension(start, end);
-            uint256 bit = objectId == X509.idOf(REASON_CODE, 3)
-                ? 1
-                : objectId == X509.idOf(INVALIDITY_DATE, 3) ? 2 : 0;
-            // An unknown extension may repeat nothing: entries of Intel's have none.
-            check(bit != 0 && seen & bit == 0, "CRL_INVALID");
-            seen |= bit;
+            bool known =
+                objectId == X509.idOf(REASON_CODE, 3) || objectId == X509.idOf(INVALIDITY_DATE, 3);
+            check((known || !critical) && count < MAX_EXTENSIONS, "CRL_INVALID");
+            for (uint256 i = 0; i < count; ++i) {
+                check(seen[i] != objectId, "CRL_INVALID");
+            }
+            seen[count++] = objectId;
         }
     }
 

@@ -24,6 +24,9 @@ EQUIVALENT = {
     ("CRL_ISSUER_MISMATCH", "COLLATERAL_ROLLBACK"),
     # A PCK CA is accepted as such; as a signer of documents it is unknown.
     ("ISSUER_ROLE", "COLLATERAL_INCOMPLETE"),
+    # A certificate is judged by the role it names itself, not by the place it stands in.
+    ("ISSUER_ROLE", "BASIC_CONSTRAINTS"),
+    ("ISSUER_ROLE", "KEY_USAGE"),
 }
 
 CERTIFICATE_FORM = frozenset(
@@ -44,8 +47,9 @@ _OF_DOCUMENTS = (
     "COLLATERAL_VERSION",
     "JSON_",
     "SCHEMA_",
+    "TCB_COMPONENTS_COUNT",
     "TCB_INFO_INCOMPLETE",
-    "TCB_LEVEL_",
+    "TCB_LEVEL_DUPLICATE",
     "TCB_STATUS_UNKNOWN",
 )
 
@@ -81,7 +85,8 @@ def same_document(
     quote: bytes, collateral: RawCollateral, root: TrustRoot, at: datetime, chain: str
 ) -> bool:
     """
-    Whether both refuse what a document says, in evidence that was changed in several ways.
+    Whether both refuse what a document says, in evidence that was changed in several ways: a key
+    that is there twice, with another value, is wrong in two ways by itself.
 
     The chain reads a document once, from its beginning to its end; Python first as JSON, then field
     by field, and never looks further than to the first fault of a document.

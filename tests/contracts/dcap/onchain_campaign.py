@@ -101,10 +101,14 @@ def _explain(
     """Both refuse, for different reasons: right where the evidence has several faults."""
     if another_fault(*evidence):
         tally.counts["another of several faults"] += 1
-    elif len(case.changes) > _ONE_CHANGE and same_document(*evidence):
+    elif _several(case, reasons[0]) and same_document(*evidence):
         tally.counts["another of several faults of a document"] += 1
     else:
         _disagree(tally, number, case, reasons)
+
+
+def _several(case: Case, python: str) -> bool:
+    return len(case.changes) > _ONE_CHANGE or python == "JSON_DUPLICATE_KEY"
 
 
 def _disagree(tally: Tally, number: int, case: Case, answers: tuple[str, str]) -> None:
