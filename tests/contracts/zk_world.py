@@ -54,7 +54,6 @@ class Paths:
         groth16 = deploy_release(node, release)
         router = deploy(node, "RiscZeroRouter", account, account)
         router.send("addVerifier", release.selector, groth16.address)
-        hashes = deploy(node, "StoredCollateralHashes", store.address)
         mock = deploy(node, "RiscZeroStubVerifier")
         member = Account.from_key(_MEMBER).address
         return cls(
@@ -62,8 +61,7 @@ class Paths:
             store,
             deploy(node, "DcapVerifier", store.address),
             router,
-            hashes,
-            deploy(node, "ZkQuoteVerifier", router.address, IMAGE, MAX_AGE, hashes.address),
+            deploy(node, "ZkQuoteVerifier", router.address, IMAGE, MAX_AGE, store.address),
             deploy(node, "StubQuoteVerifier", mock.address, IMAGE, MAX_AGE),
             deploy(node, "CommitteeVerifier", [member], 1, MAX_AGE),
         )

@@ -176,14 +176,13 @@ def _release(parameters: Parameters, release: Release) -> list[Step]:
 
 def _zk(parameters: Parameters, image_id: bytes) -> list[Step]:
     return [
-        Step.of("StoredCollateralHashes", lambda at: {"store": at["CollateralStore"]}),
         Step.of(
             "ZkQuoteVerifier",
             lambda at: {
                 "receiptVerifier": at["RiscZeroRouter"],
                 "imageId": image_id,
                 "maxAge": parameters.max_age,
-                "collateral": at["StoredCollateralHashes"],
+                "collateral": at["CollateralStore"],
             },
         ),
     ]

@@ -5,7 +5,6 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
-import {Mem} from "../dcap/Mem.sol";
 import {ICommitteeVerifier} from "../interfaces/ICommitteeVerifier.sol";
 import {ProofKind} from "../types/ProofKind.sol";
 import {JournalVerifier} from "../verify/JournalVerifier.sol";
@@ -100,63 +99,75 @@ contract CommitteeVerifier is ICommitteeVerifier, JournalVerifier, EIP712 {
         bytes memory packed = SSTORE2.read(_MEMBERS);
         uint256 place = 0;
         address previous = address(0);
-        for (uint256 i = 0; i < count; ++i) {
-            address signer = _signerAt(proof, count, i, digest);
-            require(signer > previous, SignersNotAscending(previous, signer));
-            // Both lists ascend, so no member is looked at twice.
-            address member;
-            do {
-                member = _memberAt(packed, place);
-                place += ADDRESS_LENGTH;
-            } while (member < signer && member != address(0));
-            require(member == signer, NotAMember(i, signer));
-            previous = signer;
+        unchecked {
+            for (uint256 i = 0; i < count; ++i) {
+                address signer = _signerAt(proof, count, i, digest);
+                require(signer > previous, SignersNotAscending(previous, signer));
+                // Both lists ascend, so no member is looked at twice.
+                address member;
+                do {
+                    member = _memberAt(packed, place);
+                    place += ADDRESS_LENGTH;
+                } while (member < signer && member != address(0));
+                require(member == signer, NotAMember(i, signer));
+                previous = signer;
+            }
         }
     }
 
     /// @dev The member `place` bytes from the start; zero behind the last one.
-    function _memberAt(bytes memory packed, uint256 place) private pure returns (address) {
-        if (place >= packed.length) return address(0);
-        return address(uint160(Mem.word(Mem.at(packed) + place) >> 96));
-    }
-
-    function _countSignatures(bytes calldata proof) private pure returns (uint256 count) {
-        bool sound = proof.length >= 64 && (proof.length - 64) % ENCODED_SIGNATURE_LENGTH == 0;
-        if (sound) {
-            count = (proof.length - 64) / ENCODED_SIGNATURE_LENGTH;
-            sound = count <= MAX_MEMBERS && _word(proof, 0) == 32 && _word(proof, 32) == count;
+    function _memberAt(bytes memory packed, uint256 place) private pure returns (address member) {
+        assembly ("memory-safe") {
+            if lt(place, mload(packed)) {
+                member := shr(96, mload(add(add(packed, 0x20), place))) // inside, or just read past
+            }
         }
-        require(sound, ProofMalformed(proof.length));
     }
 
-    /// @dev The signer of the signature at `index`, which {_countSignatures} found to be there.
+    /// @dev `proof` is `abi.encode(bytes[])`; how many elements it says it has, and has room for.
+    function _countSignatures(bytes calldata proof) private pure returns (uint256 count) {
+        uint256 length = proof.length;
+        bool sound = length >= 64;
+        if (sound) {
+            uint256 start;
+            assembly ("memory-safe") {
+                start := calldataload(proof.offset) // reads no memory
+                count := calldataload(add(proof.offset, 0x20))
+            }
+            sound = start == 32 && count <= MAX_MEMBERS;
+            unchecked {
+                sound = sound && length == 64 + count * ENCODED_SIGNATURE_LENGTH;
+            }
+        }
+        require(sound, ProofMalformed(length));
+    }
+
+    /// @dev The signer of the signature at `index`, which {_countSignatures} found room for.
     function _signerAt(bytes calldata proof, uint256 count, uint256 index, bytes32 digest)
         private
         pure
         returns (address)
     {
+        uint256 offset;
         unchecked {
-            uint256 offset = count * 32 + index * 128;
-            uint256 start = 64 + offset;
-            require(
-                _word(proof, 64 + index * 32) == offset && _word(proof, start) == SIGNATURE_LENGTH,
-                ProofMalformed(proof.length)
-            );
-            (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecover(
-                digest,
-                uint8(_word(proof, start + 96) >> 248),
-                bytes32(_word(proof, start + 32)),
-                bytes32(_word(proof, start + 64))
-            );
-            require(failure == ECDSA.RecoverError.NoError, CommitteeSignatureInvalid(index));
-            return signer;
+            offset = count * 32 + index * 128;
         }
-    }
-
-    /// @dev The word at `offset`, which the caller has found to lie inside `data`.
-    function _word(bytes calldata data, uint256 offset) private pure returns (uint256 word) {
+        bool sound;
+        bytes32 r;
+        bytes32 s;
+        uint8 v;
         assembly ("memory-safe") {
-            word := calldataload(add(data.offset, offset)) // reads no memory
+            let list := add(proof.offset, 0x40) // reads no memory
+            let signature := add(list, offset) // its length, then its bytes
+            sound := eq(calldataload(add(list, shl(5, index))), offset)
+            sound := and(sound, eq(calldataload(signature), SIGNATURE_LENGTH))
+            r := calldataload(add(signature, 0x20))
+            s := calldataload(add(signature, 0x40))
+            v := byte(0, calldataload(add(signature, 0x60)))
         }
+        require(sound, ProofMalformed(proof.length));
+        (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, v, r, s);
+        require(failure == ECDSA.RecoverError.NoError, CommitteeSignatureInvalid(index));
+        return signer;
     }
 }

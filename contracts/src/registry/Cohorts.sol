@@ -18,6 +18,7 @@ import {VerdictReader} from "../types/VerdictReader.sol";
 import {WorkerBinding} from "../types/WorkerBinding.sol";
 import {CohortLib, Standing, StandingLib} from "./CohortLib.sol";
 import {Failure} from "./Failure.sol";
+import {VerifierCall} from "./VerifierCall.sol";
 import {WorkerRecordLib} from "./WorkerRecord.sol";
 
 /// @title Cohorts
@@ -29,12 +30,6 @@ import {WorkerRecordLib} from "./WorkerRecord.sol";
 abstract contract Cohorts is IWorkerRegistry, IEpochFollower {
     using CohortLib for CohortFacts;
     using VerdictReader for bytes;
-
-    /// @dev What the router says of a route and never takes back.
-    struct Leg {
-        IQuoteVerifier verifier;
-        ProofKind kind;
-    }
 
     /// @dev What a verifier answered: a verdict in its one encoding; and who.
     struct Finding {
@@ -61,7 +56,8 @@ abstract contract Cohorts is IWorkerRegistry, IEpochFollower {
     /// @inheritdoc IWorkerRegistry
     uint32 public cohorts;
 
-    mapping(bytes4 route => Leg) private _legs;
+    /// @dev What the router says of a route and never takes back: its verifier and, above it, its kind.
+    mapping(bytes4 route => uint256) private _legs;
     /// @dev Its standing as newcomers find it, with the cohort's number in the operator's place.
     mapping(bytes32 id => Standing) private _doors;
     mapping(bytes32 appId => mapping(uint32 cohort => Standing)) private _standings;
@@ -112,17 +108,16 @@ abstract contract Cohorts is IWorkerRegistry, IEpochFollower {
         internal
         returns (Finding memory found)
     {
-        Leg memory leg = _legs[route];
-        if (leg.kind == ProofKind.None) {
+        uint256 leg = _legs[route];
+        if (leg == 0) {
             _requireRoute(route);
-            leg = Leg(ROUTER.verifierOf(route), ROUTER.kindOf(route));
+            leg = uint160(address(ROUTER.verifierOf(route))) | uint256(ROUTER.kindOf(route)) << 160;
             _legs[route] = leg;
         }
-        (bool ok, bytes memory answer) = address(leg.verifier)
-            .staticcall(abi.encodeCall(IQuoteVerifier.verify, (evidence, proof)));
-        if (!ok) Failure.raise(answer);
+        bytes memory answer =
+            VerifierCall.ask(IQuoteVerifier(address(uint160(leg))), evidence, proof);
         VerdictReader.requireWhole(answer);
-        (found.verdict, found.route, found.kind) = (answer, route, leg.kind);
+        (found.verdict, found.route, found.kind) = (answer, route, ProofKind(leg >> 160));
     }
 
     /* COHORTS */

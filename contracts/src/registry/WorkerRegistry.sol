@@ -21,6 +21,7 @@ import {WorkerBinding, WorkerBindingLib} from "../types/WorkerBinding.sol";
 import {BindingLib} from "./BindingLib.sol";
 import {CohortLib, Standing} from "./CohortLib.sol";
 import {Failure} from "./Failure.sol";
+import {RegistrationLog} from "./RegistrationLog.sol";
 import {Seat, SeatLib, WorkerRecord, WorkerRecordLib} from "./WorkerRecord.sol";
 import {WorkerStanding} from "./WorkerStanding.sol";
 
@@ -321,7 +322,12 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
             challengeBlock: binding.challengeBlock,
             collateralFrom: WorkerRecordLib.clamp(verdict.number(VerdictReader.VALID_FROM))
         });
-        if (renews) emit WorkerRenewed(worker, binding.appId, id, shown);
-        else emit WorkerRegistered(worker, binding.appId, id, shown);
+        RegistrationLog.emitAs(
+            renews ? WorkerRenewed.selector : WorkerRegistered.selector,
+            worker,
+            binding.appId,
+            id,
+            shown
+        );
     }
 }

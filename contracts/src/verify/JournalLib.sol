@@ -20,9 +20,6 @@ library JournalLib {
 
     /// @dev Where the tuple starts, and places in the journal of the words that are looked at.
     uint256 private constant TUPLE = 32;
-    uint256 private constant VERSION = TUPLE;
-    uint256 private constant TEE_TYPE = TUPLE + 32;
-    uint256 private constant TCB_STATUS = TUPLE + 2 * 32;
     uint256 private constant MEASUREMENT_ID = TUPLE + 10 * 32;
     uint256 private constant ADVISORIES_HASH = TUPLE + 20 * 32;
     uint256 private constant ADVISORIES = TUPLE + 21 * 32;
@@ -134,30 +131,42 @@ library JournalLib {
 
     /// @dev What a verdict says of itself must agree.
     function _requireConsistent(bytes calldata journal, uint256 measurement) private pure {
-        uint256 word = _word(journal, VERSION);
-        require(
-            word == VerdictLib.VERSION,
-            IQuoteVerifier.JournalVersionUnsupported(uint16(word), VerdictLib.VERSION)
-        );
-        word = _word(journal, TCB_STATUS);
-        require(
-            word >= VerdictLib.TCB_UP_TO_DATE
-                && word <= VerdictLib.TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED,
-            IQuoteVerifier.TcbStatusInvalid(uint8(word))
-        );
-        uint8 teeType = uint8(_word(journal, TEE_TYPE));
-        uint256 expected = MeasurementLib.lengthOf(teeType);
-        require(expected != 0, IQuoteVerifier.TeeTypeUnsupported(teeType));
-        word = _word(journal, measurement);
-        require(word == expected, IQuoteVerifier.MeasurementLengthWrong(teeType, word, expected));
+        (uint256 version, uint256 teeType, uint256 status) = _kindOf(journal);
+        if (version != VerdictLib.VERSION) {
+            revert IQuoteVerifier.JournalVersionUnsupported(uint16(version), VerdictLib.VERSION);
+        }
+        if (
+            status < VerdictLib.TCB_UP_TO_DATE
+                || status > VerdictLib.TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED
+        ) revert IQuoteVerifier.TcbStatusInvalid(uint8(status));
+        uint256 expected = MeasurementLib.lengthOf(uint8(teeType));
+        if (expected == 0) revert IQuoteVerifier.TeeTypeUnsupported(uint8(teeType));
+        uint256 actual = _word(journal, measurement);
+        if (actual != expected) {
+            revert IQuoteVerifier.MeasurementLengthWrong(uint8(teeType), actual, expected);
+        }
         expected = VerdictLib.REPORT_DATA_LENGTH;
-        word = _word(journal, TUPLE + _word(journal, REPORT_DATA));
-        require(word == expected, IQuoteVerifier.ReportDataLengthWrong(word, expected));
+        unchecked {
+            actual = _word(journal, TUPLE + _word(journal, REPORT_DATA));
+        }
+        if (actual != expected) revert IQuoteVerifier.ReportDataLengthWrong(actual, expected);
         _requireHashes(journal, measurement, teeType);
     }
 
+    function _kindOf(bytes calldata journal)
+        private
+        pure
+        returns (uint256 version, uint256 teeType, uint256 status)
+    {
+        assembly ("memory-safe") {
+            version := calldataload(add(journal.offset, 0x20)) // reads no memory
+            teeType := calldataload(add(journal.offset, 0x40))
+            status := calldataload(add(journal.offset, 0x60))
+        }
+    }
+
     /// @dev Measurement id and advisories hash are the hashes of what they belong to.
-    function _requireHashes(bytes calldata journal, uint256 measurement, uint8 teeType)
+    function _requireHashes(bytes calldata journal, uint256 measurement, uint256 teeType)
         private
         pure
     {
