@@ -40,7 +40,6 @@ class Paths:
     store: Contract
     on_chain: Contract
     receipts: Contract
-    hashes: Contract
     zk: Contract
     stub: Contract
     committee: Contract
