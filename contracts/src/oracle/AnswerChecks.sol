@@ -31,6 +31,9 @@ abstract contract AnswerChecks is IResultOracle, EIP712 {
     /// @inheritdoc IResultOracle
     mapping(address worker => uint64 until) public probationOf;
 
+    /// @dev When the last of all probations ends.
+    uint64 internal _probationsUntil;
+
     /// @dev Who took part in a disputed round.
     mapping(bytes32 requestId => mapping(address worker => bool)) internal _answered;
 
@@ -101,6 +104,8 @@ abstract contract AnswerChecks is IResultOracle, EIP712 {
         } else if (made.workers.length != 0 && !state.reassigned) {
             require(_isNamed(made.workers, worker), NotAssigned(worker));
         }
+        // Most of the time nobody is on probation, and one word says so for all workers of a round.
+        if (_probationsUntil < block.timestamp) return;
         uint64 until = probationOf[worker];
         require(until < block.timestamp, WorkerOnProbation(worker, until));
     }

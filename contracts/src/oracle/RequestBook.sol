@@ -13,7 +13,7 @@ import {
     RequestStatus
 } from "../interfaces/IRequestBook.sol";
 import {IResultConsumer, ResultStatus} from "../interfaces/IResultConsumer.sol";
-import {Request, RequestLib} from "../types/Request.sol";
+import {Payment, Request, RequestLib} from "../types/Request.sol";
 import {CallbackLib} from "./CallbackLib.sol";
 import {Escrow} from "./Escrow.sol";
 import {Quotas} from "./Quotas.sol";
@@ -143,6 +143,17 @@ abstract contract RequestBook is IRequestBook, Escrow, Quotas {
     {
         uint256 amount = made.payment.maxFee;
         return state.reassigned ? amount - amount / REASSIGN_REWARD_DIVISOR : amount;
+    }
+
+    /// @dev What an answer that used `units` is paid, at most `share`.
+    function _feeFor(Payment calldata payment, uint64 units, uint256 share)
+        internal
+        pure
+        returns (uint256)
+    {
+        if (payment.baseFee == 0 && payment.unitFee == 0) return share;
+        uint256 cost = payment.baseFee + uint256(payment.unitFee) * units;
+        return cost < share ? cost : share;
     }
 
     /// @dev The workers could not agree.

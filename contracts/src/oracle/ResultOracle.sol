@@ -16,7 +16,7 @@ import {ResultStatus} from "../interfaces/IResultConsumer.sol";
 import {FulfilledResult, IResultOracle, Reveal} from "../interfaces/IResultOracle.sol";
 import {Failure} from "../registry/Failure.sol";
 import {ProofKind} from "../types/ProofKind.sol";
-import {Payment, Request, RequestLib, Rule} from "../types/Request.sol";
+import {Request, RequestLib, Rule} from "../types/Request.sol";
 import {Result} from "../types/Result.sol";
 import {AgreementLib} from "./AgreementLib.sol";
 import {AnswerChecks} from "./AnswerChecks.sol";
@@ -140,6 +140,7 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
         uint64 until = state.endedAt + PROBATION;
         if (until <= probationOf[result.worker]) return;
         probationOf[result.worker] = until;
+        if (until > _probationsUntil) _probationsUntil = until;
         emit ProbationStarted(result.worker, requestId, until);
     }
 
@@ -242,13 +243,8 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
         uint64 units,
         uint256 share
     ) private returns (uint256 fee) {
-        Payment calldata payment = made.payment;
-        fee = share;
-        if (payment.baseFee != 0 || payment.unitFee != 0) {
-            uint256 cost = payment.baseFee + uint256(payment.unitFee) * units;
-            if (cost < fee) fee = cost;
-        }
-        _credit(payment.token, operator, fee);
+        fee = _feeFor(made.payment, units, share);
+        _credit(made.payment.token, operator, fee);
         emit WorkerPaid(requestId, worker, operator, units, fee);
     }
 

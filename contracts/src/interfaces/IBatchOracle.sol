@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.24;
+
+import {ProofKind} from "../types/ProofKind.sol";
+import {Request} from "../types/Request.sol";
+import {IAttestationGate} from "./IAttestationGate.sol";
+import {IRequestBook} from "./IRequestBook.sol";
+
+/// @notice What a worker signs: many answers of one model for one app.
+struct Batch {
+    bytes32 appId;
+    bytes32 modelId;
+    bytes32 weightsRoot;
+    /// @dev Root of a Merkle tree of {IBatchOracle-leafOf}, pairs hashed in ascending order.
+    bytes32 root;
+    /// @dev How many leaves the tree has.
+    uint64 count;
+    uint64 keyEpoch;
+    uint64 policyVersion;
+    address worker;
+    uint256 nonce;
+    /// @dev Last second it may be committed, Unix time.
+    uint64 deadline;
+}
+
+/// @notice What a claim says beside the request, the output and the path.
+struct Claim {
+    uint256 batchId;
+    address worker;
+    uint64 units;
+}
+
+/// @notice What is kept of a batch.
+struct CommittedBatch {
+    /// @dev keccak256(abi.encode(app id, model id, worker, root)).
+    bytes32 content;
+    address operator;
+    ProofKind kind;
+    bool voided;
+    uint64 committedAt;
+}
+
+/// @title IBatchOracle
+/// @notice Requests whose answers come many at a time, under one signed Merkle root.
+/// @dev Made, reassigned and refunded as at {IRequestBook}. Answers are claimed one by one, by whoever
+/// wants one ({claim}), or many in one transaction ({push}).
+/// @dev INTEGRATOR RESPONSIBILITIES. A claimed answer was under a root that a worker signed while it was
+/// active. One worker answers: requests of a quorum go to {IResultOracle}. The answer's hash is not
+/// kept: take it from the callback or from {ResultClaimed}, or prove it again by its path.
+interface IBatchOracle is IRequestBook {
+    /// @notice `worker` answered `count` requests; `operator` is paid as they are claimed.
+    event BatchCommitted(
+        uint256 indexed batchId,
+        bytes32 indexed appId,
+        address indexed worker,
+        bytes32 modelId,
+        bytes32 root,
+        uint64 count,
+        address operator,
+        ProofKind proofKind
+    );
+
+    /// @notice What is left of the batch counts for nothing: `worker` was ruled out.
+    event BatchVoided(uint256 indexed batchId, address indexed worker, bytes4 reason);
+
+    /// @notice The request has its answer, which is `worker`'s; its operator was credited `fee`.
+    event ResultClaimed(
+        bytes32 indexed requestId,
+        uint256 indexed batchId,
+        address worker,
+        uint64 units,
+        uint256 fee,
+        bytes output
+    );
+
+    /// @notice The batch has no answers.
+    /// @custom:remedy Say how many leaves the tree has.
+    error EmptyBatch();
+
+    /// @notice No such batch is open.
+    /// @custom:remedy Name the batch as {BatchCommitted} told it.
+    error UnknownBatch(uint256 batchId);
+
+    /// @notice The worker is active, or only left: its answers stand.
+    /// @custom:remedy Nothing is left to do.
+    error WorkerNotRuledOut(address worker, bytes4 reason);
+
+    /// @notice The path does not lead from this answer to the batch's root, or the batch is void.
+    /// @custom:remedy Send request, output, units and worker as the worker put them into the tree.
+    error NotInBatch(bytes32 requestId, uint256 batchId);
+
+    /// @notice The lists of one push are not equally long.
+    /// @custom:remedy Send a claim, an output and a path for every request.
+    error LengthsDiffer();
+
+    /// @notice Takes a root that a worker signed. Open to any sender.
+    function commit(Batch calldata batch, bytes calldata signature)
+        external
+        returns (uint256 batchId);
+
+    /// @notice Stops claims on a batch whose worker was ruled out since: revoked, or its measurement, route or
+    /// platform. Open to any sender.
+    function void(uint256 batchId, bytes32 appId, bytes32 modelId, address worker, bytes32 root)
+        external;
+
+    /// @notice Ends a request with its answer in a batch. Open to any sender.
+    function claim(
+        Request calldata made,
+        Claim calldata told,
+        bytes calldata output,
+        bytes32[] calldata proof
+    ) external;
+
+    /// @notice Ends many requests, as {claim} does each.
+    function push(
+        Request[] calldata made,
+        Claim[] calldata told,
+        bytes[] calldata outputs,
+        bytes32[][] calldata proofs
+    ) external;
+
+    /// @notice How many batches were committed; ids count from 1.
+    function batchCount() external view returns (uint256);
+
+    /// @notice What is kept of a batch.
+    function batchOf(uint256 batchId) external view returns (CommittedBatch memory);
+
+    /// @notice The EIP-712 digest a worker signs for `batch`.
+    function batchDigest(Batch calldata batch) external view returns (bytes32);
+
+    /// @notice An answer as a leaf of the tree: keccak256 of keccak256 of the fields' encoding.
+    function leafOf(bytes32 requestId, bytes32 inputCommitment, bytes32 outputHash, uint64 units)
+        external
+        pure
+        returns (bytes32);
+
+    /// @notice Whether workers are active is asked here, at every commitment.
+    function WORKERS() external view returns (IAttestationGate);
+}

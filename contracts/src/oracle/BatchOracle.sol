@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
+
+import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
+import {Batch, Claim, CommittedBatch, IBatchOracle} from "../interfaces/IBatchOracle.sol";
+import {QuotaTerms, TokenTerms} from "../interfaces/IEscrow.sol";
+import {IGoverned} from "../interfaces/IGoverned.sol";
+import {IRequestBook, RequestState, RequestStatus} from "../interfaces/IRequestBook.sol";
+import {ResultStatus} from "../interfaces/IResultConsumer.sol";
+import {IResultOracle} from "../interfaces/IResultOracle.sol";
+import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
+import {ProofKind} from "../types/ProofKind.sol";
+import {Request} from "../types/Request.sol";
+import {RequestBook} from "./RequestBook.sol";
+import {SignatureLib} from "./SignatureLib.sol";
+
+/// @title BatchOracle
+/// @notice Requests whose answers come many at a time, under one signed Merkle root.
+/// @dev The signature and the worker's standing are checked once, when the root is committed; a claim
+/// is a path to it. Requests are those of {RequestBook}, with its escrow, quotas and endings.
+contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
+    /* CONSTANTS */
+
+    /// @notice What a worker signs.
+    bytes32 public constant BATCH_TYPEHASH = keccak256(
+        "Batch(bytes32 appId,bytes32 modelId,bytes32 weightsRoot,bytes32 root,uint64 count,uint64 keyEpoch,uint64 policyVersion,address worker,uint256 nonce,uint64 deadline)"
+    );
+    /// @notice Longest output, in bytes.
+    uint256 public constant MAX_OUTPUT_LENGTH = 8192;
+
+    /* IMMUTABLES */
+
+    /// @inheritdoc IBatchOracle
+    IAttestationGate public immutable WORKERS;
+
+    /* STORAGE */
+
+    /// @dev What a batch is judged by afterwards, in two slots.
+    struct Kept {
+        /// @dev Hash of the root and of what the claims need not repeat: see {_contentOf}.
+        bytes32 content;
+        address operator;
+        ProofKind kind;
+        bool voided;
+        uint40 committedAt;
+    }
+
+    /// @inheritdoc IBatchOracle
+    uint256 public batchCount;
+
+    mapping(uint256 batchId => Kept) private _batches;
+
+    /* CONSTRUCTOR */
+
+    constructor(IAttestationGate workers, QuotaTerms memory quotas, TokenTerms[] memory tokens)
+        EIP712("Quotary Batch", "1")
+        RequestBook(quotas, tokens)
+    {
+        require(address(workers) != address(0), IGoverned.ZeroAddress());
+        WORKERS = workers;
+    }
+
+    /* COMMITMENT */
+
+    /// @inheritdoc IBatchOracle
+    function commit(Batch calldata batch, bytes calldata signature)
+        external
+        returns (uint256 batchId)
+    {
+        require(batch.count != 0, EmptyBatch());
+        require(
+            batch.weightsRoot == batch.modelId,
+            IResultOracle.WrongWeights(batch.weightsRoot, batch.modelId)
+        );
+        require(batch.keyEpoch == 0, IResultOracle.WrongKeyEpoch(batch.keyEpoch, 0));
+        require(batch.policyVersion == 0, IResultOracle.WrongPolicyVersion(batch.policyVersion, 0));
+        require(
+            batch.deadline >= block.timestamp,
+            IResultOracle.ResultExpired(batch.deadline, block.timestamp)
+        );
+        SignatureLib.requireSigned(batchDigest(batch), batch.worker, signature);
+        (address operator, ProofKind kind) = WORKERS.requireActive(batch.worker, batch.appId);
+        batchId = ++batchCount;
+        _batches[batchId] = Kept({
+            content: _contentOf(batch.appId, batch.modelId, batch.worker, batch.root),
+            operator: operator,
+            kind: kind,
+            voided: false,
+            // Unix seconds reach 40 bits in the year 36812.
+            committedAt: uint40(block.timestamp)
+        });
+        emit BatchCommitted(
+            batchId,
+            batch.appId,
+            batch.worker,
+            batch.modelId,
+            batch.root,
+            batch.count,
+            operator,
+            kind
+        );
+    }
+
+    /// @inheritdoc IBatchOracle
+    function void(uint256 batchId, bytes32 appId, bytes32 modelId, address worker, bytes32 root)
+        external
+    {
+        Kept storage kept = _batches[batchId];
+        require(
+            kept.content == _contentOf(appId, modelId, worker, root) && !kept.voided,
+            UnknownBatch(batchId)
+        );
+        (bool ok, bytes4 reason,) = WORKERS.checkActive(worker, appId);
+        // Whoever only left, or ran out of time, answered as well as ever.
+        bool left = reason == IWorkerRegistry.WorkerExpired.selector
+            || reason == IWorkerRegistry.WorkerIsRetired.selector;
+        require(!ok && !left, WorkerNotRuledOut(worker, reason));
+        kept.voided = true;
+        emit BatchVoided(batchId, worker, reason);
+    }
+
+    /* CLAIMS */
+
+    /// @inheritdoc IBatchOracle
+    function claim(
+        Request calldata made,
+        Claim calldata told,
+        bytes calldata output,
+        bytes32[] calldata proof
+    ) external nonReentrant {
+        _claim(made, told, output, proof);
+    }
+
+    /// @inheritdoc IBatchOracle
+    function push(
+        Request[] calldata made,
+        Claim[] calldata told,
+        bytes[] calldata outputs,
+        bytes32[][] calldata proofs
+    ) external nonReentrant {
+        uint256 count = made.length;
+        require(
+            told.length == count && outputs.length == count && proofs.length == count,
+            LengthsDiffer()
+        );
+        for (uint256 i = 0; i < count; ++i) {
+            _claim(made[i], told[i], outputs[i], proofs[i]);
+        }
+    }
+
+    /* VIEWS */
+
+    /// @inheritdoc IBatchOracle
+    function batchOf(uint256 batchId) external view returns (CommittedBatch memory) {
+        Kept memory kept = _batches[batchId];
+        return CommittedBatch(kept.content, kept.operator, kept.kind, kept.voided, kept.committedAt);
+    }
+
+    /// @inheritdoc IBatchOracle
+    function batchDigest(Batch calldata batch) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(BATCH_TYPEHASH, batch)));
+    }
+
+    /// @inheritdoc IBatchOracle
+    function leafOf(bytes32 requestId, bytes32 inputCommitment, bytes32 outputHash, uint64 units)
+        public
+        pure
+        returns (bytes32)
+    {
+        // Hashed twice, so that no inner node of the tree can pass for a leaf.
+        return keccak256(
+            bytes.concat(keccak256(abi.encode(requestId, inputCommitment, outputHash, units)))
+        );
+    }
+
+    /// @notice ERC-165.
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return interfaceId == type(IBatchOracle).interfaceId
+            || interfaceId == type(IRequestBook).interfaceId || super.supportsInterface(interfaceId);
+    }
+
+    /* PARTS */
+
+    function _claim(
+        Request calldata made,
+        Claim calldata told,
+        bytes calldata output,
+        bytes32[] calldata proof
+    ) private {
+        (bytes32 requestId, RequestState memory state) = _pendingInTime(made);
+        require(made.quorum.results == 1, IResultOracle.WrongAnswerCount(1, made.quorum.results));
+        require(
+            made.workers.length == 0 || state.reassigned || made.workers[0] == told.worker,
+            IResultOracle.NotAssigned(told.worker)
+        );
+        Kept memory kept = _batches[told.batchId];
+        bytes32 content = _claimedContent(requestId, made, told, output, proof);
+        require(kept.content == content && !kept.voided, NotInBatch(requestId, told.batchId));
+
+        (state.status, state.kind, state.worker) = (RequestStatus.Fulfilled, kept.kind, told.worker);
+        _pay(made, state, kept.operator, requestId, told, output);
+        _end(made, requestId, state, ResultStatus.Fulfilled, output);
+    }
+
+    /// @dev The content of the batch that the claim's path leads to.
+    function _claimedContent(
+        bytes32 requestId,
+        Request calldata made,
+        Claim calldata told,
+        bytes calldata output,
+        bytes32[] calldata proof
+    ) private pure returns (bytes32) {
+        uint256 length = output.length;
+        require(
+            length <= MAX_OUTPUT_LENGTH, IResultOracle.OutputTooLarge(length, MAX_OUTPUT_LENGTH)
+        );
+        bytes32 leaf = leafOf(requestId, made.inputCommitment, sha256(output), told.units);
+        bytes32 root = MerkleProof.processProofCalldata(proof, leaf);
+        return _contentOf(made.appId, made.modelId, told.worker, root);
+    }
+
+    /// @dev Credits the operator what the answer used, and the rest to where the request says.
+    function _pay(
+        Request calldata made,
+        RequestState memory state,
+        address operator,
+        bytes32 requestId,
+        Claim calldata told,
+        bytes calldata output
+    ) private {
+        uint256 escrow = _escrowOf(made, state);
+        uint256 fee = _feeFor(made.payment, told.units, escrow);
+        _credit(made.payment.token, operator, fee);
+        _credit(made.payment.token, made.payment.refundTo, escrow - fee);
+        emit ResultClaimed(requestId, told.batchId, told.worker, told.units, fee, output);
+    }
+
+    /// @dev Everything of a batch but its leaves. Whoever names another app, model, worker or path
+    /// comes to another hash.
+    function _contentOf(bytes32 appId, bytes32 modelId, address worker, bytes32 root)
+        private
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(appId, modelId, worker, root));
+    }
+}
