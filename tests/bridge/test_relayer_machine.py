@@ -17,7 +17,7 @@ from quotary_bridge.model import (
 )
 from quotary_bridge.relayer import Relayer
 from quotary_bridge.relayer.holder import is_gone, own_holder
-from quotary_bridge.store import LeaseHeldError, Store
+from quotary_bridge.store import LeaseHeldError, Store, StoreUnavailableError
 from quotary_bridge.workers import Endpoint
 
 from tests.bridge.relayer_town import (
@@ -156,3 +156,27 @@ def test_nobody_waits_for_the_lease_of_a_process_that_is_gone(tmp_path: Path) ->
     with pytest.raises(LeaseHeldError):
         store.acquire(ChainId(31337), signer, "elsewhere:1", is_gone)
     store.close()
+
+
+def disk_pages(store: Store, limit: int) -> int:
+    """Let the database grow to `limit` pages and no further; returns how many it has."""
+    with store._engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {limit}")
+        return int(connection.exec_driver_sql("PRAGMA page_count").scalar_one())
+
+
+def test_a_full_disk_loses_nothing_and_is_ridden_out(town: Town, store: Store) -> None:
+    """Nothing is half written and nothing is sent that is not stored; with room it goes on."""
+    for number in range(8):
+        town.ask(bytes([number]) * 2_000)
+    pages = disk_pages(store, 1 << 20)
+    with relayer_of(town, store, client_of(one=Worker())) as relayer:
+        disk_pages(store, pages)
+        for _ in range(3):
+            with pytest.raises(StoreUnavailableError):
+                relayer.tick()
+        assert store.unresolved_slots(ChainId(town.chain.chain_id), address(town)) == ()
+        assert town.deliveries() == []
+        disk_pages(store, 1 << 20)
+        drive(relayer, town)
+    require_all_final(town, store, requests=8)
