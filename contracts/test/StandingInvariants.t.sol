@@ -144,8 +144,10 @@ contract StandingHandler is PolicyFixture {
     }
 
     function _subject(uint256 seed) private pure returns (bytes32) {
-        uint256 who = seed / 2 % WORKERS;
-        return seed % 2 == 0 ? keccak256(abi.encode(who)) : bytes32(bytes6(uint48(who + 1)));
+        uint256 who = seed / 3 % WORKERS;
+        if (seed % 3 == 0) return keccak256(abi.encode(who));
+        if (seed % 3 == 1) return bytes20(_key(who));
+        return bytes6(uint48(who + 1));
     }
 }
 
