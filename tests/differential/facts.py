@@ -209,7 +209,7 @@ class Facts:
         marker = bytes.fromhex("060b2a864886f84d010d01021102")
         try:
             der = x509.load_pem_x509_certificate(self.chain[0]).tbs_certificate_bytes
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, x509.InvalidVersion):
             return -1
         at = der.find(marker) + len(marker)
         return int.from_bytes(der[at + 1 : at + 1 + der[at]])
@@ -221,7 +221,7 @@ class Facts:
         for name in ("root_ca_crl", "pck_crl"):
             try:
                 found.append(x509.load_der_x509_crl(bytes.fromhex(self.parts.get(name) or "")))
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, x509.InvalidVersion):
                 continue
         return found
 

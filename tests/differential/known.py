@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cryptography.x509 import InvalidVersion
+
 from tests.differential.facts import Facts
 from tests.differential.judges import Accepted, Case, Outcome, Refused, ours
 from tests.differential.known_laxities import LAXITIES
@@ -18,7 +20,7 @@ from tests.differential.normal_form import normal_form
 __all__ = ["KNOWN", "Known", "explain"]
 
 
-_UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError)
+_UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, InvalidVersion)
 """What plain reading of broken evidence raises: a fact that cannot be read explains nothing."""
 
 

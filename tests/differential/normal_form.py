@@ -42,7 +42,10 @@ def normal_form(case: Case) -> Case:
         for name in _CHAINS:
             signer = _certificates(facts.parts[name].encode())[0]
             parts[name] = _armoured(signer, case.root_der)
-    except (KeyError, IndexError, ValueError, AttributeError, Base64Error):
+    except (
+        *(KeyError, IndexError, ValueError, AttributeError, Base64Error),
+        x509.InvalidVersion,
+    ):
         return case
     parts.pop(_PCK_CHAIN, None)
     chain = _armoured(leaf, authority, case.root_der).encode()

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 import httpcore
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509 import load_der_x509_certificate
+from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
 from quotary.errors import Reason
 from quotary.fetch import FetchError
@@ -208,6 +208,6 @@ def _spki(item: str, response: httpcore.Response) -> bytes:
     try:
         key = load_der_x509_certificate(certificate).public_key()
         der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, InvalidVersion) as error:
         raise FetchError(Reason.TLS_UNTRUSTED, item, expected="a key of a known kind") from error
     return sha256(der).digest()
