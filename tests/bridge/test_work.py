@@ -30,7 +30,7 @@ from tests.bridge.work_victim import STEPS, handlers, some_tasks
 
 pytest_plugins = ["tests.bridge.store_fixtures"]
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 400
 COUNT = Task("count", "one", {"to": 3})
 
 
