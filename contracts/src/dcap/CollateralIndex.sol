@@ -18,12 +18,6 @@ import {TrustedRoot} from "./TrustedRoot.sol";
 /// @dev What is kept is kept as code (SSTORE2), so that reading costs one account access however long
 /// it is. Nothing here judges what is brought: that is {CollateralStore}'s.
 abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
-    /// @dev Collateral in one piece, and the stamps of the parts it was put together from.
-    struct Assembled {
-        address pointer;
-        uint96 stamps;
-    }
-
     /* CONSTANTS */
 
     uint256 internal constant PLATFORM = 1;
@@ -31,11 +25,13 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
     /// @dev The issuer number of the root's revocation list.
     uint256 internal constant ROOT = 0;
 
-    /// @dev Places in {_stamps}, 24 bits each: revocation lists, by issuer; authorities, from 1; QE
-    /// identities, by TEE type. Then the epochs of the authorities' keys, 16 bits each.
-    uint256 internal constant STAMP_LISTS = 0;
-    uint256 internal constant STAMP_AUTHORITIES = 2;
-    uint256 internal constant STAMP_IDENTITIES = 4;
+    /// @dev Places in {_stamps}, 24 bits each: the root's revocation list; for each authority its list,
+    /// then its certificate; QE identities, by TEE type. Then the epochs of the authorities' keys, 16
+    /// bits each.
+    uint256 private constant STAMP_ROOT = 0;
+    uint256 private constant STAMP_LISTS = 1;
+    uint256 private constant STAMP_AUTHORITIES = 2;
+    uint256 private constant STAMP_IDENTITIES = 5;
     uint256 private constant EPOCHS = 168;
     uint256 private constant STAMP_BITS = 24;
     uint256 private constant MAX_STAMP = type(uint24).max;
@@ -49,7 +45,8 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
     mapping(uint256 teeType => mapping(uint256 fmspc => address)) internal _tcbInfos;
     /// @dev What changes makes collateral that was put together stale: see STAMP_*.
     uint256 private _stamps;
-    mapping(uint256 family => Assembled) private _assembled;
+    /// @dev Collateral in one piece: where it is (160 bits), and the stamps of its parts (96).
+    mapping(uint256 family => uint256) private _assembled;
 
     /* COLLATERAL */
 
@@ -57,7 +54,7 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
     function assemble(uint256 teeType, uint256 fmspc, uint256 authority) external {
         address pointer = SSTORE2.write(_assemble(teeType, fmspc, authority));
         _assembled[_family(teeType, fmspc, authority)] =
-            Assembled(pointer, uint96(_stampsOf(_stamps, teeType, authority)));
+            uint256(uint160(pointer)) | _stampsOf(_stamps, teeType, authority) << 160;
         emit CollateralAssembled(teeType, bytes6(uint48(fmspc)), authority, pointer);
     }
 
@@ -88,7 +85,7 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
         view
         returns (bytes memory)
     {
-        address pointer = _ready(teeType, fmspc, authority);
+        address pointer = _ready(_family(teeType, fmspc, authority));
         if (pointer != address(0)) return Mem.code(pointer, 1);
         return _assemble(teeType, fmspc, authority);
     }
@@ -99,7 +96,8 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
         delete _assembled[_family(teeType, fmspc, PROCESSOR)];
     }
 
-    /// @dev One number for each family; 0, which is none's, for what is no family.
+    /// @dev The family's number: FMSPC (6 bytes), authority (1), TEE type (1); 0, which is none's, for
+    /// what is no family.
     function _family(uint256 teeType, uint256 fmspc, uint256 authority)
         private
         pure
@@ -107,18 +105,15 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
     {
         unchecked {
             if ((teeType | authority) >> 8 | fmspc >> 48 != 0) return 0;
-            return fmspc << 16 | teeType << 8 | authority;
+            return fmspc << 16 | authority << 8 | teeType;
         }
     }
 
     /// @dev Where the collateral is in one piece and nothing changed since; zero where it is not.
-    function _ready(uint256 teeType, uint256 fmspc, uint256 authority)
-        private
-        view
-        returns (address)
-    {
-        Assembled storage ready = _assembled[_family(teeType, fmspc, authority)];
-        return ready.stamps == _stampsOf(_stamps, teeType, authority) ? ready.pointer : address(0);
+    function _ready(uint256 family) private view returns (address) {
+        uint256 ready = _assembled[family];
+        uint256 stamps = _stampsOf(_stamps, family & 0xff, family >> 8 & 0xff);
+        return ready >> 160 == stamps ? address(uint160(ready)) : address(0);
     }
 
     /// @dev Reverts for what is missing or revoked.
@@ -142,7 +137,7 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
         parts.pckCrl = _requireList(authority);
         parts.pckCrlPointer = _lists[authority];
         uint256 stamps = _stamps;
-        parts.pckCrlStamp = _stamp(stamps, STAMP_LISTS + authority);
+        parts.pckCrlStamp = _stamp(stamps, STAMP_LISTS + 2 * (authority - 1));
         parts.authorityNumber = authority;
         parts.authorityEpoch = uint16(stamps >> (EPOCHS + 16 * (authority - 1)));
         return CollateralLib.pack(parts);
@@ -186,12 +181,8 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
     }
 
     /// @inheritdoc ICollateralStore
-    function assembledAt(uint256 teeType, uint256 fmspc, uint256 authority)
-        external
-        view
-        returns (address)
-    {
-        return _ready(teeType, fmspc, authority);
+    function assembledAt(uint256 family) external view returns (address) {
+        return _ready(family);
     }
 
     /// @inheritdoc ICollateralStore
@@ -200,7 +191,7 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
         view
         returns (bool)
     {
-        return _ready(teeType, fmspc, authority) != address(0);
+        return _ready(_family(teeType, fmspc, authority)) != address(0);
     }
 
     /// @inheritdoc ICollateralStore
@@ -220,8 +211,20 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
 
     /* STAMPS */
 
+    function _bumpList(uint256 issuer) internal {
+        _bump(issuer == ROOT ? STAMP_ROOT : STAMP_LISTS + 2 * (issuer - 1));
+    }
+
+    function _bumpAuthority(uint256 authority) internal {
+        _bump(STAMP_AUTHORITIES + 2 * (authority - 1));
+    }
+
+    function _bumpIdentity(uint256 teeType) internal {
+        _bump(STAMP_IDENTITIES + teeType - 1);
+    }
+
     /// @dev A part changed: what was put together with it is stale.
-    function _bump(uint256 place) internal {
+    function _bump(uint256 place) private {
         check(_stamp(_stamps, place) != MAX_STAMP, "COLLATERAL_INCONSISTENT");
         _stamps += BIT << (STAMP_BITS * place);
     }
@@ -245,10 +248,9 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
         returns (uint256)
     {
         unchecked {
-            uint256 place = STAMP_BITS * authority;
-            return (stamps & MAX_STAMP) | (stamps >> place & MAX_STAMP) << 24
-                | (stamps >> (place + STAMP_BITS * STAMP_AUTHORITIES) & MAX_STAMP) << 48
-                | (stamps >> (STAMP_BITS * (STAMP_IDENTITIES + teeType)) & MAX_STAMP) << 72;
+            uint256 own = stamps >> (2 * STAMP_BITS * authority - STAMP_BITS) & type(uint48).max;
+            uint256 identity = stamps >> (STAMP_BITS * (STAMP_IDENTITIES - 1 + teeType)) & MAX_STAMP;
+            return (stamps & MAX_STAMP) | own << 24 | identity << 72;
         }
     }
 }

@@ -24,9 +24,10 @@ struct Parts {
 /// @notice All that one platform family is judged by, in one piece.
 /// @dev Packed: validFrom (5), validUntil (5); the windows of root certificate, root revocation list,
 /// TCB info signer, QE identity signer, TCB info, QE identity, PCK CA, PCK revocation list (10 each);
-/// evaluation number (4); FMSPC (6); PCE id (2); TEE type (1); authority (1); its key's epoch (2); stamp
-/// of the PCK revocation list (3) and where it is kept (20); where the TCB info's section begins (2);
-/// the six collateral hashes of the journal (32 each); sections of QE identity and TCB info.
+/// evaluation number (4); PCE id (2), FMSPC (6), authority (1) and its key's epoch (2), as in
+/// {PlatformRecord}; TEE type (1); stamp of the PCK revocation list (3) and where it is kept (20); where
+/// the TCB info's section begins (2); the six collateral hashes of the journal (32 each); sections of QE
+/// identity and TCB info.
 library CollateralLib {
     uint256 private constant WINDOWS = 10;
     uint256 private constant NUMBERS = 90;
@@ -50,12 +51,10 @@ library CollateralLib {
             uint256 evaluation = Mem.number(tcbInfo + 10, 4);
             uint256 other = Mem.number(qeIdentity + 10, 4);
             if (other < evaluation) evaluation = other;
-            Mem.store(
-                p + NUMBERS,
-                evaluation << 224 | Mem.number(tcbInfo + 15, 8) << 160 | Mem.number(tcbInfo + 14, 1)
-                    << 152 | parts.authorityNumber << 144 | parts.authorityEpoch << 128
-                    | parts.pckCrlStamp << 104
-            );
+            uint256 numbers = evaluation << 224 | Mem.number(tcbInfo + 21, 2) << 208
+                | Mem.number(tcbInfo + 15, 6) << 160 | parts.authorityNumber << 152;
+            numbers |= parts.authorityEpoch << 136 | Mem.number(tcbInfo + 14, 1) << 128;
+            Mem.store(p + NUMBERS, numbers | parts.pckCrlStamp << 104);
             Mem.store(
                 p + NUMBERS + 19,
                 uint256(uint160(parts.pckCrlPointer)) << 96 | (SECTIONS + qe) << 80
@@ -98,24 +97,17 @@ library CollateralLib {
         check(at >= packed >> 40, early);
     }
 
-    /// @notice The smaller TCB evaluation data number of both documents.
-    function evaluationNumber(uint256 p) internal pure returns (uint256) {
-        unchecked {
-            return Mem.word(p + NUMBERS) >> 224;
-        }
-    }
-
     /// @notice PCE id of the TCB info.
     function pceId(uint256 p) internal pure returns (uint256) {
         unchecked {
-            return Mem.word(p + NUMBERS + 10) >> 240;
+            return Mem.word(p + NUMBERS + 4) >> 240;
         }
     }
 
     /// @notice How often the authority's key changed.
     function authorityEpoch(uint256 p) internal pure returns (uint256) {
         unchecked {
-            return Mem.word(p + NUMBERS + 14) >> 240;
+            return Mem.word(p + NUMBERS + 13) >> 240;
         }
     }
 

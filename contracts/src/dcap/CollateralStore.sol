@@ -94,7 +94,7 @@ contract CollateralStore is CollateralIndex {
             }
         }
         _authorities[authority] = SSTORE2.write(record);
-        _bump(STAMP_AUTHORITIES + authority);
+        _bumpAuthority(authority);
         return true;
     }
 
@@ -131,7 +131,7 @@ contract CollateralStore is CollateralIndex {
             check(crl.thisUpdate > Mem.number(p, 5), "COLLATERAL_ROLLBACK");
         }
         _lists[issuer] = SSTORE2.write(packed);
-        _bump(STAMP_LISTS + issuer);
+        _bumpList(issuer);
         emit RevocationListStored(
             issuer, id, uint64(crl.thisUpdate), uint64(crl.nextUpdate), crl.serials.length
         );
@@ -168,7 +168,7 @@ contract CollateralStore is CollateralIndex {
         uint256 teeType = identity.teeType;
         if (!_requireNewer(identity, _identities[teeType], id)) return;
         _identities[teeType] = SSTORE2.write(_packed(identity, id, signer));
-        _bump(STAMP_IDENTITIES + teeType);
+        _bumpIdentity(teeType);
         emit QeIdentityStored(
             teeType, id, uint64(identity.issueDate), uint32(identity.evaluationNumber)
         );

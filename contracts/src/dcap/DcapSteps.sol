@@ -11,8 +11,10 @@ import {Mem} from "./Mem.sol";
 import {P256Lib} from "./P256Lib.sol";
 import {PlatformRecord} from "./PlatformRecord.sol";
 import {PlatformStore} from "./PlatformStore.sol";
-import {Quote, QuoteLib} from "./QuoteLib.sol";
-import {check} from "./Refusal.sol";
+import {Endorsement, Quote, QuoteLib} from "./QuoteLib.sol";
+import {check, refuse} from "./Refusal.sol";
+import {StandingMatch} from "./StandingMatch.sol";
+import {StoreCall} from "./StoreCall.sol";
 import {Outcome, TcbLib} from "./TcbLib.sol";
 
 /// @dev One verification: what was given, then what was found.
@@ -61,29 +63,31 @@ abstract contract DcapSteps is PlatformStore {
     /// @dev Steps 2 and 3, for a platform that was proven before.
     function _collect(Case memory it) internal view {
         _fetch(it);
-        check(
-            PlatformRecord.epoch(it.record) == CollateralLib.authorityEpoch(it.set),
-            "CRL_ISSUER_MISMATCH"
-        );
-        _requireStanding(it);
+        if (!StandingMatch.holds(it.set, it.record, it.stamp, block.timestamp)) {
+            _requireStanding(it);
+        }
     }
 
     /// @dev The collateral of the platform's family: in one piece, or else put together by the store.
     function _fetch(Case memory it) private view {
+        uint256 p = it.record;
         uint256 teeType = it.quote.teeType;
-        uint256 fmspc = PlatformRecord.fmspc(it.record);
-        uint256 authority = PlatformRecord.authority(it.record);
-        address pointer = STORE.assembledAt(teeType, fmspc, authority);
-        bytes memory set = pointer == address(0)
-            ? STORE.collateral(teeType, fmspc, authority)
-            : Mem.code(pointer, 1);
-        it.set = Mem.at(set);
+        address pointer = StoreCall.assembledAt(STORE, PlatformRecord.family(p, teeType));
+        it.set = Mem.at(
+            pointer == address(0)
+                ? STORE.collateral(teeType, PlatformRecord.fmspc(p), PlatformRecord.authority(p))
+                : Mem.code(pointer, 1)
+        );
     }
 
-    /// @dev Step 2: the collateral is current. Steps 3 and 8: so is the platform; it is not revoked,
-    /// and the TCB info is for its PCE, as the store found it by FMSPC.
+    /// @dev Step 2: the collateral is current. Steps 3 and 8: so is the platform, under the authority's
+    /// key of today; it is not revoked, and the TCB info is for its PCE, as the store found it by FMSPC.
     function _requireStanding(Case memory it) private view {
         uint256 set = it.set;
+        check(
+            PlatformRecord.epoch(it.record) == CollateralLib.authorityEpoch(set),
+            "CRL_ISSUER_MISMATCH"
+        );
         CollateralLib.requireCurrent(set, block.timestamp);
         uint256 stamp = CollateralLib.pckCrlStamp(set);
         if (it.stamp != stamp) {
@@ -99,22 +103,21 @@ abstract contract DcapSteps is PlatformStore {
 
     /// @dev Steps 4 to 6: the quoting enclave vouches for the attestation key, and the platform for
     /// the quoting enclave.
-    function _judgeEndorsement(Case memory it) internal view {
-        Quote memory quote = it.quote;
-        bytes32 id = _keyId(quote);
+    function _judgeEndorsement(Case memory it, Endorsement memory given) internal view {
+        bytes32 id = _keyId(given);
         unchecked {
             check(
-                bytes32(Mem.word(quote.report + 320)) == id && Mem.word(quote.report + 352) == 0,
+                bytes32(Mem.word(given.report + 320)) == id && Mem.word(given.report + 352) == 0,
                 "QE_REPORT_DATA_MISMATCH"
             ); // 4
         }
         it.attestationKeyId = id;
-        it.record = Mem.at(PlatformRecord.withKey(it.record, quote));
+        it.record = Mem.at(PlatformRecord.withKey(it.record, given));
         _judgeEnclave(it); // 5
         (uint256 x, uint256 y) = PlatformRecord.pckKey(it.record);
         _requireSigned(
-            quote.reportSignature,
-            Mem.sha(quote.report, QuoteLib.REPORT_LENGTH),
+            given.reportSignature,
+            Mem.sha(given.report, QuoteLib.REPORT_LENGTH),
             x,
             y,
             "QE_REPORT_SIGNATURE_INVALID"
@@ -124,72 +127,64 @@ abstract contract DcapSteps is PlatformStore {
     }
 
     function _judgeEnclave(Case memory it) internal pure {
-        uint256 p = it.record;
-        TcbLib.requireEnclave(
-            CollateralLib.qeSection(it.set),
-            PlatformRecord.misc(p),
-            PlatformRecord.attributes(p),
-            PlatformRecord.signer(p),
-            PlatformRecord.product(p)
-        );
+        TcbLib.requireEnclave(CollateralLib.qeSection(it.set), PlatformRecord.enclave(it.record));
     }
 
     /// @dev Steps 7 to 11. Returns the journal.
     function _conclude(Case memory it) internal view returns (bytes memory) {
         Quote memory quote = it.quote;
         uint256 p = it.record;
+        bytes32 hash = Mem.sha(quote.signed, quote.signedLength);
         (uint256 x, uint256 y) = PlatformRecord.attestationKey(p);
-        Finding memory finding;
-        finding.quoteHash = Mem.sha(quote.signed, quote.signedLength);
-        _requireSigned(quote.signature, finding.quoteHash, x, y, "QUOTE_SIGNATURE_INVALID"); // 7
+        _requireSigned(quote.signature, hash, x, y, "QUOTE_SIGNATURE_INVALID"); // 7
         Outcome memory outcome;
-        unchecked {
-            if (quote.teeType == QuoteLib.SGX) {
-                _judgeTcb(it, outcome, 0, false, 0); // 10
-            } else {
-                TcbLib.requireModule(CollateralLib.tcbSection(it.set), quote.body); // 9
-                bool td15 = QuoteLib.isTd15(quote);
-                uint256 svn2 = td15 ? Mem.word(quote.body + 584) >> 128 : 0;
-                _judgeTcb(it, outcome, Mem.word(quote.body) >> 128, td15, svn2); // 10
-            }
-        }
+        if (quote.teeType == QuoteLib.SGX) _judgeSgx(it, outcome); // 10
+        else _judgeTd(it, outcome, quote); // 9, 10
         AttributesLib.requireClosed(quote); // 11
-        finding.verifiedAt = block.timestamp;
-        (finding.validFrom, finding.validUntil) = _window(it);
-        finding.fmspc = PlatformRecord.fmspc(p);
-        finding.platformId = PlatformRecord.platformId(p);
-        finding.attestationKeyId = it.attestationKeyId;
-        finding.rootKeyHash = _ROOT_KEY_HASH;
-        return JournalWriter.write(quote, it.set, outcome, finding);
+        return JournalWriter.write(
+            quote, outcome, Finding(it.set, p, hash, it.attestationKeyId, _ROOT_KEY_HASH)
+        );
     }
 
-    /// @dev Step 10. Fills in `outcome`.
-    function _judgeTcb(
-        Case memory it,
-        Outcome memory outcome,
-        uint256 svn,
-        bool relaunchable,
-        uint256 svn2
-    ) internal pure {
-        uint256 tcb = CollateralLib.tcbSection(it.set);
-        uint256 p = it.record;
-        uint256 components = PlatformRecord.components(p);
-        uint256 pceSvn = PlatformRecord.pceSvn(p);
-        outcome.enclave =
-            TcbLib.matchEnclave(CollateralLib.qeSection(it.set), PlatformRecord.qeSvn(p));
-        if (it.quote.teeType == QuoteLib.SGX) {
-            TcbLib.judgeSgx(outcome, tcb, components, pceSvn);
-        } else {
-            TcbLib.judgeTd(outcome, tcb, components, pceSvn, svn, relaunchable, svn2);
+    /// @dev Steps 9 and 10 for a TD.
+    function _judgeTd(Case memory it, Outcome memory outcome, Quote memory quote) private pure {
+        unchecked {
+            uint256 body = quote.body;
+            uint256 svn = Mem.word(body) >> 128;
+            uint256 tcb = CollateralLib.tcbSection(it.set);
+            uint256 module = TcbLib.moduleOf(tcb, svn);
+            TcbLib.requireModule(tcb, module, body); // 9
+            uint256 p = it.record;
+            _matchEnclave(outcome, it.set, p);
+            TcbLib.judgeTd(outcome, tcb, module, PlatformRecord.svns(p), svn); // 10
+            if (!QuoteLib.isTd15(quote)) return;
+            TcbLib.judgeRelaunch(outcome, tcb, PlatformRecord.svns(p), Mem.word(body + 584) >> 128);
         }
     }
 
-    function _window(Case memory it) internal pure returns (uint256 from, uint256 until) {
-        (from, until) = CollateralLib.window(it.set);
-        uint256 own = PlatformRecord.window(it.record);
-        if (own >> 40 > from) from = own >> 40;
-        own &= type(uint40).max;
-        if (own < until) until = own;
+    /// @dev Step 10 for an enclave.
+    function _judgeSgx(Case memory it, Outcome memory outcome) private pure {
+        uint256 p = it.record;
+        _matchEnclave(outcome, it.set, p);
+        TcbLib.judgeSgx(outcome, CollateralLib.tcbSection(it.set), PlatformRecord.svns(p));
+    }
+
+    /// @dev Step 10 without a quote.
+    function _rejudge(Case memory it, Outcome memory outcome, uint256 svn, uint256 svn2)
+        internal
+        pure
+    {
+        if (it.quote.teeType == QuoteLib.SGX) return _judgeSgx(it, outcome);
+        uint256 p = it.record;
+        uint256 tcb = CollateralLib.tcbSection(it.set);
+        _matchEnclave(outcome, it.set, p);
+        TcbLib.judgeTd(outcome, tcb, TcbLib.moduleOf(tcb, svn), PlatformRecord.svns(p), svn);
+        if (svn2 != 0) TcbLib.judgeRelaunch(outcome, tcb, PlatformRecord.svns(p), svn2);
+    }
+
+    function _matchEnclave(Outcome memory outcome, uint256 set, uint256 record) private pure {
+        outcome.enclave =
+            TcbLib.matchEnclave(CollateralLib.qeSection(set), PlatformRecord.qeSvn(record));
     }
 
     function _requireSigned(uint256 signature, bytes32 hash, uint256 x, uint256 y, bytes32 reason)
@@ -201,15 +196,15 @@ abstract contract DcapSteps is PlatformStore {
         unchecked {
             s = Mem.word(signature + 32);
         }
-        check(P256Lib.inRange(r, s), "SIGNATURE_INVALID");
-        check(P256Lib.verify(NATIVE_P256, hash, r, s, x, y), reason);
+        if (!P256Lib.inRange(r, s)) refuse("SIGNATURE_INVALID");
+        if (!P256Lib.verify(NATIVE_P256, hash, r, s, x, y)) refuse(reason);
     }
 
     /// @dev SHA-256 of key and QE authentication data, which a raw quote has in two places.
-    function _keyId(Quote memory quote) private view returns (bytes32) {
-        bytes memory joined = new bytes(64 + quote.authLength);
-        Mem.copy(Mem.at(joined), quote.key, 64);
-        Mem.copy(Mem.at(joined) + 64, quote.auth, quote.authLength);
+    function _keyId(Endorsement memory given) private view returns (bytes32) {
+        bytes memory joined = new bytes(64 + given.authLength);
+        Mem.copy(Mem.at(joined), given.key, 64);
+        Mem.copy(Mem.at(joined) + 64, given.auth, given.authLength);
         return Mem.sha(Mem.at(joined), joined.length);
     }
 }

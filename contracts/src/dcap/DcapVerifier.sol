@@ -12,8 +12,9 @@ import {Case, DcapSteps} from "./DcapSteps.sol";
 import {Mem} from "./Mem.sol";
 import {PckChainProver} from "./PckChainProver.sol";
 import {PlatformRecord} from "./PlatformRecord.sol";
-import {QuoteLib} from "./QuoteLib.sol";
+import {Endorsement, QuoteLib} from "./QuoteLib.sol";
 import {check} from "./Refusal.sol";
+import {StandingMatch} from "./StandingMatch.sol";
 import {Outcome} from "./TcbLib.sol";
 
 /// @title DcapVerifier
@@ -105,12 +106,12 @@ contract DcapVerifier is DcapSteps, ERC165 {
         uint256 authority
     ) external returns (Verdict calldata) {
         Case memory it;
-        QuoteLib.parseCompact(it.quote, quote);
-        QuoteLib.parseEndorsement(it.quote, endorsement);
-        QuoteLib.requireVendor(it.quote); // 1
+        Endorsement memory given;
+        QuoteLib.parseCompact(it.quote, quote); // 1
+        QuoteLib.parseEndorsement(given, endorsement);
         it.certificate = keccak256(certificate);
         _admit(it, _PROVER.proveLeaf(certificate, authority)); // 3
-        _judgeEndorsement(it);
+        _judgeEndorsement(it, given);
         return _keepAndGive(it);
     }
 
@@ -139,8 +140,8 @@ contract DcapVerifier is DcapSteps, ERC165 {
         _collect(it);
         _judgeEnclave(it);
         Outcome memory outcome;
-        _judgeTcb(it, outcome, uint128(teeTcbSvn), teeTcbSvn2 != 0, uint128(teeTcbSvn2));
-        (uint256 from, uint256 until) = _window(it);
+        _rejudge(it, outcome, uint128(teeTcbSvn), uint128(teeTcbSvn2));
+        (uint256 from, uint256 until) = StandingMatch.window(it.set, it.record);
         return (uint8(outcome.status), uint64(outcome.date), uint64(from), uint64(until));
     }
 
@@ -166,19 +167,18 @@ contract DcapVerifier is DcapSteps, ERC165 {
     /* FORMS */
 
     function _raw(Case memory it, bytes memory data) private view {
-        QuoteLib.parseRaw(it.quote, data);
-        QuoteLib.requireVendor(it.quote); // 1
-        check(it.quote.certificationType == 5, "PCK_CHAIN_MISSING");
+        Endorsement memory given;
+        QuoteLib.parseRaw(it.quote, given, data); // 1
+        check(given.certificationType == 5, "PCK_CHAIN_MISSING");
         bytes memory record;
         (record, it.certificate) =
-            _PROVER.proveChain(Mem.slice(it.quote.certification, it.quote.certificationLength));
+            _PROVER.proveChain(Mem.slice(given.certification, given.certificationLength));
         _admit(it, record); // 3
-        _judgeEndorsement(it);
+        _judgeEndorsement(it, given);
     }
 
     function _compact(Case memory it, bytes memory data, bytes32 attestationKeyId) private view {
-        QuoteLib.parseCompact(it.quote, data);
-        QuoteLib.requireVendor(it.quote); // 1
+        QuoteLib.parseCompact(it.quote, data); // 1
         it.attestationKeyId = attestationKeyId;
         (it.record, it.stamp) = _key(attestationKeyId);
         _collect(it);
@@ -191,13 +191,13 @@ contract DcapVerifier is DcapSteps, ERC165 {
         bytes memory endorsement,
         bytes32 certificate
     ) private view {
-        QuoteLib.parseCompact(it.quote, data);
-        QuoteLib.parseEndorsement(it.quote, endorsement);
-        QuoteLib.requireVendor(it.quote); // 1
+        Endorsement memory given;
+        QuoteLib.parseCompact(it.quote, data); // 1
+        QuoteLib.parseEndorsement(given, endorsement);
         it.certificate = certificate;
         (it.record, it.stamp) = _platform(certificate);
         _collect(it);
-        _judgeEndorsement(it);
+        _judgeEndorsement(it, given);
     }
 
     /* END */

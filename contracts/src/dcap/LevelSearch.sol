@@ -61,8 +61,9 @@ library LevelSearch {
     }
 
     /// @notice Where the first of `count` records is whose first byte is `version`; 0 where none is. A
-    /// record has `fixedLength` bytes and `stride` more for each that its second byte counts.
-    function module(uint256 p, uint256 count, uint256 fixedLength, uint256 stride, uint256 version)
+    /// record has two bytes, `length` more unless the second byte's top bit is set, and `stride` more
+    /// for each that the rest of the second byte counts.
+    function module(uint256 p, uint256 count, uint256 length, uint256 stride, uint256 version)
         internal
         pure
         returns (uint256 found)
@@ -74,7 +75,9 @@ library LevelSearch {
                     found := p
                     break
                 }
-                p := add(add(p, fixedLength), mul(stride, byte(1, w)))
+                w := byte(1, w)
+                p := add(add(p, 2), mul(length, lt(w, 0x80)))
+                p := add(p, mul(stride, and(w, 0x7f)))
             }
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Advisories, AdvisoryLib} from "./AdvisoryLib.sol";
 import {Json, Reader} from "./Json.sol";
 import {Mem} from "./Mem.sol";
 import {check, refuse} from "./Refusal.sol";
@@ -15,26 +16,13 @@ struct Levels {
     uint256[] meta;
 }
 
-/// @dev The advisories of one document: each id once in `words`, and in `pool` the places of those
-/// that levels list, one after the other.
-struct Advisories {
-    uint256 count;
-    uint256 longest;
-    uint256 poolLength;
-    bytes32[] words;
-    uint8[] buckets;
-    bytes pool;
-}
-
 /// @title LevelsLib
-/// @notice Levels and advisories of TCB infos and QE identities: read, ordered, packed.
+/// @notice Levels of TCB infos and QE identities: read, ordered, packed.
 library LevelsLib {
     /// @dev Genuine lists have up to 15.
     uint256 internal constant MAX_LEVELS = 64;
-    /// @dev Genuine documents name up to 30 different ones, and list them 150 times.
-    uint256 private constant MAX_ADVISORIES = 128;
-    uint256 private constant MAX_POOL = 2048;
-    uint256 private constant MAX_ADVISORY_LENGTH = 32;
+    /// @dev Advisories of one level: what a byte counts.
+    uint256 private constant MAX_LISTED = 0xff;
 
     uint256 internal constant META_LENGTH = 9;
     /// @dev A level of an enclave or TDX module: ISV SVN and meta.
@@ -51,13 +39,6 @@ library LevelsLib {
         levels.high = new uint256[](MAX_LEVELS);
         levels.low = new uint256[](MAX_LEVELS);
         levels.meta = new uint256[](MAX_LEVELS);
-    }
-
-    /// @notice No advisories.
-    function none() internal pure returns (Advisories memory advisories) {
-        advisories.words = new bytes32[](MAX_ADVISORIES);
-        advisories.buckets = new uint8[](256);
-        advisories.pool = new bytes(MAX_POOL);
     }
 
     /// @notice Puts one level in its place; refuses a second one with the same TCB.
@@ -153,24 +134,6 @@ library LevelsLib {
         return p;
     }
 
-    /// @notice Writes the pool to `p`, and after it the words, each in `longest` bytes; returns where
-    /// they end.
-    function packAdvisories(Advisories memory advisories, uint256 p)
-        internal
-        pure
-        returns (uint256)
-    {
-        Mem.copy(p, Mem.at(advisories.pool), advisories.poolLength);
-        unchecked {
-            p += advisories.poolLength;
-            for (uint256 i = 0; i < advisories.count; ++i) {
-                Mem.store(p, uint256(advisories.words[i]));
-                p += advisories.longest;
-            }
-        }
-        return p;
-    }
-
     /// @notice Reads a status in Intel's spelling; returns the number journals use. Enclaves and TDX
     /// modules have three of them.
     function status(Reader memory reader, bool isv) internal pure returns (uint256) {
@@ -209,47 +172,24 @@ library LevelsLib {
         check(seen != 0, "SCHEMA_INVALID");
     }
 
+    /// @dev Where the advisories of one level begin in the pool, and how many there are.
     function _advisories(Reader memory reader, Advisories memory advisories)
         private
         pure
         returns (uint256)
     {
         uint256 start = advisories.poolLength;
-        uint256 length = start;
+        uint256 end = start;
         bool more = Json.item(reader, true);
         unchecked {
             while (more) {
-                (uint256 p, uint256 size) = Json.text(reader);
-                check(size != 0 && size <= MAX_ADVISORY_LENGTH, "SCHEMA_INVALID");
-                if (size > advisories.longest) advisories.longest = size;
-                check(length < MAX_POOL && length - start < 0xff, "INPUT_TOO_LARGE");
-                advisories.pool[length++] = bytes1(
-                    uint8(_place(advisories, bytes32(Mem.number(p, size) << (256 - 8 * size))))
-                );
+                (uint256 position, uint256 length) = Json.text(reader);
+                AdvisoryLib.append(advisories, end, position, length);
+                check(++end - start <= MAX_LISTED, "INPUT_TOO_LARGE");
                 more = Json.item(reader, false);
             }
-            advisories.poolLength = length;
-            return start << 8 | (length - start);
-        }
-    }
-
-    /// @dev The place of an id among the words; a new one is added. Ids are found by hash, as a level
-    /// may repeat a long list that others have.
-    function _place(Advisories memory advisories, bytes32 id) private pure returns (uint256) {
-        unchecked {
-            uint256 bucket = uint256(keccak256(abi.encode(id))) & 0xff;
-            while (true) {
-                uint256 found = advisories.buckets[bucket];
-                if (found == 0) break;
-                if (advisories.words[found - 1] == id) return found - 1;
-                bucket = (bucket + 1) & 0xff;
-            }
-            uint256 count = advisories.count;
-            check(count < MAX_ADVISORIES, "INPUT_TOO_LARGE");
-            advisories.words[count] = id;
-            advisories.count = count + 1;
-            advisories.buckets[bucket] = uint8(count + 1);
-            return count;
+            advisories.poolLength = end;
+            return start << 8 | (end - start);
         }
     }
 }

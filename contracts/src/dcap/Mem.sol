@@ -41,6 +41,14 @@ library Mem {
         }
     }
 
+    /// @notice Keccak-256 of one word.
+    function hash(bytes32 value) internal pure returns (uint256 digest) {
+        assembly ("memory-safe") {
+            mstore(0, value) // scratch space
+            digest := keccak256(0, 0x20)
+        }
+    }
+
     /// @notice SHA-256 of the `length` bytes from `position`.
     function sha(uint256 position, uint256 length) internal view returns (bytes32 digest) {
         assembly ("memory-safe") {
@@ -87,6 +95,15 @@ library Mem {
             mstore(data, length) // its length
             extcodecopy(account, add(data, 0x20), start, length)
             mstore(0x40, and(add(add(data, length), 0x3f), not(0x1f))) // keep words aligned
+        }
+    }
+
+    /// @notice Where a copy of the `length` bytes is that SSTORE2 keeps in the code of `account`.
+    function kept(address account, uint256 length) internal view returns (uint256 position) {
+        assembly ("memory-safe") {
+            position := mload(0x40) // allocate
+            extcodecopy(account, position, 1, length) // after the byte that stops execution
+            mstore(0x40, add(position, and(add(length, 0x1f), not(0x1f)))) // keep words aligned
         }
     }
 

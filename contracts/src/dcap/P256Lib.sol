@@ -46,7 +46,7 @@ library P256Lib {
         view
         returns (bool)
     {
-        return native ? verifyNative(hash, r, s, x, y) : verifySolidity(hash, r, s, x, y);
+        return native ? P256Call.verify(hash, r, s, x, y) : verifySolidity(hash, r, s, x, y);
     }
 
     /// @notice By the precompile: exactly one word, 1, means valid; anything else, nothing included,
@@ -72,7 +72,9 @@ library P256Lib {
 
     /// @notice Whether r and s are in the range ECDSA allows.
     function inRange(uint256 r, uint256 s) internal pure returns (bool) {
-        return r != 0 && s != 0 && r < N && s < N;
+        unchecked {
+            return r - 1 < N - 1 && s - 1 < N - 1; // zero wraps
+        }
     }
 
     /// @notice Whether (x, y) is a point of the curve.

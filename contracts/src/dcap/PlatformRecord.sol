@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {Mem} from "./Mem.sol";
 import {PckIdentity} from "./PckLib.sol";
-import {Quote} from "./QuoteLib.sol";
+import {Endorsement} from "./QuoteLib.sol";
 import {Certificate} from "./X509.sol";
 
 /// @title PlatformRecord
@@ -12,7 +12,7 @@ import {Certificate} from "./X509.sol";
 /// @dev Platform: platform id (32), SGX components (16), PCE SVN (2), PCE id (2), FMSPC (6), authority
 /// (1), epoch of the authority's key (2), serial number (20), notBefore (5), notAfter (5), PCK x and y
 /// (64). Attestation key, after its platform: x and y (64), and of the QE report MISCSELECT (4),
-/// ATTRIBUTES (16), MRSIGNER (32), ISVPRODID and ISVSVN (2 each, little-endian).
+/// ATTRIBUTES (16), MRSIGNER (32), ISVPRODID (2, little-endian, as the report has it), ISVSVN (2).
 library PlatformRecord {
     uint256 internal constant PLATFORM_LENGTH = 155;
     uint256 internal constant LENGTH = 275;
@@ -49,8 +49,8 @@ library PlatformRecord {
         }
     }
 
-    /// @notice A platform's record, and the attestation key of `quote` under it.
-    function withKey(uint256 platform, Quote memory quote)
+    /// @notice A platform's record, and the attestation key that `endorsement` vouches for.
+    function withKey(uint256 platform, Endorsement memory endorsement)
         internal
         pure
         returns (bytes memory record)
@@ -59,11 +59,13 @@ library PlatformRecord {
         unchecked {
             uint256 p = Mem.at(record);
             Mem.copy(p, platform, PLATFORM_LENGTH);
-            Mem.copy(p + PLATFORM_LENGTH, quote.key, 64);
-            Mem.copy(p + 219, quote.report + 16, 4);
-            Mem.copy(p + 223, quote.report + 48, 16);
-            Mem.copy(p + 239, quote.report + 128, 32);
-            Mem.copy(p + 271, quote.report + 256, 4);
+            Mem.copy(p + PLATFORM_LENGTH, endorsement.key, 64);
+            Mem.copy(p + 219, endorsement.report + 16, 4);
+            Mem.copy(p + 223, endorsement.report + 48, 16);
+            Mem.copy(p + 239, endorsement.report + 128, 32);
+            Mem.copy(p + 271, endorsement.report + 256, 2);
+            Mem.storeByte(p + 273, Mem.u8(endorsement.report + 259));
+            Mem.storeByte(p + 274, Mem.u8(endorsement.report + 258));
         }
     }
 
@@ -74,6 +76,13 @@ library PlatformRecord {
     function components(uint256 p) internal pure returns (uint256) {
         unchecked {
             return Mem.word(p + 32) >> 128;
+        }
+    }
+
+    /// @notice SGX components (16) and PCE SVN (2), as levels begin.
+    function svns(uint256 p) internal pure returns (uint256) {
+        unchecked {
+            return Mem.word(p + 32) >> 112;
         }
     }
 
@@ -92,6 +101,13 @@ library PlatformRecord {
     function fmspc(uint256 p) internal pure returns (uint256) {
         unchecked {
             return Mem.word(p + 52) >> 208;
+        }
+    }
+
+    /// @notice The family's number at the store, for a TEE type: see {ICollateralStore-assembledAt}.
+    function family(uint256 p, uint256 teeType) internal pure returns (uint256) {
+        unchecked {
+            return Mem.word(p + 52) >> 200 << 8 | teeType;
         }
     }
 
@@ -132,35 +148,17 @@ library PlatformRecord {
         }
     }
 
-    function misc(uint256 p) internal pure returns (uint256) {
+    /// @notice Where MISCSELECT, ATTRIBUTES, MRSIGNER and ISVPRODID of the quoting enclave are.
+    function enclave(uint256 p) internal pure returns (uint256) {
         unchecked {
-            return Mem.word(p + 219) >> 224;
-        }
-    }
-
-    function attributes(uint256 p) internal pure returns (uint256) {
-        unchecked {
-            return Mem.word(p + 223) >> 128;
-        }
-    }
-
-    function signer(uint256 p) internal pure returns (uint256) {
-        unchecked {
-            return Mem.word(p + 239);
-        }
-    }
-
-    /// @notice ISVPRODID as the report has it.
-    function product(uint256 p) internal pure returns (uint256) {
-        unchecked {
-            return Mem.word(p + 271) >> 240;
+            return p + 219;
         }
     }
 
     /// @notice ISVSVN of the quoting enclave.
     function qeSvn(uint256 p) internal pure returns (uint256) {
         unchecked {
-            return Mem.u8(p + 273) | Mem.u8(p + 274) << 8;
+            return Mem.word(p + 273) >> 240;
         }
     }
 }

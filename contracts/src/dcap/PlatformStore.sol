@@ -6,7 +6,7 @@ import {SSTORE2} from "solady/utils/SSTORE2.sol";
 import {IDcapVerifier} from "../interfaces/IDcapVerifier.sol";
 import {Mem} from "./Mem.sol";
 import {PlatformRecord} from "./PlatformRecord.sol";
-import {check} from "./Refusal.sol";
+import {refuse} from "./Refusal.sol";
 
 /// @title PlatformStore
 /// @notice Platforms and attestation keys that were proven. Their records do not change; what they are
@@ -96,7 +96,7 @@ abstract contract PlatformStore is IDcapVerifier {
         view
         returns (uint256 record, uint256 stamp)
     {
-        check(slot != 0, reason);
-        return (Mem.at(Mem.code(address(uint160(slot)), 1)), slot >> STAMP);
+        if (slot == 0) refuse(reason);
+        return (Mem.kept(address(uint160(slot)), PlatformRecord.LENGTH), slot >> STAMP);
     }
 }

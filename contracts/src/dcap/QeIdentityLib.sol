@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Advisories, AdvisoryLib} from "./AdvisoryLib.sol";
 import {Document, DocumentLib} from "./DocumentLib.sol";
 import {Json, Reader} from "./Json.sol";
-import {Advisories, Levels, LevelsLib} from "./LevelsLib.sol";
+import {Levels, LevelsLib} from "./LevelsLib.sol";
 import {Mem} from "./Mem.sol";
 import {check, refuse} from "./Refusal.sol";
 
 /// @title QeIdentityLib
 /// @notice QE identities, version 2: read strictly, packed.
-/// @dev Section: number of levels (1), where the words of advisories begin (2), where the pool begins
-/// (2), length of a word (1), MISCSELECT (4), its mask (4), ATTRIBUTES (16), their mask (16), MRSIGNER
-/// (32), ISVPRODID (2), levels (11 each), pool, words.
+/// @dev Section: number of levels (1), head of the advisories (6, see {AdvisoryLib}), MISCSELECT (4),
+/// ATTRIBUTES (16), their masks (4 and 16), MRSIGNER (32), ISVPRODID (2, little-endian, as a report has
+/// it), levels (11 each), advisories.
 library QeIdentityLib {
-    uint256 internal constant FIXED_LENGTH = 80;
+    uint256 internal constant FIXED_LENGTH = 81;
+    /// @dev Where the head of the advisories is.
+    uint256 internal constant ADVISORIES = 1;
 
     uint256 private constant ID = 1 << 0;
     uint256 private constant VERSION = 1 << 1;
@@ -46,7 +49,7 @@ library QeIdentityLib {
         check(json.length <= DocumentLib.MAX_BYTES, "INPUT_TOO_LARGE");
         Reader memory reader = Json.open(json);
         Identity memory identity;
-        identity.advisories = LevelsLib.none();
+        identity.advisories = AdvisoryLib.none();
         uint256 seen;
         bytes32 key = Json.member(reader, true);
         while (key != 0) {
@@ -128,22 +131,20 @@ library QeIdentityLib {
         unchecked {
             Advisories memory advisories = identity.advisories;
             uint256 pool = FIXED_LENGTH + LevelsLib.ISV_LENGTH * identity.levels.count;
-            uint256 words = pool + advisories.poolLength;
-            uint256 length = words + advisories.count * advisories.longest;
+            uint256 length = pool + AdvisoryLib.packedLength(advisories);
             // Writes are of whole words and in order, so each may run over into what follows.
             section = new bytes(length + 32);
             uint256 p = Mem.at(section);
             Mem.store(
                 p,
-                identity.levels.count << 248 | words << 232 | pool << 216 | advisories.longest
-                    << 208 | identity.misc << 176 | identity.miscMask << 144 | identity.attributes
-                    << 16
+                identity.levels.count << 248 | AdvisoryLib.head(advisories, pool) << 200
+                    | identity.misc << 168 | identity.attributes << 40
             );
-            Mem.store(p + 30, identity.attributesMask << 128);
-            Mem.store(p + 46, identity.signer);
-            Mem.store(p + 78, identity.product << 240);
-            uint256 end = LevelsLib.packIsv(identity.levels, p + FIXED_LENGTH);
-            LevelsLib.packAdvisories(advisories, end);
+            Mem.store(p + 27, identity.miscMask << 224 | identity.attributesMask << 96);
+            Mem.store(p + 47, identity.signer);
+            uint256 product = identity.product;
+            Mem.store(p + 79, product << 248 | product >> 8 << 240);
+            AdvisoryLib.pack(advisories, LevelsLib.packIsv(identity.levels, p + FIXED_LENGTH));
             Mem.store(p - 32, length);
         }
     }

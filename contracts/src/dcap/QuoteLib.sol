@@ -4,15 +4,19 @@ pragma solidity 0.8.30;
 import {Mem} from "./Mem.sol";
 import {check, refuse} from "./Refusal.sol";
 
-/// @dev A quote taken apart: memory addresses of its parts, 0 for those its form does not have.
+/// @dev What was signed and the signature: memory addresses and lengths.
 struct Quote {
-    uint256 version;
     uint256 teeType;
     uint256 signed;
     uint256 signedLength;
     uint256 body;
     uint256 bodyLength;
     uint256 signature;
+}
+
+/// @dev What vouches for the attestation key of a quote: memory addresses and lengths. Certification
+/// data is a raw quote's only.
+struct Endorsement {
     uint256 key;
     uint256 report;
     uint256 reportSignature;
@@ -39,17 +43,24 @@ library QuoteLib {
     uint256 private constant MAX_BYTES = 32 * 1024;
     uint256 private constant HEADER_LENGTH = 48;
     uint256 private constant DESCRIPTOR_LENGTH = 6;
+    uint256 private constant TD_10_SIGNED = HEADER_LENGTH + TD_10_LENGTH;
     uint256 private constant INTEL_VENDOR = 0x939a7233f79c4ca9940a0db3957f0607;
     uint256 private constant NESTED = 6;
-    /// @dev The first 12 bytes of a quote of version 4 by a TD.
-    uint256 private constant TD_10_HEADER = 0x040002008100000000000000;
+    /// @dev The first 12 bytes of a quote of version 4 by a TD, and the vendor after them.
+    uint256 private constant TD_10_HEADER =
+        0x040002008100000000000000939a7233f79c4ca9940a0db3957f0607;
 
-    /// @notice Parses a raw quote into `quote`, which is empty. After its signature data only zero padding may follow.
-    function parseRaw(Quote memory quote, bytes memory data) internal pure {
+    /// @notice Parses a raw quote into `quote` and `endorsement`, which are empty, and requires Intel's
+    /// quoting enclave (step 1). After its signature data only zero padding may follow.
+    function parseRaw(Quote memory quote, Endorsement memory endorsement, bytes memory data)
+        internal
+        pure
+    {
         check(data.length <= MAX_BYTES, "INPUT_TOO_LARGE");
         unchecked {
             uint256 p = Mem.at(data);
             uint256 end = p + data.length;
+            bool isNested = Mem.u8(p) != 3; // the version, judged with the header
             p = _signed(quote, p, end);
             check(p + 4 <= end, "QUOTE_TRUNCATED");
             uint256 length = _little(p, 4);
@@ -60,59 +71,65 @@ library QuoteLib {
             end = p + length;
             check(length >= 128, "LENGTH_OUT_OF_RANGE");
             quote.signature = p;
-            quote.key = p + 64;
+            endorsement.key = p + 64;
             p += 128;
-            if (quote.version != 3) {
+            if (isNested) {
                 check(p + 2 <= end, "LENGTH_OUT_OF_RANGE");
                 check(_little(p, 2) == NESTED, "CERT_DATA_TYPE_UNSUPPORTED");
                 _requireRest(p + 2, end);
                 p += 6;
             }
-            p = _endorsement(quote, p, end);
+            p = _endorsement(endorsement, p, end);
             check(p + 2 <= end, "LENGTH_OUT_OF_RANGE");
             uint256 kind = _little(p, 2);
             check(kind != 0 && kind < 6, "CERT_DATA_TYPE_UNSUPPORTED");
             _requireRest(p + 2, end);
-            quote.certificationType = kind;
-            quote.certification = p + 6;
-            quote.certificationLength = end - p - 6;
+            endorsement.certificationType = kind;
+            endorsement.certification = p + 6;
+            endorsement.certificationLength = end - p - 6;
         }
+        _requireVendor(quote); // 1
     }
 
     /// @notice Parses a compact quote into `quote`, which is empty: header, body and signature, nothing
-    /// else.
+    /// else. Requires Intel's quoting enclave (step 1).
     function parseCompact(Quote memory quote, bytes memory data) internal pure {
-        check(data.length <= MAX_BYTES, "INPUT_TOO_LARGE");
         unchecked {
             uint256 p = Mem.at(data);
-            uint256 end = p + data.length;
+            uint256 length = data.length;
+            if (Mem.word(p) >> 32 == TD_10_HEADER && length == TD_10_SIGNED + 64) {
+                // What most quotes are; the rules below would say the same.
+                quote.teeType = TDX;
+                quote.signed = p;
+                quote.signedLength = TD_10_SIGNED;
+                quote.body = p + HEADER_LENGTH;
+                quote.bodyLength = TD_10_LENGTH;
+                quote.signature = p + TD_10_SIGNED;
+                return;
+            }
+            check(length <= MAX_BYTES, "INPUT_TOO_LARGE");
+            uint256 end = p + length;
             p = _signed(quote, p, end);
             check(p + 64 <= end, "QUOTE_TRUNCATED");
             check(p + 64 == end, "QUOTE_TRAILING_BYTES");
             quote.signature = p;
         }
+        _requireVendor(quote); // 1
     }
 
-    /// @notice Parses what vouches for the attestation key of a compact quote: the key, the QE report,
-    /// its signature and the QE authentication data, all that is left.
-    function parseEndorsement(Quote memory quote, bytes memory data) internal pure {
+    /// @notice Parses what vouches for the attestation key of a compact quote into `endorsement`, which
+    /// is empty: the key, the QE report, its signature and the QE authentication data, all that is left.
+    function parseEndorsement(Endorsement memory endorsement, bytes memory data) internal pure {
         check(data.length <= MAX_BYTES, "INPUT_TOO_LARGE");
         check(data.length >= 64 + REPORT_LENGTH + 64, "LENGTH_OUT_OF_RANGE");
         unchecked {
             uint256 p = Mem.at(data);
-            quote.key = p;
-            quote.report = p + 64;
-            _requireReportReserved(quote.report);
-            quote.reportSignature = p + 64 + REPORT_LENGTH;
-            quote.auth = p + 128 + REPORT_LENGTH;
-            quote.authLength = data.length - 128 - REPORT_LENGTH;
-        }
-    }
-
-    /// @notice Step 1: the quoting enclave's vendor is Intel.
-    function requireVendor(Quote memory quote) internal pure {
-        unchecked {
-            check(Mem.word(quote.signed + 12) >> 128 == INTEL_VENDOR, "QE_VENDOR_MISMATCH");
+            endorsement.key = p;
+            endorsement.report = p + 64;
+            _requireReportReserved(p + 64);
+            endorsement.reportSignature = p + 64 + REPORT_LENGTH;
+            endorsement.auth = p + 128 + REPORT_LENGTH;
+            endorsement.authLength = data.length - 128 - REPORT_LENGTH;
         }
     }
 
@@ -121,21 +138,17 @@ library QuoteLib {
         return quote.bodyLength >= TD_15_LENGTH;
     }
 
+    function _requireVendor(Quote memory quote) private pure {
+        unchecked {
+            check(Mem.word(quote.signed + 12) >> 128 == INTEL_VENDOR, "QE_VENDOR_MISMATCH");
+        }
+    }
+
     /// @dev Header and body; returns where they end.
     function _signed(Quote memory quote, uint256 p, uint256 end) private pure returns (uint256) {
         unchecked {
             check(p + HEADER_LENGTH <= end, "QUOTE_TRUNCATED");
             quote.signed = p;
-            if (Mem.word(p) >> 160 == TD_10_HEADER) {
-                // What most quotes are; the rules below would say the same.
-                check(p + HEADER_LENGTH + TD_10_LENGTH <= end, "QUOTE_TRUNCATED");
-                quote.version = 4;
-                quote.teeType = TDX;
-                quote.body = p + HEADER_LENGTH;
-                quote.bodyLength = TD_10_LENGTH;
-                quote.signedLength = HEADER_LENGTH + TD_10_LENGTH;
-                return p + HEADER_LENGTH + TD_10_LENGTH;
-            }
             uint256 version = _little(p, 2);
             check(version > 2 && version < 6, "UNSUPPORTED_QUOTE_VERSION");
             check(_little(p + 2, 2) == 2, "UNSUPPORTED_ATT_KEY_TYPE");
@@ -143,7 +156,6 @@ library QuoteLib {
             check(version != 3 || tee == 0, "TEE_TYPE_VERSION_MISMATCH");
             check(tee == 0 || tee == 0x81, "UNSUPPORTED_TEE_TYPE");
             check(version == 3 || Mem.number(p + 8, 4) == 0, "RESERVED_NONZERO");
-            quote.version = version;
             quote.teeType = tee == 0 ? SGX : TDX;
             uint256 length = tee == 0 ? REPORT_LENGTH : TD_10_LENGTH;
             p += HEADER_LENGTH;
@@ -167,21 +179,21 @@ library QuoteLib {
     }
 
     /// @dev QE report, its signature and QE authentication data; returns where they end.
-    function _endorsement(Quote memory quote, uint256 p, uint256 end)
+    function _endorsement(Endorsement memory endorsement, uint256 p, uint256 end)
         private
         pure
         returns (uint256)
     {
         unchecked {
             check(p + REPORT_LENGTH + 66 <= end, "LENGTH_OUT_OF_RANGE");
-            quote.report = p;
+            endorsement.report = p;
             _requireReportReserved(p);
-            quote.reportSignature = p + REPORT_LENGTH;
+            endorsement.reportSignature = p + REPORT_LENGTH;
             p += REPORT_LENGTH + 66;
             uint256 length = _little(p - 2, 2);
             check(p + length <= end, "QE_AUTH_LEN_INVALID");
-            quote.auth = p;
-            quote.authLength = length;
+            endorsement.auth = p;
+            endorsement.authLength = length;
             return p + length;
         }
     }

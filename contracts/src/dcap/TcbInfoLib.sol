@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Advisories, AdvisoryLib} from "./AdvisoryLib.sol";
 import {Document, DocumentLib} from "./DocumentLib.sol";
 import {Json, Reader} from "./Json.sol";
-import {Advisories, Levels, LevelsLib} from "./LevelsLib.sol";
+import {Levels, LevelsLib} from "./LevelsLib.sol";
 import {Mem} from "./Mem.sol";
 import {BIT, check, refuse} from "./Refusal.sol";
 import {Module, TdxModuleLib} from "./TdxModuleLib.sol";
@@ -11,16 +12,16 @@ import {TextLib} from "./TextLib.sol";
 
 /// @title TcbInfoLib
 /// @notice TCB infos of version 3, and of version 2 for SGX: read strictly, packed.
-/// @dev Section: number of levels (1), number of module identities (1), where the words of advisories
-/// begin (2), where the pool begins (2), length of a word (1), where the module identities begin (2);
-/// levels: SGX components (16), PCE SVN (2), in TDX TDX components (16), meta (9); module identities,
-/// the one without a version first: version (1), number of levels (1), MRSIGNER (48), attributes (8),
-/// their mask (8), levels (11 each); pool; words.
+/// @dev Section: number of levels (1), number of module identities (1), head of the advisories (6, see
+/// {AdvisoryLib}), where the module identities begin (2); levels: SGX components (16), PCE SVN (2), in
+/// TDX TDX components (16), meta (9); module identities, the one without a version last: see
+/// {TdxModuleLib}; advisories.
 library TcbInfoLib {
-    uint256 internal constant FIXED_LENGTH = 9;
+    uint256 internal constant FIXED_LENGTH = 10;
+    /// @dev Where the head of the advisories is.
+    uint256 internal constant ADVISORIES = 2;
     uint256 internal constant SGX_LEVEL_LENGTH = 18 + LevelsLib.META_LENGTH;
     uint256 internal constant TDX_LEVEL_LENGTH = 34 + LevelsLib.META_LENGTH;
-    uint256 internal constant MODULE_LENGTH = TdxModuleLib.LENGTH;
 
     uint256 private constant MAX_MODULES = 16;
     uint256 private constant COMPONENTS = 16;
@@ -60,7 +61,7 @@ library TcbInfoLib {
         check(json.length <= DocumentLib.MAX_BYTES, "INPUT_TOO_LARGE");
         Reader memory reader = Json.open(json);
         Info memory info;
-        info.advisories = LevelsLib.none();
+        info.advisories = AdvisoryLib.none();
         info.levels = LevelsLib.create();
         info.modules = new Module[](MAX_MODULES + 1);
         info.moduleCount = 1;
@@ -292,18 +293,17 @@ library TcbInfoLib {
             uint256 modules =
                 FIXED_LENGTH + info.levels.count * (tdx ? TDX_LEVEL_LENGTH : SGX_LEVEL_LENGTH);
             uint256 pool = modules + (tdx ? _modulesLength(info) : 0);
-            uint256 words = pool + advisories.poolLength;
             // Writes are of whole words and in order, so each may run over into what follows.
-            section = new bytes(words + advisories.count * advisories.longest + 32);
+            section = new bytes(pool + AdvisoryLib.packedLength(advisories) + 32);
             uint256 p = Mem.at(section);
-            uint256 head = info.levels.count << 248 | words << 224 | pool << 208;
-            head |= advisories.longest << 200 | modules << 184;
+            uint256 head = info.levels.count << 248 | AdvisoryLib.head(advisories, pool) << 192
+                | modules << 176;
             Mem.store(p, tdx ? head | info.moduleCount << 240 : head);
             p = _packLevels(info.levels, p + FIXED_LENGTH, tdx);
-            for (uint256 i = 0; tdx && i < info.moduleCount; ++i) {
-                p = TdxModuleLib.pack(info.modules[i], p);
+            for (uint256 i = 1; tdx && i <= info.moduleCount; ++i) {
+                p = TdxModuleLib.pack(info.modules[i % info.moduleCount], info.modules[0], p);
             }
-            LevelsLib.packAdvisories(advisories, p);
+            AdvisoryLib.pack(advisories, p);
             Mem.store(Mem.at(section) - 32, section.length - 32);
         }
     }
@@ -311,7 +311,7 @@ library TcbInfoLib {
     function _modulesLength(Info memory info) private pure returns (uint256 length) {
         unchecked {
             for (uint256 i = 0; i < info.moduleCount; ++i) {
-                length += MODULE_LENGTH + info.modules[i].levels.count * LevelsLib.ISV_LENGTH;
+                length += TdxModuleLib.packedLength(info.modules[i], info.modules[0]);
             }
         }
     }

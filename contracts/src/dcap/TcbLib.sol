@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IdentityMatch} from "./IdentityMatch.sol";
 import {LevelSearch} from "./LevelSearch.sol";
 import {LevelsLib} from "./LevelsLib.sol";
 import {Mem} from "./Mem.sol";
 import {QeIdentityLib} from "./QeIdentityLib.sol";
 import {check, refuse} from "./Refusal.sol";
 import {TcbInfoLib} from "./TcbInfoLib.sol";
+import {TdxModuleLib} from "./TdxModuleLib.sol";
 
 /// @dev What matching yields. `platform`, `module` and `enclave` are the matched levels' meta: status
 /// (1), TCB date (5), place of the advisories in the pool (2), how many (1); 0 where not evaluated.
@@ -38,41 +40,79 @@ library TcbLib {
     uint256 private constant TDX_COUNTED = ~(uint256(0xffff) << 112);
     /// @dev From a word that begins with it to a level's meta.
     uint256 private constant META_SHIFT = 256 - 8 * 9;
+    /// @dev The date in a level's meta.
+    uint256 private constant DATE = 0xffffffffff000000;
 
     /// @notice What the level says that a quoting enclave with this ISV SVN reaches.
     function matchEnclave(uint256 qe, uint256 svn) internal pure returns (uint256) {
         unchecked {
-            return
-                _isv(qe + QeIdentityLib.FIXED_LENGTH, Mem.word(qe) >> 248, svn, "QE_TCB_NO_MATCH");
+            uint256 p = LevelSearch.isv(
+                qe + QeIdentityLib.FIXED_LENGTH, Mem.word(qe) >> 248, LevelsLib.ISV_LENGTH, svn
+            );
+            if (p == 0) refuse("QE_TCB_NO_MATCH");
+            return Mem.word(p + 2) >> META_SHIFT;
         }
     }
 
-    /// @notice Step 10 for an SGX platform. `outcome` names the quoting enclave's level already.
-    function judgeSgx(Outcome memory outcome, uint256 tcb, uint256 components, uint256 pceSvn)
-        internal
-        pure
-    {
-        outcome.platform = _platform(tcb, components << 128, pceSvn, 0, false);
+    /// @notice Step 10 for an SGX platform with these SVNs (see {PlatformRecord-svns}). `outcome` names
+    /// the quoting enclave's level already.
+    function judgeSgx(Outcome memory outcome, uint256 tcb, uint256 svns) internal pure {
+        unchecked {
+            uint256 p = tcb + TcbInfoLib.FIXED_LENGTH;
+            uint256 stride = TcbInfoLib.SGX_LEVEL_LENGTH;
+            p = LevelSearch.platform(
+                p,
+                p + stride * (Mem.word(tcb) >> 248),
+                stride,
+                svns >> 16 << 128,
+                SGX_COUNTED,
+                svns & 0xffff
+            );
+            if (p == 0) refuse("TCB_NO_MATCH");
+            outcome.platform = Mem.word(p + 18) >> META_SHIFT;
+        }
         _converge(outcome);
     }
 
-    /// @notice Step 10 for a TD: as launched and, from TD 1.5 on, as it runs after a TD-preserving
-    /// update. `svn` and `svn2` are TEE TCB SVNs, their first byte the highest of sixteen. `launch`
-    /// names the quoting enclave's level already.
-    function judgeTd(
-        Outcome memory launch,
-        uint256 tcb,
-        uint256 components,
-        uint256 pceSvn,
-        uint256 svn,
-        bool relaunchable,
-        uint256 svn2
-    ) internal pure {
-        _judgeTd(launch, tcb, components, pceSvn, svn);
-        if (!relaunchable) return;
+    /// @notice Step 10 for a TD as launched. `svn` is its TEE TCB SVN, the first byte the highest of
+    /// sixteen; `module` is where the identity for it is (see {moduleOf}). `outcome` names the quoting
+    /// enclave's level already.
+    function judgeTd(Outcome memory outcome, uint256 tcb, uint256 module, uint256 svns, uint256 svn)
+        internal
+        pure
+    {
+        unchecked {
+            // Components 0 and 1 are the module's own version, judged by its identity.
+            uint256 counted = type(uint256).max;
+            if ((svn >> 112) & 0xff != 0) {
+                counted = TDX_COUNTED;
+                outcome.module = _matchModule(module, svn >> 120);
+            }
+            uint256 p = tcb + TcbInfoLib.FIXED_LENGTH;
+            uint256 stride = TcbInfoLib.TDX_LEVEL_LENGTH;
+            p = LevelSearch.platform(
+                p,
+                p + stride * (Mem.word(tcb) >> 248),
+                stride,
+                svns >> 16 << 128 | svn,
+                counted,
+                svns & 0xffff
+            );
+            if (p == 0) refuse("TCB_NO_MATCH");
+            outcome.platform = Mem.word(p + 34) >> META_SHIFT;
+        }
+        _converge(outcome);
+    }
+
+    /// @notice Step 10 for a TD from TD 1.5 on, as it runs after a TD-preserving update, which `svn2` is
+    /// the TEE TCB SVN of. `launch` is what {judgeTd} says of it as launched.
+    function judgeRelaunch(Outcome memory launch, uint256 tcb, uint256 svns, uint256 svn2)
+        internal
+        pure
+    {
         Outcome memory current;
         current.enclave = launch.enclave;
-        _judgeTd(current, tcb, components, pceSvn, svn2);
+        judgeTd(current, tcb, moduleOf(tcb, svn2), svns, svn2);
         bool stale =
             launch.status == OUT_OF_DATE || launch.status == OUT_OF_DATE_CONFIGURATION_NEEDED;
         if (!stale || current.status > CONFIGURATION_AND_SW_HARDENING_NEEDED) return;
@@ -83,71 +123,63 @@ library TcbLib {
             configuration ? TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED : TD_RELAUNCH_ADVISED;
     }
 
-    /// @notice Step 9: signer and attributes of the TDX module are Intel's. `body` is a TD report.
-    function requireModule(uint256 tcb, uint256 body) internal pure {
-        uint256 module = _module(tcb, Mem.u8(body + 1));
+    /// @notice Where the identity of the TDX module with the version in `svn` is; version 0 is the last.
+    function moduleOf(uint256 tcb, uint256 svn) internal pure returns (uint256 p) {
         unchecked {
+            uint256 head = Mem.word(tcb);
+            p = LevelSearch.module(
+                tcb + (head >> 176 & 0xffff),
+                head >> 240 & 0xff,
+                TdxModuleLib.BODY_LENGTH,
+                LevelsLib.ISV_LENGTH,
+                svn >> 112 & 0xff
+            );
+            if (p == 0) refuse("TDX_MODULE_UNKNOWN");
+        }
+    }
+
+    /// @notice Step 9: signer and attributes of the TDX module are Intel's. `body` is a TD report.
+    function requireModule(uint256 tcb, uint256 module, uint256 body) internal pure {
+        unchecked {
+            module += TdxModuleLib.HEAD_LENGTH;
+            if (Mem.u8(module - 1) >= TdxModuleLib.SAME) {
+                // As in the last identity, which ends where the pool of advisories begins.
+                module = tcb + (Mem.word(tcb) >> 208 & 0xffff) - TdxModuleLib.BODY_LENGTH;
+            }
+            if (IdentityMatch.module(module, body)) return;
             check(
-                Mem.word(body + 64) == Mem.word(module + 2)
-                    && Mem.word(body + 96) >> 128 == Mem.word(module + 34) >> 128,
+                Mem.word(body + 64) == Mem.word(module)
+                    && Mem.number(body + 96, 16) == Mem.number(module + 32, 16),
                 "TDX_MODULE_SIGNER_MISMATCH"
             );
-            check(
-                Mem.word(body + 112) >> 192
-                    == (Mem.word(module + 50) & Mem.word(module + 58)) >> 192,
-                "TDX_MODULE_ATTRIBUTES_MISMATCH"
-            );
+            refuse("TDX_MODULE_ATTRIBUTES_MISMATCH");
         }
     }
 
-    /// @notice Step 5: the quoting enclave is the one Intel identifies. `misc`, `attributes` and
-    /// `product` are as the report has them, little-endian.
-    function requireEnclave(
-        uint256 qe,
-        uint256 misc,
-        uint256 attributes,
-        uint256 signer,
-        uint256 product
-    ) internal pure {
+    /// @notice Step 5: the quoting enclave is the one Intel identifies. `report` is what is kept of its
+    /// report (see {PlatformRecord}).
+    function requireEnclave(uint256 qe, uint256 report) internal pure {
+        if (IdentityMatch.enclave(qe, report)) return;
         unchecked {
-            check((attributes >> 120) & 2 == 0, "QE_DEBUG");
-            check(
-                misc & Mem.word(qe + 10) >> 224 == Mem.word(qe + 6) >> 224, "QE_MISCSELECT_MISMATCH"
-            );
-            check(
-                attributes & Mem.word(qe + 30) >> 128 == Mem.word(qe + 14) >> 128,
-                "QE_ATTRIBUTES_MISMATCH"
-            );
-            check(signer == Mem.word(qe + 46), "QE_MRSIGNER_MISMATCH");
-            check(
-                (product >> 8 | (product & 0xff) << 8) == Mem.word(qe + 78) >> 240,
-                "QE_ISVPRODID_MISMATCH"
-            );
+            uint256 bits = Mem.word(report);
+            check((bits >> 216) & 2 == 0, "QE_DEBUG");
+            uint256 wrong = bits & Mem.word(qe + 27) ^ Mem.word(qe + 7);
+            check(wrong >> 224 == 0, "QE_MISCSELECT_MISMATCH");
+            check(wrong >> 96 == 0, "QE_ATTRIBUTES_MISMATCH");
+            check(Mem.word(report + 20) == Mem.word(qe + 47), "QE_MRSIGNER_MISMATCH");
+            refuse("QE_ISVPRODID_MISMATCH");
         }
     }
 
-    function _judgeTd(
-        Outcome memory outcome,
-        uint256 tcb,
-        uint256 components,
-        uint256 pceSvn,
-        uint256 svn
-    ) private pure {
-        uint256 version = (svn >> 112) & 0xff;
-        if (version != 0) {
-            uint256 module = _module(tcb, version);
-            unchecked {
-                outcome.module = _isv(
-                    module + TcbInfoLib.MODULE_LENGTH,
-                    Mem.u8(module + 1),
-                    svn >> 120,
-                    "TDX_MODULE_TCB_NO_MATCH"
-                );
-            }
+    function _matchModule(uint256 p, uint256 svn) private pure returns (uint256) {
+        unchecked {
+            uint256 count = Mem.u8(p + 1);
+            p += TdxModuleLib.HEAD_LENGTH;
+            if (count < TdxModuleLib.SAME) p += TdxModuleLib.BODY_LENGTH;
+            p = LevelSearch.isv(p, count & (TdxModuleLib.SAME - 1), LevelsLib.ISV_LENGTH, svn);
+            if (p == 0) refuse("TDX_MODULE_TCB_NO_MATCH");
+            return Mem.word(p + 2) >> META_SHIFT;
         }
-        // Components 0 and 1 are the module's own version, judged by its identity.
-        outcome.platform = _platform(tcb, components << 128 | svn, pceSvn, version, true);
-        _converge(outcome);
     }
 
     /// @dev Sets status and date; refuses what is revoked.
@@ -157,10 +189,11 @@ library TcbLib {
             uint256 module = outcome.module;
             uint256 enclave = outcome.enclave;
             uint256 status = platform >> 64;
-            if (status == REVOKED || module >> 64 == REVOKED || enclave >> 64 == REVOKED) {
-                refuse("TCB_REVOKED");
-            }
-            if (module >> 64 == OUT_OF_DATE || enclave >> 64 == OUT_OF_DATE) {
+            uint256 worst = module >> 64;
+            if (enclave >> 64 > worst) worst = enclave >> 64;
+            if (worst >= OUT_OF_DATE || status == REVOKED) {
+                // Components are UpToDate, OutOfDate or Revoked.
+                if (worst == REVOKED || status == REVOKED) refuse("TCB_REVOKED");
                 if (status <= SW_HARDENING_NEEDED) {
                     status = OUT_OF_DATE;
                 } else if (status <= CONFIGURATION_AND_SW_HARDENING_NEEDED) {
@@ -168,62 +201,10 @@ library TcbLib {
                 }
             }
             outcome.status = status;
-            uint256 date = platform >> 24 & type(uint40).max;
-            uint256 other = enclave >> 24 & type(uint40).max;
-            if (other < date) date = other;
-            other = module >> 24 & type(uint40).max;
-            if (module != 0 && other < date) date = other;
-            outcome.date = date;
-        }
-    }
-
-    /// @dev `have` is SGX components, then TDX components; of the latter the first two do not count
-    /// where the module has a version.
-    function _platform(uint256 tcb, uint256 have, uint256 pceSvn, uint256 version, bool tdx)
-        private
-        pure
-        returns (uint256)
-    {
-        unchecked {
-            uint256 stride = TcbInfoLib.SGX_LEVEL_LENGTH;
-            uint256 counted = SGX_COUNTED;
-            if (tdx) {
-                stride = TcbInfoLib.TDX_LEVEL_LENGTH;
-                counted = version == 0 ? type(uint256).max : TDX_COUNTED;
-            }
-            uint256 p = tcb + TcbInfoLib.FIXED_LENGTH;
-            p = LevelSearch.platform(
-                p, p + stride * (Mem.word(tcb) >> 248), stride, have, counted, pceSvn
-            );
-            if (p == 0) refuse("TCB_NO_MATCH");
-            return Mem.word(p + stride - LevelsLib.META_LENGTH) >> META_SHIFT;
-        }
-    }
-
-    function _isv(uint256 p, uint256 count, uint256 svn, bytes32 reason)
-        private
-        pure
-        returns (uint256)
-    {
-        unchecked {
-            p = LevelSearch.isv(p, count, LevelsLib.ISV_LENGTH, svn);
-            if (p == 0) refuse(reason);
-            return Mem.word(p + 2) >> META_SHIFT;
-        }
-    }
-
-    /// @dev Where the identity of the module with this major version is; version 0 is the first.
-    function _module(uint256 tcb, uint256 version) private pure returns (uint256 p) {
-        unchecked {
-            uint256 head = Mem.word(tcb);
-            p = LevelSearch.module(
-                tcb + (head >> 184 & 0xffff),
-                head >> 240 & 0xff,
-                TcbInfoLib.MODULE_LENGTH,
-                LevelsLib.ISV_LENGTH,
-                version
-            );
-            if (p == 0) refuse("TDX_MODULE_UNKNOWN");
+            uint256 date = platform & DATE;
+            if (enclave & DATE < date) date = enclave & DATE;
+            if (module != 0 && module & DATE < date) date = module & DATE;
+            outcome.date = date >> 24;
         }
     }
 }

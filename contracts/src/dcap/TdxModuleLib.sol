@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Advisories} from "./AdvisoryLib.sol";
 import {Json, Reader} from "./Json.sol";
-import {Advisories, Levels, LevelsLib} from "./LevelsLib.sol";
+import {Levels, LevelsLib} from "./LevelsLib.sol";
 import {Mem} from "./Mem.sol";
 import {check, refuse} from "./Refusal.sol";
 
@@ -18,10 +19,14 @@ struct Module {
 
 /// @title TdxModuleLib
 /// @notice Identities of TDX modules, as TCB infos name them.
-/// @dev Packed: version (1), number of levels (1), MRSIGNER (48), attributes (8), their mask (8), levels
-/// (11 each).
+/// @dev Packed: version (1), number of levels (1); MRSIGNER (48), attributes (8), their mask (8), unless
+/// all three are as in the identity without a version, which the top bit of the number of levels says;
+/// levels (11 each). The identity without a version has version 0 and no levels.
 library TdxModuleLib {
-    uint256 internal constant LENGTH = 66;
+    uint256 internal constant HEAD_LENGTH = 2;
+    uint256 internal constant BODY_LENGTH = 64;
+    /// @dev No list of levels is that long: see {LevelsLib}.
+    uint256 internal constant SAME = 0x80;
 
     /// @notice Reads an identity; `versioned` ones have an id and levels besides.
     function read(Reader memory reader, Advisories memory advisories, bool versioned)
@@ -89,15 +94,43 @@ library TdxModuleLib {
         }
     }
 
-    /// @notice Writes an identity to `p`; returns where it ends.
-    function pack(Module memory module, uint256 p) internal pure returns (uint256) {
+    /// @notice How many bytes {pack} writes.
+    function packedLength(Module memory module, Module memory base)
+        internal
+        pure
+        returns (uint256)
+    {
         unchecked {
-            Mem.store(p, module.version << 248 | module.levels.count << 240);
+            return HEAD_LENGTH + (_isSame(module, base) ? 0 : BODY_LENGTH) + module.levels.count
+                * LevelsLib.ISV_LENGTH;
+        }
+    }
+
+    /// @notice Writes an identity to `p`; returns where it ends.
+    function pack(Module memory module, Module memory base, uint256 p)
+        internal
+        pure
+        returns (uint256)
+    {
+        unchecked {
+            uint256 head = module.version << 248 | module.levels.count << 240;
+            if (_isSame(module, base)) {
+                Mem.store(p, head | SAME << 240);
+                return LevelsLib.packIsv(module.levels, p + HEAD_LENGTH);
+            }
+            Mem.store(p, head);
             Mem.store(p + 2, module.signerHigh);
             Mem.store(
                 p + 34, module.signerLow << 128 | module.attributes << 64 | module.attributesMask
             );
-            return LevelsLib.packIsv(module.levels, p + LENGTH);
+            return LevelsLib.packIsv(module.levels, p + HEAD_LENGTH + BODY_LENGTH);
         }
+    }
+
+    /// @dev Whether all but version and levels is as in `base`, which is another.
+    function _isSame(Module memory module, Module memory base) private pure returns (bool) {
+        return module.version != 0 && module.signerHigh == base.signerHigh
+            && module.signerLow == base.signerLow && module.attributes == base.attributes
+            && module.attributesMask == base.attributesMask;
     }
 }

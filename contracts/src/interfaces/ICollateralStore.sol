@@ -80,12 +80,10 @@ interface ICollateralStore {
     /// where none has this id.
     function signerRecord(bytes32 id) external view returns (bytes memory);
 
-    /// @notice The account whose code, after its first byte, is {collateral} of this family; zero where
+    /// @notice The account whose code, after its first byte, is {collateral} of a family; zero where
     /// {isAssembled} is false.
-    function assembledAt(uint256 teeType, uint256 fmspc, uint256 authority)
-        external
-        view
-        returns (address);
+    /// @param family FMSPC (6 bytes), authority (1) and TEE type (1), as one number.
+    function assembledAt(uint256 family) external view returns (address);
 
     /// @notice Whether {collateral} of this family is kept in one piece, put together since any part of
     /// it changed.
