@@ -5,7 +5,7 @@ import {ICollateralStore} from "../interfaces/ICollateralStore.sol";
 import {IDcapVerifier} from "../interfaces/IDcapVerifier.sol";
 import {AttributesLib} from "./AttributesLib.sol";
 import {CollateralLib} from "./CollateralLib.sol";
-import {CrlLib} from "./CrlLib.sol";
+import {CrlSearch} from "./CrlSearch.sol";
 import {Finding, JournalWriter} from "./JournalWriter.sol";
 import {Mem} from "./Mem.sol";
 import {P256Lib} from "./P256Lib.sol";
@@ -21,7 +21,7 @@ import {Outcome, TcbLib} from "./TcbLib.sol";
 struct Case {
     Quote quote;
     uint256 record; // memory address of the platform's record, with the attestation key's
-    uint256 stamp; // of the revocation list that the platform was last looked up in
+    uint256 stamp; // of the revocation list that the platform had been looked up in
     bytes32 attestationKeyId;
     bytes32 certificate;
     uint256 set; // memory address of the collateral
@@ -63,9 +63,10 @@ abstract contract DcapSteps is PlatformStore {
     /// @dev Steps 2 and 3, for a platform that was proven before.
     function _collect(Case memory it) internal view {
         _fetch(it);
-        if (!StandingMatch.holds(it.set, it.record, it.stamp, block.timestamp)) {
-            _requireStanding(it);
-        }
+        (bool fine, bool lookedUp) =
+            StandingMatch.holds(it.set, it.record, it.stamp, block.timestamp);
+        if (!fine) _requireStanding(it);
+        else if (!lookedUp) _requireUnlisted(it);
     }
 
     /// @dev The collateral of the platform's family: in one piece, or else put together by the store.
@@ -89,16 +90,17 @@ abstract contract DcapSteps is PlatformStore {
             "CRL_ISSUER_MISMATCH"
         );
         CollateralLib.requireCurrent(set, block.timestamp);
-        uint256 stamp = CollateralLib.pckCrlStamp(set);
-        if (it.stamp != stamp) {
-            bytes memory list = Mem.code(CollateralLib.pckCrlPointer(set), 1);
-            check(!CrlLib.lists(list, PlatformRecord.serial(it.record)), "CERT_REVOKED");
-            it.stamp = stamp;
-        }
+        if (it.stamp != CollateralLib.pckCrlStamp(set)) _requireUnlisted(it);
         CollateralLib.requireWithin(
             PlatformRecord.window(it.record), block.timestamp, "CERT_EXPIRED", "CERT_NOT_YET_VALID"
         );
         check(PlatformRecord.pceId(it.record) == CollateralLib.pceId(set), "PCEID_MISMATCH");
+    }
+
+    /// @dev Of step 3: the PCK certificate is not revoked.
+    function _requireUnlisted(Case memory it) private view {
+        address list = CollateralLib.pckCrlPointer(it.set);
+        if (CrlSearch.lists(list, PlatformRecord.serial(it.record))) refuse("CERT_REVOKED");
     }
 
     /// @dev Steps 4 to 6: the quoting enclave vouches for the attestation key, and the platform for

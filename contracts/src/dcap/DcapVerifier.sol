@@ -8,6 +8,7 @@ import {IDcapVerifier} from "../interfaces/IDcapVerifier.sol";
 import {IQuoteVerifier} from "../interfaces/IQuoteVerifier.sol";
 import {ProofKind} from "../types/ProofKind.sol";
 import {Verdict} from "../types/Verdict.sol";
+import {CollateralLib} from "./CollateralLib.sol";
 import {Case, DcapSteps} from "./DcapSteps.sol";
 import {Mem} from "./Mem.sol";
 import {PckChainProver} from "./PckChainProver.sol";
@@ -205,7 +206,8 @@ contract DcapVerifier is DcapSteps, ERC165 {
     function _keepAndGive(Case memory it) private returns (Verdict calldata) {
         bytes memory journal = _conclude(it);
         bytes memory record = Mem.slice(it.record, PlatformRecord.LENGTH);
-        _keep(record, it.certificate, it.attestationKeyId, it.stamp, it.isNew);
+        uint256 stamp = CollateralLib.pckCrlStamp(it.set); // of the list it was looked up in
+        _keep(record, it.certificate, it.attestationKeyId, stamp, it.isNew);
         return _give(journal);
     }
 

@@ -7,23 +7,24 @@ pragma solidity 0.8.30;
 /// not hold, and tests hold each function to those rules. Places are those of {CollateralLib} and
 /// {PlatformRecord}.
 library StandingMatch {
-    /// @notice Whether `time` is inside the windows of collateral and PCK certificate, PCE id, FMSPC,
-    /// authority and its key's epoch are the same in both, and `stamp` is of the list in force.
+    /// @notice Whether `time` is inside the windows of collateral and PCK certificate, and PCE id, FMSPC,
+    /// authority and its key's epoch are the same in both; and whether `stamp` is that of the list in
+    /// force.
     function holds(uint256 set, uint256 record, uint256 stamp, uint256 time)
         internal
         pure
-        returns (bool fine)
+        returns (bool fine, bool lookedUp)
     {
         assembly ("memory-safe") {
             let numbers := mload(add(set, 94))
+            lookedUp := eq(and(shr(136, numbers), 0xffffff), stamp)
             fine := eq(shr(168, numbers), shr(168, mload(add(record, 50))))
-            fine := and(fine, eq(and(shr(136, numbers), 0xffffff), stamp))
             let from := mload(set) // validFrom (5), validUntil (5)
             let own := mload(add(record, 81)) // notBefore (5), notAfter (5)
-            fine := and(fine, iszero(lt(time, shr(216, from))))
-            fine := and(fine, iszero(lt(time, shr(216, own))))
-            fine := and(fine, iszero(gt(time, and(shr(176, from), 0xffffffffff))))
-            fine := and(fine, iszero(gt(time, and(shr(176, own), 0xffffffffff))))
+            let outside := or(lt(time, shr(216, from)), lt(time, shr(216, own)))
+            outside := or(outside, gt(time, and(shr(176, from), 0xffffffffff)))
+            outside := or(outside, gt(time, and(shr(176, own), 0xffffffffff)))
+            fine := gt(fine, outside)
         }
     }
 
