@@ -29,6 +29,12 @@ library PckLib {
     uint256 private constant TCB_FIELDS = 0x7fffe;
     uint256 private constant MAX_SGX_TYPE = 2;
 
+    /// @dev The DER of a component below 0x80, 18 bytes: SEQUENCE and object id up to the component's
+    /// number (14 bytes); after it the tag and length of an INTEGER of one byte, and its top bit.
+    uint256 private constant SVN_LENGTH = 18;
+    uint256 private constant SVN_ENTRY = 0x3010060b2a864886f84d010d0102;
+    uint256 private constant SVN_SMALL = 0x0201 << 1;
+
     /// @notice Parses the extension's value. All its fields are checked, each at most once, in any
     /// order; CPUSVN is opaque and never compared.
     function parse(uint256 position, uint256 length)
@@ -80,6 +86,19 @@ library PckLib {
             while (position != end) {
                 uint256 next;
                 uint256 field;
+                uint256 w = Mem.word(position);
+                if (
+                    w >> 144 == SVN_ENTRY && w >> 119 & 0x1ffff == SVN_SMALL
+                        && (w >> 136 & 0xff) - 1 < 16 && position + SVN_LENGTH <= end
+                ) {
+                    // What most entries are; the rules below would say the same.
+                    field = w >> 136 & 0xff;
+                    check(seen >> field & 1 == 0, INVALID);
+                    seen |= BIT << field;
+                    components |= (w >> 112 & 0xff) << (8 * (16 - field));
+                    position += SVN_LENGTH;
+                    continue;
+                }
                 (field, position, next) = _entry(position, end, PREFIX << 8 | 2, 10);
                 check(seen >> field & 1 == 0, INVALID);
                 seen |= BIT << field;
