@@ -17,18 +17,18 @@ library CertificateRecord {
         view
         returns (bytes memory record)
     {
-        bytes32 tbs = Mem.sha(certificate.tbs, certificate.tbsLength);
-        return abi.encodePacked(
-            certificate.x,
-            certificate.y,
-            uint40(certificate.notBefore),
-            uint40(certificate.notAfter),
-            uint160(certificate.serial),
-            tbs,
-            der,
-            certificate.subject,
-            certificate.subjectKeyId
-        );
+        record = new bytes(LENGTH);
+        unchecked {
+            uint256 p = Mem.at(record);
+            Mem.store(p, certificate.x);
+            Mem.store(p + 32, certificate.y);
+            Mem.store(p + 64, certificate.notBefore << 216 | certificate.notAfter << 176);
+            Mem.store(p + 74, certificate.serial << 96);
+            Mem.store(p + 94, uint256(Mem.sha(certificate.tbs, certificate.tbsLength)));
+            Mem.store(p + 126, uint256(der));
+            Mem.store(p + 158, uint256(certificate.subject));
+            Mem.store(p + 190, uint256(certificate.subjectKeyId));
+        }
     }
 
     /// @notice What children of the certificate must name.

@@ -8,7 +8,7 @@ import {CertificateRecord} from "./CertificateRecord.sol";
 import {CollateralIndex} from "./CollateralIndex.sol";
 import {CollateralLib} from "./CollateralLib.sol";
 import {Crl, CrlLib} from "./CrlLib.sol";
-import {Document} from "./DocumentLib.sol";
+import {Document, DocumentLib} from "./DocumentLib.sol";
 import {DocumentParser} from "./DocumentParser.sol";
 import {Mem} from "./Mem.sol";
 import {P256Lib} from "./P256Lib.sol";
@@ -221,18 +221,18 @@ contract CollateralStore is CollateralIndex {
     function _packed(Document memory document, bytes32 id, bytes32 signer)
         private
         pure
-        returns (bytes memory)
+        returns (bytes memory packed)
     {
-        return abi.encodePacked(
-            uint40(document.issueDate),
-            uint40(document.nextUpdate),
-            uint32(document.evaluationNumber),
-            uint8(document.teeType),
-            uint48(document.fmspc),
-            uint16(document.pceId),
-            id,
-            signer,
-            document.section
-        );
+        bytes memory section = document.section;
+        unchecked {
+            packed = new bytes(DocumentLib.HEAD_LENGTH + section.length);
+            uint256 p = Mem.at(packed);
+            uint256 head = document.issueDate << 216 | document.nextUpdate << 176;
+            head |= document.evaluationNumber << 144 | document.teeType << 136;
+            Mem.store(p, head | document.fmspc << 88 | document.pceId << 72);
+            Mem.store(p + 23, uint256(id));
+            Mem.store(p + 55, uint256(signer));
+            Mem.copy(p + DocumentLib.HEAD_LENGTH, Mem.at(section), section.length);
+        }
     }
 }

@@ -17,8 +17,6 @@ library TextLib {
         0x5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c;
     uint256 private constant X60 =
         0x6060606060606060606060606060606060606060606060606060606060606060;
-    uint256 private constant X7F =
-        0x7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f;
     uint256 private constant X80 =
         0x8080808080808080808080808080808080808080808080808080808080808080;
     uint256 private constant XDF =
@@ -37,12 +35,13 @@ library TextLib {
         pure
         returns (uint256 length, bool ended)
     {
+        uint256 x7f = 0x7f * ONES;
         assembly ("memory-safe") {
             for { let p := position } lt(p, end) { p := add(p, 0x20) } {
                 let w := mload(p)
                 // A top bit for each byte that is a quotation mark.
                 let q := xor(w, X22)
-                q := not(or(or(add(and(q, X7F), X7F), q), X7F))
+                q := not(or(or(add(and(q, x7f), x7f), q), x7f))
                 let count := 0x20
                 if q {
                     // The first mark is the highest bit: find its byte by halving.
@@ -56,11 +55,11 @@ library TextLib {
                     w := xor(w, shr(shl(3, count), XDF))
                 }
                 // Refused: a top bit, what is below 0x20, 0x7f, and 0x5c, the backslash.
-                let bad := or(w, not(add(and(w, X7F), X60)))
-                let x := xor(w, X7F)
-                bad := or(bad, not(or(or(add(and(x, X7F), X7F), x), X7F)))
+                let bad := or(w, not(add(and(w, x7f), X60)))
+                let x := xor(w, x7f)
+                bad := or(bad, not(or(or(add(and(x, x7f), x7f), x), x7f)))
                 x := xor(w, X5C)
-                bad := or(bad, not(or(or(add(and(x, X7F), X7F), x), X7F)))
+                bad := or(bad, not(or(or(add(and(x, x7f), x7f), x), x7f)))
                 bad := and(bad, X80)
                 if bad { break }
                 length := add(length, count)
