@@ -137,9 +137,11 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
         parts.pckCrl = _requireList(authority);
         parts.pckCrlPointer = _lists[authority];
         uint256 stamps = _stamps;
-        parts.pckCrlStamp = _stamp(stamps, STAMP_LISTS + 2 * (authority - 1));
+        unchecked {
+            parts.pckCrlStamp = _stamp(stamps, STAMP_LISTS + 2 * (authority - 1));
+            parts.authorityEpoch = uint16(stamps >> (EPOCHS + 16 * (authority - 1)));
+        }
         parts.authorityNumber = authority;
-        parts.authorityEpoch = uint16(stamps >> (EPOCHS + 16 * (authority - 1)));
         return CollateralLib.pack(parts);
     }
 
@@ -212,21 +214,29 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
     /* STAMPS */
 
     function _bumpList(uint256 issuer) internal {
-        _bump(issuer == ROOT ? STAMP_ROOT : STAMP_LISTS + 2 * (issuer - 1));
+        unchecked {
+            _bump(issuer == ROOT ? STAMP_ROOT : STAMP_LISTS + 2 * (issuer - 1));
+        }
     }
 
     function _bumpAuthority(uint256 authority) internal {
-        _bump(STAMP_AUTHORITIES + 2 * (authority - 1));
+        unchecked {
+            _bump(STAMP_AUTHORITIES + 2 * (authority - 1));
+        }
     }
 
     function _bumpIdentity(uint256 teeType) internal {
-        _bump(STAMP_IDENTITIES + teeType - 1);
+        unchecked {
+            _bump(STAMP_IDENTITIES + teeType - 1);
+        }
     }
 
     /// @dev A part changed: what was put together with it is stale.
     function _bump(uint256 place) private {
         check(_stamp(_stamps, place) != MAX_STAMP, "COLLATERAL_INCONSISTENT");
-        _stamps += BIT << (STAMP_BITS * place);
+        unchecked {
+            _stamps += BIT << (STAMP_BITS * place);
+        }
     }
 
     /// @dev Platforms proven under an authority's old key, and its list, are to be brought anew.

@@ -168,8 +168,10 @@ library CrlLib {
         returns (uint256[] memory first)
     {
         first = new uint256[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            first[i] = all[i];
+        unchecked {
+            for (uint256 i = 0; i < count; ++i) {
+                first[i] = all[i];
+            }
         }
     }
 

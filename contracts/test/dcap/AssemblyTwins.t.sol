@@ -164,15 +164,16 @@ contract AssemblyTwinsTest is Base {
         uint8[5] memory counts,
         uint8 version
     ) public pure {
-        bytes memory records = new bytes(5 * (20 + 16 * 8) + 32);
+        bytes memory records = new bytes(5 * (2 + 20 + 16 * 8) + 32);
         uint256 p = Mem.at(records);
         uint256 expected = 0;
         for (uint256 i = 0; i < 5; ++i) {
             uint256 count = counts[i] % 17;
             uint8 here = versions[i] % 4;
-            Mem.store(p, uint256(here) << 248 | count << 240);
+            bool short = counts[i] > 0x7f; // the top bit says that the record lacks its 20 bytes
+            Mem.store(p, uint256(here) << 248 | (short ? count | 0x80 : count) << 240);
             if (here == version % 4 && expected == 0) expected = p;
-            p += 20 + 8 * count;
+            p += 2 + (short ? 0 : 20) + 8 * count;
         }
         vm.assertEq(LevelSearch.module(Mem.at(records), 5, 20, 8, version % 4), expected);
     }
