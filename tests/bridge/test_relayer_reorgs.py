@@ -17,6 +17,7 @@ from quotary_bridge.model import (
     Address,
     AttemptKind,
     BlockNumber,
+    JobKey,
 )
 from quotary_bridge.relayer import ProgressKind
 from quotary_bridge.store import Store
@@ -86,22 +87,20 @@ def test_a_reorg_that_drops_the_request_orphans_the_job_until_it_is_made_again(
 def test_a_request_that_a_reorg_replaced_by_another_is_not_given_the_old_answer(
     town: Town, store: Store
 ) -> None:
-    """Ids are sequence numbers: the same id may ask something else after a reorg."""
+    """An id is the hash of what is asked: in another's place it is another job."""
     town.node.mine(3)
     worker = Worker()
-    key = town.ask(b"the old question")
+    old = town.ask(b"the old question")
     with relayer_of(town, store, client_of(one=worker)) as relayer:
         relayer._dry_run = True
         relayer.tick()
         town.reorg(1)
-        town.asked = 0
-        assert town.ask(b"the new question") == key
+        new = town.ask_instead(b"the new question")
+        assert new != old
         relayer._dry_run = False
         drive(relayer, town)
     assert worker.asked == 2
-    job = store.job(key)
-    assert job is not None
-    assert job.request.input == b"the new question"
+    require_replaced(store, old, new)
     require_all_final(town, store)
 
 
@@ -110,19 +109,25 @@ def test_an_answer_in_flight_for_a_replaced_request_is_not_delivered(
 ) -> None:
     """Its nonce is used up by another transaction, and the new answer gets a later one."""
     town.node.mine(3)
-    key = town.ask(b"the old question")
+    old = town.ask(b"the old question")
     with relayer_of(town, store, client_of(one=Worker())) as relayer:
         relayer.tick()
         town.quiet()
         assert len(town.deliveries()) == 1
         town.reorg(2)
-        town.asked = 0
-        assert town.ask(b"the new question") == key
+        new = town.ask_instead(b"the new question")
         drive(relayer, town, cycles=30)
     require_all_final(town, store)
-    job = store.job(key)
-    assert job is not None
-    assert job.request.input == b"the new question"
+    require_replaced(store, old, new)
+
+
+def require_replaced(store: Store, old: JobKey, new: JobKey) -> None:
+    """The old request is gone, its answer with it, and the new one has its own."""
+    gone, made = store.job(old), store.job(new)
+    assert gone is not None
+    assert made is not None
+    assert gone.state is JobState.SUPERSEDED
+    assert (gone.request.input, made.request.input) == (b"the old question", b"the new question")
 
 
 def test_a_gap_below_our_nonces_is_closed(town: Town, store: Store) -> None:
