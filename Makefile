@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-python test-contracts check format lock export clean \
 	fuzz fuzz-contracts differential differential-onchain campaign soak audit bench-verify bench-garbage bench-gas \
-	bench-relay
+	bench-relay check-gas
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
@@ -80,6 +80,9 @@ bench-relay: setup ## Measure the relayer beside a bare loop: build/bench/relay.
 
 campaign: setup ## Kill relayers 3,300 times, judge, and write docs/reliability.md
 	@$(PY) scripts/soak.py --report
+
+check-gas: setup ## Fail where on-chain verification costs more than contracts/snapshots says
+	@$(PY) scripts/bench_gas.py --check
 
 soak: setup ## Break the bridge for hours (HOURS=8)
 	@$(PY) scripts/soak.py --hours $(or $(HOURS),8)
