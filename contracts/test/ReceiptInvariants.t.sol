@@ -2,34 +2,12 @@
 pragma solidity 0.8.30;
 
 import {SelectorStatus} from "../src/interfaces/IReceiptRouter.sol";
-import {IRiscZeroSelectable, IRiscZeroVerifier, Receipt} from "../src/zk/IRiscZeroVerifier.sol";
+import {IRiscZeroVerifier, Receipt} from "../src/zk/IRiscZeroVerifier.sol";
 import {RiscZeroEmergencyStop} from "../src/zk/RiscZeroEmergencyStop.sol";
 import {RiscZeroRouter} from "../src/zk/RiscZeroRouter.sol";
 import {RiscZeroStubVerifier} from "../src/zk/RiscZeroStubVerifier.sol";
 import {Base} from "./Base.t.sol";
-
-/// @notice A receipt verifier that a forger can satisfy: its seals are selector and claim digest.
-contract ForgeableVerifier is IRiscZeroVerifier, IRiscZeroSelectable {
-    bytes4 public immutable SELECTOR;
-
-    constructor(bytes4 selector) {
-        SELECTOR = selector;
-    }
-
-    function verify(bytes calldata seal, bytes32 imageId, bytes32 journalDigest) external view {
-        _require(seal, keccak256(abi.encode(imageId, journalDigest)));
-    }
-
-    function verifyIntegrity(Receipt calldata receipt) external view {
-        _require(receipt.seal, receipt.claimDigest);
-    }
-
-    function _require(bytes calldata seal, bytes32 claim) private view {
-        require(
-            keccak256(seal) == keccak256(abi.encodePacked(SELECTOR, claim)), VerificationFailed()
-        );
-    }
-}
+import {FlawedVerifier} from "./ReceiptRouting.t.sol";
 
 /// @notice Adds, removes and stops receipt verifiers as anyone, and notes what must never happen.
 contract ReceiptHandler is Base {
@@ -56,7 +34,7 @@ contract ReceiptHandler is Base {
         ROUTER = new RiscZeroRouter(GOVERNOR, GUARDIAN);
         STUB = new RiscZeroStubVerifier();
         for (uint256 i = 0; i < SELECTORS; ++i) {
-            _bare[i] = new ForgeableVerifier(_selector(i));
+            _bare[i] = new FlawedVerifier(_selector(i));
             _stops[i] = new RiscZeroEmergencyStop(_bare[i], GOVERNOR, GUARDIAN);
         }
     }
@@ -97,7 +75,7 @@ contract ReceiptHandler is Base {
     /// @dev A receipt of the impossible claim is anyone's to bring; any other stops nothing.
     function prove(uint256 caller, uint256 which, uint256 form) external {
         bytes32 claim = form % 2 == 0 ? bytes32(0) : CLAIM;
-        bytes memory seal = abi.encodePacked(_selector(form % 3 == 0 ? which + 1 : which), claim);
+        bytes memory seal = _seal(_selector(which), form % 3 == 0 ? ~claim : claim);
         _call(
             caller,
             address(_stops[which % SELECTORS]),
@@ -134,11 +112,16 @@ contract ReceiptHandler is Base {
     }
 
     function _verifies(bytes4 selector) private view returns (bool) {
-        try ROUTER.verifyIntegrity(Receipt(abi.encodePacked(selector, CLAIM), CLAIM)) {
+        try ROUTER.verifyIntegrity(Receipt(_seal(selector, CLAIM), CLAIM)) {
             return true;
         } catch {
             return false;
         }
+    }
+
+    /// @dev What {FlawedVerifier} takes: anybody can make it.
+    function _seal(bytes4 selector, bytes32 claim) private pure returns (bytes memory) {
+        return abi.encodePacked(selector, keccak256(abi.encode(claim)));
     }
 
     function _selector(uint256 which) private pure returns (bytes4) {
