@@ -11,7 +11,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from tests.differential.facts import Facts
+from tests.differential.facts import NO_EXTENSION, Facts
 
 __all__ = ["CertificateFacts"]
 
@@ -155,7 +155,7 @@ class CertificateFacts:
 def _regular(certificate: x509.Certificate) -> bool:
     try:
         value = certificate.extensions.get_extension_for_oid(_SGX).value
-    except (x509.ExtensionNotFound, ValueError):
+    except NO_EXTENSION:
         return False
     data = value.value if isinstance(value, x509.UnrecognizedExtension) else b""
     return Regularity(data).holds
@@ -248,7 +248,7 @@ def _extension(
 ) -> x509.ExtensionType | None:
     try:
         return each.extensions.get_extension_for_class(kind).value
-    except (x509.ExtensionNotFound, ValueError):
+    except NO_EXTENSION:
         return None
 
 

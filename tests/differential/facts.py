@@ -19,7 +19,13 @@ from cryptography import x509
 
 from tests.differential.judges import Case
 
-__all__ = ["Facts"]
+__all__ = ["NO_EXTENSION", "Facts"]
+
+NO_EXTENSION: Final = (
+    *(x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+    ValueError,
+)
+"""What pyca raises where an extension is missing, there twice, or not to be read."""
 
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _BODY_SIZES: Final = {1: 384, 2: 584, 3: 648, 4: 885}
@@ -237,7 +243,7 @@ class Facts:
         for each in self.revocation_lists:
             try:
                 number = each.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-            except (x509.ExtensionNotFound, ValueError):
+            except NO_EXTENSION:
                 continue
             if number >> 32:
                 return True
