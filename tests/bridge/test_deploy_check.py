@@ -120,18 +120,18 @@ def test_what_was_deployed_is_verified(
 ) -> None:
     """Every contract, and those that contracts created themselves."""
     verified = verify_deployment(node.chain, record, build)
-    created = {"CollateralStore.DocumentParser", "DcapVerifier.PckChainProver"}
+    created = {"DcapVerifier.PckChainProver"}
     assert set(verified) == set(record.contracts) | created
 
 
-@pytest.mark.parametrize("name", ["TcbPolicy", "DocumentParser"])
+@pytest.mark.parametrize("name", ["TcbPolicy", "PckChainProver"])
 def test_other_code_is_not_verified(
     node: AnvilNode, record: Deployment, build: dict[str, Any], name: str
 ) -> None:
     """One other byte of the code on the chain is enough, but for immutables, which sources lack."""
-    if name == "DocumentParser":
-        place = build["CollateralStore"]["immutableReferences"]["_PARSER"][0]["start"] + 12
-        code = node.chain.code(record.address("CollateralStore"))
+    if name == "PckChainProver":
+        place = build["DcapVerifier"]["immutableReferences"]["_PROVER"][0]["start"] + 12
+        code = node.chain.code(record.address("DcapVerifier"))
         address = Address(
             node.chain.web3.to_checksum_address("0x" + code[place : place + 20].hex())
         )

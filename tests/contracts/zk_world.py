@@ -49,7 +49,8 @@ class Paths:
         """Deploy them, the known release behind the router as a real one would be."""
         account = node.signers[0].address
         release = known_release()
-        store = deploy(node, "CollateralStore", root)
+        parsers = [deploy(node, it).address for it in ("DocumentParser", "RevocationListParser")]
+        store = deploy(node, "CollateralStore", root, *parsers)
         groth16 = deploy_release(node, release)
         router = deploy(node, "RiscZeroRouter", account, account)
         router.send("addVerifier", release.selector, groth16.address)

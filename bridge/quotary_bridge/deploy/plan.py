@@ -117,7 +117,16 @@ def _verifiers(parameters: Parameters) -> list[Step]:
                 "maxAge": parameters.max_age,
             },
         ),
-        Step.of("CollateralStore", lambda _: {"root": parameters.collateral_root.certificate.der}),
+        Step.of("DocumentParser", lambda _: {}),
+        Step.of("RevocationListParser", lambda _: {}),
+        Step.of(
+            "CollateralStore",
+            lambda at: {
+                "root": parameters.collateral_root.certificate.der,
+                "documentParser": at["DocumentParser"],
+                "listParser": at["RevocationListParser"],
+            },
+        ),
         Step.of("DcapVerifier", lambda at: {"store": at["CollateralStore"]}),
     ]
 

@@ -33,10 +33,7 @@ Build = Mapping[str, Mapping[str, Any]]
 """What the sources compile to: the files that `scripts/export_abi.py` makes, by contract."""
 
 _CREATED: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "CollateralStore": {"_PARSER": "DocumentParser"},
-        "DcapVerifier": {"_PROVER": "PckChainProver"},
-    }
+    {"DcapVerifier": {"_PROVER": "PckChainProver"}}
 )
 """What a contract creates itself: immutable with its address, and what it is."""
 

@@ -7,12 +7,13 @@ import {ICollateralStore} from "../interfaces/ICollateralStore.sol";
 import {CertificateRecord} from "./CertificateRecord.sol";
 import {CollateralIndex} from "./CollateralIndex.sol";
 import {CollateralLib} from "./CollateralLib.sol";
-import {Crl, CrlLib} from "./CrlLib.sol";
+import {CrlLib} from "./CrlLib.sol";
 import {Document, DocumentLib} from "./DocumentLib.sol";
 import {DocumentParser} from "./DocumentParser.sol";
 import {Mem} from "./Mem.sol";
 import {P256Lib} from "./P256Lib.sol";
 import {check, refuse} from "./Refusal.sol";
+import {RevocationList, RevocationListParser} from "./RevocationListParser.sol";
 import {TrustedRoot} from "./TrustedRoot.sol";
 import {Certificate, Issuer, Role, X509} from "./X509.sol";
 
@@ -20,16 +21,25 @@ import {Certificate, Issuer, Role, X509} from "./X509.sol";
 /// @notice Intel's collateral, proven down from one root certificate and kept packed.
 /// @dev Immutable: no proxy, no owner. What is kept is kept as code (SSTORE2), so that reading costs
 /// one account access however long it is.
+/// @dev INTEGRATOR RESPONSIBILITIES. What is signed is judged here, what it says is read by two
+/// contracts that were named at deployment: a store is worth what their code is. `quotary deploy
+/// verify` compares both with the sources.
 contract CollateralStore is CollateralIndex {
     /* IMMUTABLES */
 
-    DocumentParser private immutable _PARSER;
+    /// @notice Reads TCB infos and QE identities.
+    DocumentParser public immutable DOCUMENT_PARSER;
+    /// @notice Reads revocation lists.
+    RevocationListParser public immutable LIST_PARSER;
 
     /* CONSTRUCTOR */
 
     /// @param root The DER of the self-signed root certificate that is trusted, for ever.
-    constructor(bytes memory root) TrustedRoot(root) {
-        _PARSER = new DocumentParser();
+    constructor(bytes memory root, DocumentParser documentParser, RevocationListParser listParser)
+        TrustedRoot(root)
+    {
+        DOCUMENT_PARSER = documentParser;
+        LIST_PARSER = listParser;
     }
 
     /* CERTIFICATES */
@@ -102,38 +112,45 @@ contract CollateralStore is CollateralIndex {
 
     /// @inheritdoc ICollateralStore
     function putRevocationList(bytes calldata der) external {
-        Crl memory crl = CrlLib.parse(der);
+        RevocationList memory list = LIST_PARSER.parse(der);
         uint256 issuer = ROOT;
-        if (crl.issuer == _ROOT_SUBJECT) {
-            CrlLib.requireIssued(crl, _root(), NATIVE_P256);
+        if (list.issuer == _ROOT_SUBJECT) {
+            _requireIssued(list, _root());
         } else {
             Issuer memory authority;
             for (issuer = PLATFORM; issuer <= PROCESSOR; ++issuer) {
                 if (_authorities[issuer] == address(0)) continue;
                 authority = CertificateRecord.issuer(Mem.code(_authorities[issuer], 1));
-                if (authority.subject == crl.issuer) break;
+                if (authority.subject == list.issuer) break;
             }
             check(issuer <= PROCESSOR, "CRL_ISSUER_MISMATCH");
-            CrlLib.requireIssued(crl, authority, NATIVE_P256);
+            _requireIssued(list, authority);
         }
         CollateralLib.requireWithin(
-            crl.thisUpdate << 40 | crl.nextUpdate,
+            list.thisUpdate << 40 | list.nextUpdate,
             block.timestamp,
             "CRL_EXPIRED",
             "CRL_NOT_YET_VALID"
         );
-        bytes memory packed = CrlLib.pack(crl);
-        if (issuer == ROOT) check(!CrlLib.lists(packed, _ROOT_SERIAL), "CERT_REVOKED");
-        bytes32 id = bytes32(Mem.word(Mem.at(packed) + 10));
+        if (issuer == ROOT) check(!CrlLib.lists(list.packed, _ROOT_SERIAL), "CERT_REVOKED");
         if (_lists[issuer] != address(0)) {
             uint256 p = Mem.at(Mem.code(_lists[issuer], 1));
-            if (bytes32(Mem.word(p + 10)) == id) return;
-            check(crl.thisUpdate > Mem.number(p, 5), "COLLATERAL_ROLLBACK");
+            if (bytes32(Mem.word(p + 10)) == list.id) return;
+            check(list.thisUpdate > Mem.number(p, 5), "COLLATERAL_ROLLBACK");
         }
-        _lists[issuer] = SSTORE2.write(packed);
+        _lists[issuer] = SSTORE2.write(list.packed);
         _bumpList(issuer);
         emit RevocationListStored(
-            issuer, id, uint64(crl.thisUpdate), uint64(crl.nextUpdate), crl.serials.length
+            issuer, list.id, uint64(list.thisUpdate), uint64(list.nextUpdate), list.count
+        );
+    }
+
+    /// @dev Refuses unless the list, which names `issuer`, is its own.
+    function _requireIssued(RevocationList memory list, Issuer memory issuer) private view {
+        check(list.authorityKeyId == issuer.subjectKeyId, "CRL_SIGNATURE_INVALID");
+        check(
+            P256Lib.verify(NATIVE_P256, list.id, list.r, list.s, issuer.x, issuer.y),
+            "CRL_SIGNATURE_INVALID"
         );
     }
 
@@ -144,7 +161,7 @@ contract CollateralStore is CollateralIndex {
         external
     {
         bytes32 id = _requireSigned(document, signature, signer, "TCB_INFO_SIGNATURE_INVALID");
-        Document memory info = _PARSER.parseTcbInfo(document);
+        Document memory info = DOCUMENT_PARSER.parseTcbInfo(document);
         uint256 teeType = info.teeType;
         uint256 fmspc = info.fmspc;
         if (!_requireNewer(info, _tcbInfos[teeType][fmspc], id)) return;
@@ -164,7 +181,7 @@ contract CollateralStore is CollateralIndex {
         external
     {
         bytes32 id = _requireSigned(document, signature, signer, "QE_IDENTITY_SIGNATURE_INVALID");
-        Document memory identity = _PARSER.parseQeIdentity(document);
+        Document memory identity = DOCUMENT_PARSER.parseQeIdentity(document);
         uint256 teeType = identity.teeType;
         if (!_requireNewer(identity, _identities[teeType], id)) return;
         _identities[teeType] = SSTORE2.write(_packed(identity, id, signer));

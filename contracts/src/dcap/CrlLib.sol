@@ -5,9 +5,8 @@ import {LibSort} from "solady/utils/LibSort.sol";
 
 import {Der} from "./Der.sol";
 import {Mem} from "./Mem.sol";
-import {P256Lib} from "./P256Lib.sol";
 import {check} from "./Refusal.sol";
-import {Issuer, X509} from "./X509.sol";
+import {X509} from "./X509.sol";
 
 /// @dev A parsed revocation list; `serials` ascend, each once.
 struct Crl {
@@ -60,25 +59,15 @@ library CrlLib {
         }
     }
 
-    /// @notice Refuses unless the list is `issuer`'s own.
-    function requireIssued(Crl memory crl, Issuer memory issuer, bool native) internal view {
-        check(crl.issuer == issuer.subject, "CRL_ISSUER_MISMATCH");
-        check(crl.authorityKeyId == issuer.subjectKeyId, "CRL_SIGNATURE_INVALID");
-        bytes32 hash = Mem.sha(crl.tbs, crl.tbsLength);
-        check(
-            P256Lib.verify(native, hash, crl.r, crl.s, issuer.x, issuer.y), "CRL_SIGNATURE_INVALID"
-        );
-    }
-
-    /// @notice The packed form.
-    function pack(Crl memory crl) internal view returns (bytes memory packed) {
+    /// @notice The packed form of a list whose signed bytes have the SHA-256 `id`.
+    function pack(Crl memory crl, bytes32 id) internal pure returns (bytes memory packed) {
         unchecked {
             uint256 count = crl.serials.length;
             // 12 bytes more than needed, so that the last serial can be written as a word.
             packed = new bytes(HEAD_LENGTH + SERIAL_LENGTH * count + 12);
             uint256 p = Mem.at(packed);
             Mem.store(p, crl.thisUpdate << 216 | crl.nextUpdate << 176);
-            Mem.store(p + 10, uint256(Mem.sha(crl.tbs, crl.tbsLength)));
+            Mem.store(p + 10, uint256(id));
             Mem.store(p + 42, count << 240);
             p += HEAD_LENGTH;
             for (uint256 i = 0; i < count; ++i) {

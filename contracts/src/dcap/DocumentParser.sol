@@ -6,9 +6,9 @@ import {QeIdentityLib} from "./QeIdentityLib.sol";
 import {TcbInfoLib} from "./TcbInfoLib.sol";
 
 /// @title DocumentParser
-/// @notice Reads the JSON that Intel signs, and packs it. A part of {CollateralStore}, which deploys
-/// its own: apart only because one contract may not be that long (EIP-170).
-/// @dev Parsing proves nothing: no signature is looked at here.
+/// @notice Reads the JSON that Intel signs, and packs it. A part of {CollateralStore}: apart only
+/// because one contract may not be that long (EIP-170), nor its creation code (EIP-3860).
+/// @dev Parsing proves nothing: no signature is looked at here. Stateless.
 contract DocumentParser {
     /// @notice Parses a TCB info: the signed object's very bytes.
     function parseTcbInfo(bytes calldata json) external pure returns (Document memory) {

@@ -254,8 +254,9 @@ class World:
 
     @classmethod
     def deploy(cls, node: Node, root_der: bytes) -> World:
-        """Deploy both."""
-        store = node.deploy("CollateralStore", root_der)
+        """Deploy both, and what the store reads with."""
+        parsers = node.deploy("DocumentParser"), node.deploy("RevocationListParser")
+        store = node.deploy("CollateralStore", root_der, *parsers)
         return cls(node, store, node.deploy("DcapVerifier", store))
 
     def store_send(self, function: str, *arguments: object) -> dict[str, Any]:
