@@ -96,7 +96,7 @@ class SemanticAdvisor:
         near = [(label, score) for label, score in scores if score > best - CLEAR_MARGIN]
         label, score = near[0]
         text = label if question.bare else _statement(label, score, clear=len(near) == 1)
-        return Answer(text, units, self._encoder.count(text))
+        return Answer(text, units, self._encoder.count(text), label, _hundredths(score))
 
     def _scores(self, question: Question) -> tuple[list[tuple[str, float]], Units]:
         options = question.options or DEFAULT_OPTIONS
@@ -123,7 +123,11 @@ class SemanticAdvisor:
 
 
 def _statement(label: str, score: float, *, clear: bool) -> str:
-    # Adding zero turns a negative zero into zero.
-    rounded = f"{round(score, 2) + 0.0:.2f}"
+    rounded = f"{_hundredths(score) / 100:.2f}"
     document = {"choice": label, "clear": clear, "score": rounded}
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def _hundredths(score: float) -> int:
+    """Return what the answer shows of `score`: two decimals, as whole hundredths."""
+    return round(round(score, 2) * 100)

@@ -25,11 +25,18 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said, and how many tokens it read and wrote to say so."""
+    """
+    What a model said, and how many tokens it read and wrote to say so.
+
+    `label` is the class that the answer falls into, `number` the number it comes to: what answers
+    of several workers may be compared by, where the model knows such a thing.
+    """
 
     text: str
     units: Units
     written: Units
+    label: str | None = None
+    number: int | None = None
 
 
 class Model(Protocol):

@@ -14,7 +14,7 @@ import logging
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -43,12 +43,12 @@ EXIT_CONFIGURATION = 6
 _LOOPBACK = "127.0.0.1"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a worker until it is told to stop; returns the exit code."""
+def main(arguments: Sequence[str] | None = None, load: Callable[[], Model] = load_advisor) -> int:
+    """Run a worker with the model that `load` returns until it is told to stop; the exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     try:
-        worker, ready = _build(options)
+        worker, ready = _build(options, load)
         listener = _listen(options.host, options.port)
     except (ConfigurationError, ModelUnavailableError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _build(options: argparse.Namespace) -> tuple[Worker, dict[str, Any]]:
+def _build(options: argparse.Namespace, load: Callable[[], Model]) -> tuple[Worker, dict[str, Any]]:
     """The worker, and what its ready line says besides the URL."""
     if options.simulate is None and (options.identity, options.at) != (None, None):
         raise ConfigurationError("--identity and --at belong to --simulate")
@@ -127,7 +127,7 @@ def _build(options: argparse.Namespace) -> tuple[Worker, dict[str, Any]]:
         provenance=_provenance(options),
     )
     started = int(time.time()) if options.at is None else options.at  # noqa: TID251 - the edge
-    model = load_advisor()
+    model = load()
     quotes = _quotes(options, model, started)
     identity = options.identity
     keys = WorkerKeys(sha256(identity.encode()).digest()) if identity else WorkerKeys.generate()

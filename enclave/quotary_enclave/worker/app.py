@@ -59,6 +59,8 @@ def create_app(worker: Worker) -> Starlette:
             Route("/v1/quotary/worker", _guarded(gateway.identity)),
             Route("/v1/quotary/register", _guarded(gateway.register), methods=["POST"]),
             Route("/v1/quotary/results", _guarded(gateway.result), methods=["POST"]),
+            Route("/v1/quotary/commitments", _guarded(gateway.commitment), methods=["POST"]),
+            Route("/v1/quotary/reveals", _guarded(gateway.reveal), methods=["POST"]),
         ],
         middleware=[Middleware(_AciHeaders, worker=worker)],
         exception_handlers={HTTPException: _routing_error},
@@ -124,6 +126,14 @@ class _Gateway:
     async def result(self, request: Request) -> Response:
         document = read_document(await self._body(request))
         return _json(await self._run(partial(self._worker.result, document)))
+
+    async def commitment(self, request: Request) -> Response:
+        document = read_document(await self._body(request))
+        return _json(await self._run(partial(self._worker.commitment, document)))
+
+    async def reveal(self, request: Request) -> Response:
+        document = read_document(await self._body(request))
+        return _json(await self._run(partial(self._worker.reveal, document)))
 
     async def chat(self, request: Request) -> Response:
         body = await self._body(request)

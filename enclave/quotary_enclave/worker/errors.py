@@ -24,6 +24,7 @@ __all__ = [
 class WorkerReason(StrEnum):
     """The stable name of a refusal: the `code` of the error object, and a metric label."""
 
+    ALREADY_REVEALED = "already_revealed"
     BAD_JSON = "bad_json"
     BAD_FIELD = "bad_field"
     BAD_NONCE = "bad_nonce"
@@ -38,11 +39,14 @@ class WorkerReason(StrEnum):
     INTERNAL = "internal"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     MODEL_NOT_SERVED = "model_not_served"
+    NOT_COMMITTED = "not_committed"
     NOT_FOUND = "not_found"
     OPERATOR_MISMATCH = "operator_mismatch"
     ORACLE_NOT_SERVED = "oracle_not_served"
     OVERLOADED = "overloaded"
     QUOTE_UNAVAILABLE = "quote_unavailable"
+    ROUND_NOT_CLOSED = "round_not_closed"
+    RULE_NOT_SERVED = "rule_not_served"
     SESSION_NOT_ACCEPTED = "session_not_accepted"
     SIGNER_UNKNOWN = "signer_unknown"
 

@@ -24,6 +24,7 @@ __all__ = [
     "read_address",
     "read_bytes",
     "read_bytes32",
+    "read_bytes32_list",
     "read_document",
     "read_uint",
 ]
@@ -66,6 +67,14 @@ def read_bytes32(document: Document, name: str) -> Bytes32:
     if len(value) != 32:  # noqa: PLR2004 - the length is the type's name
         raise _bad(name, "32 bytes in hex, with 0x")
     return Bytes32(value)
+
+
+def read_bytes32_list(document: Document, name: str, most: int) -> tuple[Bytes32, ...]:
+    """The list `name` of at most `most` times 32 bytes."""
+    values = document.get(name)
+    if not isinstance(values, list) or len(values) > most:
+        raise _bad(name, f"a list of at most {most} times 32 bytes in hex, with 0x")
+    return tuple(read_bytes32({name: value}, name) for value in values)
 
 
 def read_address(document: Document, name: str) -> Address:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 from quotary_enclave.keys import WorkerKeys
 from quotary_enclave.model import Answer, Message, Model
@@ -21,6 +22,7 @@ from quotary_enclave.worker.fields import (
     read_uint,
 )
 from quotary_enclave.worker.openai import read_messages
+from quotary_enclave.worker.rounds import Pledge, Pledges, Terms, decision_of, read_round
 from quotary_enclave.worker.statements import Result, ResultDomain, SignedResult
 
 __all__ = ["Notary", "messages_of"]
@@ -67,6 +69,11 @@ class Notary:
     keys: WorkerKeys
     model: Model
     clock: Clock
+    pledges: Pledges = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with no commitments."""
+        object.__setattr__(self, "pledges", Pledges(self.config.limits.retained))
 
     def notarise(self, document: Document, ask: Ask) -> SignedResult:
         """
@@ -105,6 +112,67 @@ class Notary:
             deadline=deadline,
         )
         return SignedResult.sign(domain, result, output, self.keys)
+
+    def commit(self, document: Document, ask: Ask) -> dict[str, Any]:
+        """
+        Answer, and show no more of it than a commitment.
+
+        `document`: `terms, input, oracle, chainId`. The same request is answered once: asked again,
+        the commitment is the same. Raises `WorkerError` as `notarise` does, and for a rule that the
+        model's answers cannot be compared by.
+        """
+        domain = self._domain(document)
+        terms = Terms.read(document, domain)
+        content = read_bytes(document, "input")
+        if Bytes32(sha256(content).digest()) != terms.input_commitment:
+            raise RefusalError(
+                WorkerReason.BAD_FIELD, "input must be what the terms commit to", param="input"
+            )
+        pledge = self.pledges.find(domain, terms.request_id)
+        if pledge is None:
+            self._admit(terms.model_id, terms.deadline, content)
+            answer = ask(messages_of(content))
+            self._require_before(terms.deadline)
+            pledge = self.pledges.keep(domain, self._pledge(terms, answer))
+        return {
+            "requestId": "0x" + terms.request_id.hex(),
+            "worker": self.keys.result.address,
+            "commitment": "0x" + pledge.commitment.hex(),
+            "chainId": domain.chain_id,
+            "oracle": domain.oracle,
+        }
+
+    def reveal(self, document: Document) -> SignedResult:
+        """
+        Sign the answer that was committed to, for a closed round.
+
+        `document`: `requestId, round, oracle, chainId`. Raises `WorkerError`.
+        """
+        domain = self._domain(document)
+        request_id, commitments = read_bytes32(document, "requestId"), read_round(document)
+        result, output = self.pledges.reveal(domain, request_id, commitments)
+        self._require_before(result.deadline)
+        return SignedResult.sign(domain, result, output, self.keys)
+
+    def _pledge(self, terms: Terms, answer: Answer) -> Pledge:
+        output = answer.text.encode()
+        unsigned = Result(
+            request_id=terms.request_id,
+            app_id=terms.app_id,
+            model_id=terms.model_id,
+            weights_root=Bytes32(self.model.weights_root),
+            input_commitment=terms.input_commitment,
+            output_hash=Bytes32(sha256(output).digest()),
+            decision=decision_of(answer, terms.rule),
+            round=Bytes32(bytes(32)),
+            key_epoch=0,
+            policy_version=0,
+            worker=self.keys.result.address,
+            units=answer.units,
+            nonce=secrets.randbits(256),
+            deadline=terms.deadline,
+        )
+        return Pledge(terms, unsigned, output)
 
     def _domain(self, document: Document) -> ResultDomain:
         domain = ResultDomain(read_uint(document, "chainId", 256), read_address(document, "oracle"))

@@ -176,6 +176,14 @@ class Worker:
         signed = self._notary.notarise(document, self.ask)
         return {**signed.as_json(), "simulated": self.simulated}
 
+    def commitment(self, document: Document) -> dict[str, Any]:
+        """A commitment to the answer to the request in `document`; see `Notary.commit`."""
+        return {**self._notary.commit(document, self.ask), "simulated": self.simulated}
+
+    def reveal(self, document: Document) -> dict[str, Any]:
+        """A signed result for the closed round in `document`; see `Notary.reveal`."""
+        return {**self._notary.reveal(document).as_json(), "simulated": self.simulated}
+
     def ask(self, messages: Sequence[Message]) -> Answer:
         """Ask the model. Raises `RefusalError` with the model's own reason."""
         try:
