@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import rlp
 from coincurve import PrivateKey
 from eth_utils.crypto import keccak
 
@@ -19,6 +18,10 @@ from quotary_bridge.model import Address, Fees
 __all__ = ["DynamicFeeTransaction"]
 
 TRANSACTION_TYPE = b"\x02"
+
+_STRING, _LIST = 0x80, 0xC0
+_SHORT = 55
+"""The longest whose length fits into the byte that says what follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +39,47 @@ class DynamicFeeTransaction:
     def signed_by(self, key: PrivateKey) -> bytes:
         """Return `0x02 ‖ rlp([fields, y parity, r, s])`, low s (EIP-1559, EIP-2718)."""
         fields = self._fields()
-        digest = keccak(TRANSACTION_TYPE + rlp.encode(fields))
+        digest = keccak(TRANSACTION_TYPE + _list(fields))
         signature = key.sign_recoverable(digest, hasher=None)
         parts = (signature[64:], signature[:32], signature[32:64])
-        whole = [*fields, *(_integer(int.from_bytes(part)) for part in parts)]
-        return TRANSACTION_TYPE + bytes(rlp.encode(whole))
+        whole = fields + b"".join(_integer(int.from_bytes(part)) for part in parts)
+        return TRANSACTION_TYPE + _list(whole)
 
-    def _fields(self) -> list[bytes | list[bytes]]:
-        return [
-            _integer(self.chain_id),
-            _integer(self.nonce),
-            _integer(self.fees.max_priority_fee),
-            _integer(self.fees.max_fee),
-            _integer(self.gas),
-            bytes.fromhex(self.to[2:]),
-            _integer(self.value),
-            self.data,
-            [],
-        ]
+    def _fields(self) -> bytes:
+        return b"".join(
+            (
+                _integer(self.chain_id),
+                _integer(self.nonce),
+                _integer(self.fees.max_priority_fee),
+                _integer(self.fees.max_fee),
+                _integer(self.gas),
+                _string(bytes.fromhex(self.to[2:])),
+                _integer(self.value),
+                _string(self.data),
+                _list(b""),
+            )
+        )
 
 
 def _integer(value: int) -> bytes:
     """Return an integer as RLP has it: big-endian, without leading zeros, zero as nothing."""
-    return value.to_bytes((value.bit_length() + 7) // 8)
+    return _string(value.to_bytes((value.bit_length() + 7) // 8))
+
+
+def _string(value: bytes) -> bytes:
+    """Return bytes in RLP: a single small one stands for itself (yellow paper, appendix B)."""
+    if len(value) == 1 and value[0] < _STRING:
+        return value
+    return _length(len(value), _STRING) + value
+
+
+def _list(items: bytes) -> bytes:
+    """Return a list in RLP, of items that are encoded already."""
+    return _length(len(items), _LIST) + items
+
+
+def _length(size: int, kind: int) -> bytes:
+    if size <= _SHORT:
+        return bytes((kind + size,))
+    digits = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((kind + _SHORT + len(digits),)) + digits

@@ -8,10 +8,8 @@ from quotary_bridge.chain import Chain, Log, TransactionRequest
 from quotary_bridge.chain.contracts import (
     Activity,
     RequestCreated,
-    RequestTerms,
     ResultOracle,
     WorkerRegistry,
-    decode_event,
     topics_of,
 )
 from quotary_bridge.chain.contracts.base import address_of
@@ -116,8 +114,9 @@ class Oracle:
         self, request: Request, signed: SignedResult, sender: Address
     ) -> TransactionRequest:
         """Return the transaction that carries `signed`, which answers `request`, to the oracle."""
-        made = RequestTerms.decode(request.terms)
-        data = self._oracle.fulfill(made, signed.result, signed.output, signed.signature)
+        data = self._oracle.fulfill_as_made(
+            request.terms, signed.result, signed.output, signed.signature
+        )
         return TransactionRequest(sender=sender, to=self.address, data=data)
 
     def _ending(self, log: Log, reason: str) -> Ending:
@@ -137,9 +136,12 @@ class Oracle:
 
     def _decoded(self, log: Log) -> Request | None:
         """Return the request, or None for what this relayer does not serve."""
-        made = decode_event(log)
-        if not isinstance(made, RequestCreated):
-            raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "a request that cannot be read")
+        try:
+            made = RequestCreated.of(log)
+        except ValueError as error:
+            raise RpcUnavailable(
+                Reason.RPC_BROKEN_ANSWER, f"a request that cannot be read: {error}"
+            ) from error
         terms = made.terms
         if terms.quorum.results != 1 or sha256(made.input).digest() != terms.input_commitment:
             # Rounds of several workers, and inputs that are kept elsewhere, are not served yet.

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, ClassVar
 
-from eth_utils.address import to_checksum_address
-
 from quotary_bridge.chain.interface import AbiValue, interface
 from quotary_bridge.chain.port import Chain, TransactionRequest
 from quotary_bridge.chain.records import BlockTag
 from quotary_bridge.errors import ContractError
-from quotary_bridge.model import Address
+from quotary_bridge.model import Address, address_from
 
 __all__ = [
     "ZERO_ADDRESS",
@@ -109,4 +107,4 @@ class Contract:
 
 def address_of(value: AbiValue) -> Address:
     """Return a decoded address in its EIP-55 spelling."""
-    return Address(to_checksum_address(value))
+    return address_from(bytes.fromhex(value[2:]))

@@ -10,9 +10,10 @@ from typing import ClassVar
 
 from quotary_bridge.chain.contracts.base import Contract, ProofKind, address_of
 from quotary_bridge.chain.contracts.requests import RequestParams, RequestTerms
-from quotary_bridge.chain.interface import AbiValue
+from quotary_bridge.chain.interface import AbiValue, interface
 from quotary_bridge.chain.records import BlockTag
 from quotary_bridge.model import Address, Bytes32, Result
+from quotary_bridge.words import WORD_BYTES, encode_words
 
 __all__ = [
     "CallbackStatus",
@@ -105,6 +106,22 @@ class ResultOracle(Contract):
         """Return call data; anybody may send it."""
         return self.encode("fulfill", made.words(), _FIELDS(result), output, signature)
 
+    def fulfill_as_made(
+        self, terms: bytes, result: Result, output: bytes, signature: bytes
+    ) -> bytes:
+        """Like `fulfill`, for the request that `RequestTerms.encode` encoded as `terms`."""
+        made = terms[WORD_BYTES:]
+        said = encode_words(*_FIELDS(result))
+        # Four arguments, and the result stands among them whole: the others stand behind, in order.
+        head = (3 * WORD_BYTES) + len(said)
+        places = (head, head + len(made), head + len(made) + WORD_BYTES + _padded(len(output)))
+        return b"".join(
+            (
+                *(interface(self.abi_name).function("fulfill").selector, encode_words(places[0])),
+                *(said, encode_words(*places[1:]), made, _bytes(output), _bytes(signature)),
+            )
+        )
+
     def fulfill_by_quorum(
         self,
         made: RequestTerms,
@@ -178,3 +195,12 @@ def _state(record: AbiValue) -> RequestState:
         ended_at=record["endedAt"],
         worker=address_of(record["worker"]),
     )
+
+
+def _bytes(value: bytes) -> bytes:
+    """Return bytes of any length as the ABI has them behind the arguments."""
+    return encode_words(len(value)) + value.ljust(_padded(len(value)), b"\0")
+
+
+def _padded(size: int) -> int:
+    return -(-size // WORD_BYTES) * WORD_BYTES

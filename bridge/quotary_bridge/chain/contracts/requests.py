@@ -6,20 +6,21 @@ from dataclasses import astuple, dataclass
 from enum import IntEnum
 from typing import Any, Self
 
-from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
 
 from quotary_bridge.chain.contracts.base import ZERO_ADDRESS, address_of
 from quotary_bridge.chain.interface import AbiValue
-from quotary_bridge.model import Address, Bytes32, ChainId
+from quotary_bridge.model import Address, Bytes32, ChainId, address_from
+from quotary_bridge.words import WORD_BYTES, encode_words, split_words
 
 __all__ = ["ONE_WORKER", "Payment", "Quorum", "RequestParams", "RequestTerms", "Rule"]
 
-_PAYMENT = "(address,address,uint96,uint96,uint96)"
-_QUORUM = "(uint8,uint8,uint8,uint8,uint8,uint128)"
-_REQUEST = (
-    f"(bytes32,bytes32,bytes32,address,uint64,uint32,uint64,uint64,{_PAYMENT},{_QUORUM},address[])"
-)
+# How many bits each word of an encoded request may use, up to the place of its workers: three
+# bytes32, requester, sequence, gas, two times; the payment; the quorum.
+_BITS = (256, 256, 256, 160, 64, 32, 64, 64, 160, 160, 96, 96, 96, 8, 8, 8, 8, 8, 128)
+_ADDRESSES = (3, 8, 9)
+_HEAD_WORDS = len(_BITS) + 1
+_ADDRESS_BITS = 160
 
 
 class Rule(IntEnum):
@@ -142,27 +143,48 @@ class RequestTerms:
 
     @classmethod
     def decode(cls, encoded: bytes) -> Self:
-        """Return what `encode` encoded; raises `eth_abi.exceptions.DecodingError`."""
-        (words,) = decode((_REQUEST,), encoded)
-        token, refund_to, max_fee, base_fee, unit_fee = words[8]
-        results, seats, operators, vendors, rule, tolerance = words[9]
+        """Return what `encode` encoded; raises `ValueError` for anything else."""
+        words = list(split_words(encoded))[1:]
+        if len(words) <= _HEAD_WORDS or int.from_bytes(encoded[:WORD_BYTES]) != WORD_BYTES:
+            raise ValueError(f"{len(encoded)} bytes are no request")
+        place, count = (int.from_bytes(word) for word in words[_HEAD_WORDS - 1 : _HEAD_WORDS + 1])
+        named = words[_HEAD_WORDS + 1 :]
+        if place != _HEAD_WORDS * WORD_BYTES or count != len(named):
+            raise ValueError("a request whose workers stand elsewhere")
+        number = [_sized(word, bits) for word, bits in zip(words, _BITS, strict=False)]
+        requester, token, refund_to = (address_from(words[each][12:]) for each in _ADDRESSES)
         return cls(
             app_id=Bytes32(words[0]),
             model_id=Bytes32(words[1]),
             input_commitment=Bytes32(words[2]),
-            requester=address_of(words[3]),
-            sequence=words[4],
-            callback_gas_limit=words[5],
-            reserved_until=words[6],
-            deadline=words[7],
-            payment=Payment(max_fee, address_of(refund_to), address_of(token), base_fee, unit_fee),
-            quorum=Quorum(results, seats, operators, vendors, Rule(rule), tolerance),
-            workers=tuple(address_of(worker) for worker in words[10]),
+            requester=requester,
+            sequence=number[4],
+            callback_gas_limit=number[5],
+            reserved_until=number[6],
+            deadline=number[7],
+            payment=Payment(number[10], refund_to, token, number[11], number[12]),
+            quorum=Quorum(
+                *(number[13], number[14], number[15], number[16]), Rule(number[17]), number[18]
+            ),
+            workers=tuple(address_from(_sized(word, _ADDRESS_BITS).to_bytes(20)) for word in named),
         )
 
     def encode(self) -> bytes:
-        """`abi.encode(Request)`."""
-        return encode((_REQUEST,), (self.words(),))
+        """`abi.encode(Request)`; raises `ValueError` or `OverflowError` for what does not fit."""
+        return encode_words(WORD_BYTES) + self._tuple()
+
+    def _tuple(self) -> bytes:
+        """Return the request as it stands among other arguments, behind its place."""
+        paid, quorum = self.payment.words(), self.quorum
+        head = encode_words(
+            *(self.app_id, self.model_id, self.input_commitment, self.requester, self.sequence),
+            *(self.callback_gas_limit, self.reserved_until, self.deadline, *paid),
+            *(quorum.results, quorum.seats, quorum.operators, quorum.vendors, quorum.rule),
+            *(quorum.tolerance, _HEAD_WORDS * WORD_BYTES, len(self.workers)),
+        )
+        for word, bits in zip(split_words(head), _BITS, strict=False):
+            _sized(word, bits)
+        return head + encode_words(*self.workers)
 
     def words(self) -> tuple[Any, ...]:
         """The fields in the contract's order."""
@@ -174,5 +196,13 @@ class RequestTerms:
 
     def request_id(self, chain_id: ChainId, oracle: Address) -> Bytes32:
         """`keccak256(abi.encode(chainId, oracle, Request))`."""
-        types = ("uint256", "address", _REQUEST)
-        return Bytes32(keccak(encode(types, (chain_id, oracle, self.words()))))
+        place = 3 * WORD_BYTES
+        return Bytes32(keccak(encode_words(chain_id, oracle, place) + self._tuple()))
+
+
+def _sized(word: bytes, bits: int) -> int:
+    """Return the number in `word`; raises `ValueError` where it needs more bits."""
+    number = int.from_bytes(word)
+    if number >> bits:
+        raise ValueError(f"{number} has more than {bits} bits")
+    return number
