@@ -96,6 +96,14 @@ class DocumentFacts:
         )
 
     @property
+    def tdx_components_missing(self) -> bool:
+        """Whether a level of TCB info for TDX has no TDX components."""
+        levels = self._tcb_info.get("tcbLevels") or []
+        return self._tcb_info.get("id") == "TDX" and any(
+            "tdxtcbcomponents" not in level["tcb"] for level in levels
+        )
+
+    @property
     def surprising(self) -> bool:
         """Whether a document, level or module has a field that is not in Intel's schema."""
         known = _TCB_INFO | (_TDX if self._tcb_info.get("id") == "TDX" else set())

@@ -234,6 +234,13 @@ _DOCUMENTS = (
         _of_documents(lambda facts: facts.miscounted),
     ),
     Laxity(
+        "levels without TDX components",
+        "TCB_INFO_INCOMPLETE",
+        "Every level for TDX has both lists; the peer looks for the second where the first matches.",
+        "6.2",
+        _of_documents(lambda facts: facts.tdx_components_missing),
+    ),
+    Laxity(
         "fields nobody knows",
         "SCHEMA_UNKNOWN_FIELD",
         "What is not understood may matter; the peer skips it.",

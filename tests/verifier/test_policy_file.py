@@ -317,6 +317,7 @@ WRONG = [
     ("{" * 5000, "file"),
     ('{"a":' * 100_000, "file"),
     ("a = " + "[" * 100_000, "file"),
+    ('version = 1 # "' + "\\" * 1001, "file"),
     (b"\xff\xfe", "file"),
     (b"#" * (MAX_POLICY_BYTES + 1), "file"),
 ]

@@ -342,3 +342,15 @@ def test_numbers_beyond_json_are_refused() -> None:
     for text in ("1e400", "NaN", str(2**60)):
         with pytest.raises(ParseError):
             Session.parse(json.dumps(RECORD).replace("0.5", text), ID)
+
+
+def test_crowded_sessions_are_refused_before_their_canonical_form_is_written() -> None:
+    """Thousands of members cost milliseconds to put in order, and no aggregator writes them."""
+    crowd = session(extra={str(number): number for number in range(1000)})
+    with pytest.raises(ParseError, match="JSON_INVALID"):
+        Session.parse(json.dumps(crowd), session_id(crowd))
+    nested = session(extra=[[number] for number in range(500)])
+    with pytest.raises(ParseError, match="JSON_INVALID"):
+        Session.parse(json.dumps(nested), session_id(nested))
+    few = session(extra=[[number] for number in range(300)])
+    assert Session.parse(json.dumps(few), session_id(few)).upstream_name

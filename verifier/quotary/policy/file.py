@@ -52,6 +52,9 @@ MAX_POLICY_BYTES: Final = 1024 * 1024
 _MAX_BRACKETS: Final = 1000
 """So deep any interpreter parses JSON, whatever its recursion limit was raised to."""
 
+_MAX_ESCAPES: Final = 1000
+"""No rule needs one; thousands of them take milliseconds to read."""
+
 _Flag = TypeVar("_Flag", SgxFlags, TdAttributes)
 
 _VERSION: Final = 1
@@ -139,6 +142,8 @@ def _table(data: bytes | str) -> object:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
     except UnicodeDecodeError:
         raise PolicyFileError("file", "not UTF-8") from None
+    if text.count("\\") > _MAX_ESCAPES:
+        raise PolicyFileError("file", f"more than {_MAX_ESCAPES} backslashes")
     try:
         if text.lstrip()[:1] == "{":
             if text.count("{") + text.count("[") > _MAX_BRACKETS:

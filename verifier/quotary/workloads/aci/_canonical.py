@@ -15,9 +15,13 @@ __all__ = ["API_VERSION", "body_hash", "canonical", "require_version"]
 
 API_VERSION: Final = "aci/1"
 
+_MOST_VALUES: Final = 1000
+"""Genuine keysets, receipts and sessions have under a hundred; thousands take milliseconds."""
+
 
 def canonical(values: Mapping[str, Any], item: str) -> bytes:
     """Return the JCS form of a parsed document; raises `ParseError` for what has none."""
+    _require_few(values, item)
     try:
         return rfc8785.dumps(dict(values))
     except (rfc8785.CanonicalizationError, ValueError, RecursionError) as error:
@@ -38,3 +42,16 @@ def require_version(fields: Document, item: str) -> None:
         raise VerificationError(
             Reason.API_VERSION_UNSUPPORTED, item, expected=API_VERSION, found=ascii(version)[:80]
         )
+
+
+def _require_few(document: Mapping[str, Any], item: str) -> None:
+    found, left = 0, [document]
+    while left:
+        value: Any = left.pop()
+        found += len(value)
+        if found > _MOST_VALUES:
+            raise ParseError(
+                Reason.JSON_INVALID, item, expected=f"at most {_MOST_VALUES} members and entries"
+            )
+        inner = value if isinstance(value, list) else value.values()
+        left += [each for each in inner if isinstance(each, dict | list)]
