@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
@@ -241,14 +242,37 @@ def _layout() -> Struct:
 _LAYOUT: Final = _layout()
 _LITERALS: Final = _LAYOUT.unpack(_USUAL)[::2]
 
+_LONG_VERSION: Final = re.compile(
+    rb"\x30\x11(\x06\x0b" + re.escape(SGX_EXTENSION_ID + b"\x02") + rb"[\x01-\x11])"
+    rb"\x02\x02\x00([\x80-\xff])"
+)
+"""A version from 128 to 255, which DER writes in two bytes. Many platforms have some of 255."""
+
+_SHORT_VERSION: Final = b"\x30\x10\\1\x02\x01\\2"
+_LENGTHS_AT: Final = (2, _TCB_AT.start - 14, _TCB_AT.start + 2)
+"""Where lengths stand that count the versions: of the extension, the TCB entry and its value."""
+
+
+def _shortened(extension: bytes) -> tuple[bytes, int]:
+    """Write long versions in one byte, as no encoding does; returns how many there were as well."""
+    text, count = _LONG_VERSION.subn(_SHORT_VERSION, extension)
+    usual = bytearray(text)
+    for at in _LENGTHS_AT:
+        length = int.from_bytes(usual[at : at + 2]) - count
+        usual[at : at + 2] = (length & 0xFFFF).to_bytes(2)
+    return bytes(usual), count
+
 
 def _parse_usual(extension: bytes) -> PckIdentity | None:
     """
     Read an extension of the usual form, None for any other.
 
     DER fixes by tags and lengths where values stand: what equals the usual extension in all but the
-    contents of its values has them at the same places.
+    contents of its values has them at the same places, once versions take one byte each.
     """
+    long = 0
+    if len(extension) > len(_USUAL):
+        extension, long = _shortened(extension)
     if len(extension) != len(_USUAL):
         return None
     parts = _LAYOUT.unpack(extension)
@@ -259,7 +283,7 @@ def _parse_usual(extension: bytes) -> PckIdentity | None:
     flags = dynamic, cached, smt
     if (
         parts[::2] != _LITERALS
-        or max(versions) >= _TOP_BIT
+        or sum(map(_TOP_BIT.__le__, versions)) != long
         or kind is None
         or not _TRUTH.keys() >= {*flags}
     ):
