@@ -236,7 +236,7 @@ _DOCUMENTS = (
     Laxity(
         "levels without TDX components",
         "TCB_INFO_INCOMPLETE",
-        "Every level for TDX has both lists; the peer looks for the second where the first matches.",
+        "Every level for TDX has both lists; the peer misses one where it looks.",
         "6.2",
         _of_documents(lambda facts: facts.tdx_components_missing),
     ),
