@@ -45,9 +45,10 @@ def require_version(fields: Document, item: str) -> None:
 
 
 def _require_few(document: Mapping[str, Any], item: str) -> None:
-    found, left = 0, [document]
+    found = 0
+    left: list[Any] = [document]
     while left:
-        value: Any = left.pop()
+        value = left.pop()
         found += len(value)
         if found > _MOST_VALUES:
             raise ParseError(
