@@ -76,7 +76,8 @@ def appraise_tcb(
         platform = PlatformSvn(identity.components, identity.pce_svn)
         return _accept(match_level(platform, collateral.tcb_info.levels), None, enclave)
     launch = _appraise_td(identity, report.tee_tcb_svn, enclave, collateral.tcb_info)
-    if report.tee_tcb_svn2 is None:
+    # A TD that runs on what it was launched on needs no second judgement, which would be the same.
+    if report.tee_tcb_svn2 in (None, report.tee_tcb_svn):
         return launch
     current = _appraise_td(identity, report.tee_tcb_svn2, enclave, collateral.tcb_info)
     return relaunch(launch, current)
