@@ -17,6 +17,9 @@ A job holds at most one nonce (`Job.slot`) at a time, from `Enqueued` until that
 to finality. There is no second delivery while a first one could still be mined: this, and not the
 contract's own check, is what makes delivery happen once.
 
+An errand is a job that begins with its call in hand, as if signed: it is about a request, and
+answers none. It is delivered by the same rules.
+
 Pure: no I/O, no clock. The store keeps what `advance` returns; the relayer finds out which event
 happened.
 """
@@ -26,11 +29,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from quotary_bridge.model import BlockRef, JobKey, Request
+from quotary_bridge.model import Address, BlockRef, JobKey, JobKind, Request
 
 __all__ = [
     "Dispatched",
     "Enqueued",
+    "Errand",
     "Event",
     "Failed",
     "Finalised",
@@ -50,6 +54,7 @@ __all__ = [
     "Superseded",
     "advance",
     "begin",
+    "begin_errand",
 ]
 
 
@@ -74,9 +79,18 @@ _OPEN = frozenset(JobState) - _SETTLED - {JobState.FINAL}
 
 
 @dataclass(frozen=True, slots=True)
+class Errand:
+    """What an errand is known by, and the call that it is."""
+
+    key: JobKey
+    target: Address
+    call: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """
-    One request on its way to a result.
+    One request on its way to a result, or an errand about it on its way to the chain.
 
     `result` is the ordinal of the stored result in use, `slot` the nonce given out to the job,
     `carried` the result that this nonce's deliveries carry, `retries` how often the job went back
@@ -93,11 +107,13 @@ class Job:
     reason: str | None = None
     settled: BlockRef | None = None
     sealed: bool = False
+    kind: JobKind = JobKind.ANSWER
+    errand: Errand | None = None
 
     @property
     def key(self) -> JobKey:
         """What identifies the job for ever."""
-        return self.request.key
+        return self.request.key if self.errand is None else self.errand.key
 
     @property
     def terminal(self) -> bool:
@@ -259,7 +275,12 @@ class IllegalTransitionError(RuntimeError):
 
 def begin(request: Request) -> Job:
     """Return the job of a request seen for the first time."""
-    return Job(request)
+    return Job(request, kind=JobKind.QUORUM if request.results_needed > 1 else JobKind.ANSWER)
+
+
+def begin_errand(request: Request, kind: JobKind, errand: Errand) -> Job:
+    """Return the job of bringing `errand`, which is about `request`, to the chain."""
+    return Job(request, JobState.SIGNED, result=0, kind=kind, errand=errand)
 
 
 def advance(job: Job, event: Event) -> Job:
@@ -287,7 +308,8 @@ def _request_moved(job: Job, event: Seen | Orphaned) -> Job:
     if not event.request.asks_the_same_as(job.request):
         # Identifiers are sequence numbers: after a reorg the same one may ask something else, and
         # what was worked out for the old question must not answer the new one.
-        return Job(event.request, slot=job.slot, carried=job.carried, retries=job.retries)
+        fresh = begin(event.request)
+        return replace(fresh, slot=job.slot, carried=job.carried, retries=job.retries)
     moved = replace(job, request=event.request)
     return _resumed(moved) if job.state is JobState.ORPHANED else moved
 
@@ -297,8 +319,9 @@ def _worked_on(job: Job, event: Dispatched | ResultStored | Retried) -> Job:
         return replace(job, state=JobState.DISPATCHED, reason=None)
     if isinstance(event, ResultStored):
         return replace(job, state=JobState.SIGNED, result=event.ordinal)
-    retries = job.retries + 1
-    return replace(job, state=JobState.SEEN, result=None, retries=retries, reason=event.reason)
+    tried = replace(job, retries=job.retries + 1, reason=event.reason)
+    # An errand has no other call than its own.
+    return tried if job.errand else replace(tried, state=JobState.SEEN, result=None)
 
 
 def _in_flight(job: Job, event: Enqueued | Sent | Included | Reorged | Finalised | Released) -> Job:

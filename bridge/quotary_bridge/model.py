@@ -8,14 +8,14 @@ was checked stays what it was when it was checked.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from functools import lru_cache
 from typing import NewType
 
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from quotary_bridge.words import encode_words
+from quotary_bridge.words import WORD_BYTES, encode_words
 
 __all__ = [
     "Address",
@@ -29,9 +29,12 @@ __all__ = [
     "Fees",
     "Inclusion",
     "JobKey",
+    "JobKind",
     "Nonce",
+    "Quorum",
     "Request",
     "Result",
+    "Rule",
     "SignedResult",
     "Slot",
     "SlotState",
@@ -39,6 +42,7 @@ __all__ = [
     "TransactionHash",
     "Wei",
     "address_from",
+    "errand_key",
     "job_key",
 ]
 
@@ -60,6 +64,9 @@ TransactionHash = NewType("TransactionHash", bytes)
 Wei = NewType("Wei", int)
 
 ADDRESSES_REMEMBERED = 1 << 10
+# In the encoded terms: after their offset, eight fields, and the five of the payment.
+_RESULTS_AT = 14 * WORD_BYTES
+
 KEYS_REMEMBERED = 1 << 14
 """A job's key is asked for at every step; more jobs than this are hardly open at once."""
 
@@ -79,6 +86,60 @@ def job_key(chain_id: ChainId, oracle: Address, request_id: Bytes32) -> JobKey:
     re-scan or a reorg is the same job.
     """
     return JobKey(keccak(encode_words(chain_id, oracle, request_id)))
+
+
+class JobKind(StrEnum):
+    """What a job brings to the chain; the values are what the database carries."""
+
+    ANSWER = "answer"
+    """One worker's answer to a request."""
+
+    QUORUM = "quorum"
+    """What several workers agreed on."""
+
+    DISPUTE = "dispute"
+    """That a whole round could not agree."""
+
+    DISSENT = "dissent"
+    """A worker's statement against what the others agreed on."""
+
+    EQUIVOCATION = "equivocation"
+    """Two statements of one worker that cannot both be true."""
+
+    REASSIGN = "reassign"
+    """That a request's own workers are late."""
+
+    REFUND = "refund"
+    """That nobody answered in time."""
+
+
+def errand_key(request: JobKey, kind: JobKind, subject: bytes = b"") -> JobKey:
+    """
+    Return the key of what is brought to the chain about a request beside its answer, once for all.
+
+    `subject` tells errands of one kind apart: a round, a worker.
+    """
+    return JobKey(keccak(request + keccak(kind.encode()) + subject))
+
+
+class Rule(IntEnum):
+    """How answers of several workers are compared."""
+
+    EXACT = 0
+    CLASS = 1
+    TOLERANCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """How many answers must agree, of how many workers, on how many operators and vendors."""
+
+    results: int = 1
+    seats: int = 1
+    operators: int = 1
+    vendors: int = 1
+    rule: Rule = Rule.EXACT
+    tolerance: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +177,11 @@ class Request:
     def key(self) -> JobKey:
         """The job this request is worked on under."""
         return job_key(self.chain_id, self.oracle, self.request_id)
+
+    @property
+    def results_needed(self) -> int:
+        """How many workers' answers must agree."""
+        return int.from_bytes(self.terms[_RESULTS_AT : _RESULTS_AT + WORD_BYTES])
 
     def asks_the_same_as(self, other: Request) -> bool:
         """Whether both ask for the same thing, wherever their events were seen."""
@@ -159,11 +225,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class SignedResult:
-    """A result, the output it speaks of, and the worker's signature (65 bytes `r ‖ s ‖ v`)."""
+    """
+    A result, the output it speaks of, and the worker's signature (65 bytes `r ‖ s ‖ v`).
+
+    `call` is the call data that carries it to the oracle where others' answers go along with it.
+    """
 
     result: Result
     output: bytes
     signature: bytes
+    call: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from sqlalchemy import Connection, func, select
 
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, BlockNumber, ChainId, Timestamp
+from quotary_bridge.rounds import RoundState
 from quotary_bridge.store.leases import all_leases
 from quotary_bridge.store.queries import COUNTS
+from quotary_bridge.store.rounds import round_counts
 from quotary_bridge.store.tables import cursor, slot
 
 __all__ = ["OracleOverview", "Overview", "SignerOverview", "overview"]
@@ -42,15 +44,16 @@ class SignerOverview:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All oracles and all signers of a store."""
+    """All oracles and all signers of a store, and how many rounds there are in each state."""
 
     oracles: tuple[OracleOverview, ...]
     signers: tuple[SignerOverview, ...]
+    rounds: dict[RoundState, int]
 
 
 def overview(connection: Connection) -> Overview:
     """Return what the store says now."""
-    return Overview(_oracles(connection), _signers(connection))
+    return Overview(_oracles(connection), _signers(connection), round_counts(connection))
 
 
 def _oracles(connection: Connection) -> tuple[OracleOverview, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, exists, func, literal_column, select, text
 
 from quotary_bridge.lifecycle import JobState
+from quotary_bridge.model import JobKind
 from quotary_bridge.store.tables import attempt, cursor, job, result, slot
 
 __all__ = [
@@ -41,9 +42,16 @@ def _words(*values: str) -> list[Any]:
     return [literal_column(f"'{value}'") for value in values]
 
 
-def in_state(*states: JobState, without_slot: bool = False) -> Select[Any]:
+_REQUESTS = job.c.kind.in_(_words(JobKind.ANSWER, JobKind.QUORUM))
+
+
+def in_state(
+    *states: JobState, without_slot: bool = False, kind: JobKind | None = None
+) -> Select[Any]:
     """Return the question for open jobs in `states`, or in any, oldest first, with a limit."""
     query = select(job).where(_OURS, _OPEN)
+    if kind is not None:
+        query = query.where(job.c.kind.in_(_words(kind)))
     if states:
         query = query.where(job.c.state.in_(_words(*states)))
     if without_slot:
@@ -62,13 +70,14 @@ def page(state: JobState | None = None, *, answered: bool = False) -> Select[Any
 
 
 JOBS = select(job).where(job.c.key.in_(bindparam("keys", expanding=True)))
-RECENT = select(job).where(_OURS, _OPEN, job.c.block_number > bindparam("after"))
-ORPHANED = select(job).where(_OURS, _OPEN, job.c.state.in_(_words(JobState.ORPHANED)))
+RECENT = select(job).where(_OURS, _OPEN, _REQUESTS, job.c.block_number > bindparam("after"))
+ORPHANED = select(job).where(_OURS, _OPEN, _REQUESTS, job.c.state.in_(_words(JobState.ORPHANED)))
 OVERDUE = (
     select(job)
     .where(
         _OURS,
         _OPEN,
+        _REQUESTS,
         job.c.deadline < bindparam("now"),
         job.c.state.in_(
             _words(

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from quotary_bridge.lifecycle import Job, JobState
+from quotary_bridge.lifecycle import Errand, Job, JobState
 from quotary_bridge.model import (
     Address,
     Attempt,
@@ -22,6 +22,7 @@ from quotary_bridge.model import (
     Fees,
     Inclusion,
     JobKey,
+    JobKind,
     Nonce,
     Request,
     Result,
@@ -43,6 +44,7 @@ __all__ = [
     "result_from",
     "result_row",
     "slot_from",
+    "statement_from",
 ]
 
 
@@ -64,6 +66,9 @@ def job_row(job: Job) -> dict[str, Any]:
         "terms": request.terms,
         "block_number": request.block.number,
         "block_hash": request.block.hash,
+        "kind": job.kind.value,
+        "target": None if job.errand is None else job.errand.target,
+        "call": None if job.errand is None else job.errand.call,
         **progress_row(job),
     }
 
@@ -113,6 +118,10 @@ def job_from(row: RowMapping) -> Job:
         reason=row["reason"],
         settled=settled,
         sealed=row["sealed"],
+        kind=JobKind(row["kind"]),
+        errand=None
+        if row["target"] is None
+        else Errand(JobKey(row["key"]), Address(row["target"]), row["call"]),
     )
 
 
@@ -122,15 +131,21 @@ def result_row(signed: SignedResult) -> dict[str, Any]:
         "statement": encode_words(*_FIELDS(signed.result)),
         "output": signed.output,
         "signature": signed.signature,
+        "call": signed.call,
     }
 
 
 def result_from(row: RowMapping) -> SignedResult:
     """Return the result a row holds."""
-    said = [
-        parsed(word) for parsed, word in zip(_PARSED, split_words(row["statement"]), strict=True)
-    ]
-    return SignedResult(Result(*said), row["output"], row["signature"])
+    return SignedResult(
+        statement_from(row["statement"]), row["output"], row["signature"], row["call"]
+    )
+
+
+def statement_from(encoded: bytes) -> Result:
+    """Return the statement that the words of `encoded` are."""
+    said = [parsed(word) for parsed, word in zip(_PARSED, split_words(encoded), strict=True)]
+    return Result(*said)
 
 
 def _address(word: bytes) -> Address:

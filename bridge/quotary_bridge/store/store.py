@@ -18,11 +18,13 @@ from quotary_bridge.model import (
     BlockRef,
     ChainId,
     JobKey,
+    JobKind,
     SignedResult,
     Slot,
     Timestamp,
 )
-from quotary_bridge.store import leases, queries
+from quotary_bridge.rounds import Round
+from quotary_bridge.store import leases, queries, rounds
 from quotary_bridge.store.availability import StoreUnavailableError, available
 from quotary_bridge.store.engine import READS, open_engine
 from quotary_bridge.store.leases import Lease
@@ -141,9 +143,10 @@ class Store:
         *states: JobState,
         most: int = ROWS_LIMIT,
         without_slot: bool = False,
+        kind: JobKind | None = None,
     ) -> tuple[Job, ...]:
         """Return the jobs that can still move, oldest request first, of `states` or of all."""
-        query = _in_state(*states, without_slot=without_slot)
+        query = _in_state(*states, without_slot=without_slot, kind=kind)
         return self._jobs(query, chain_id, oracle, most=most)
 
     def recent_jobs(
@@ -205,6 +208,22 @@ class Store:
                 rows = connection.execute(queries.RESULTS, {"keys": some}).mappings()
                 found.update(((row["job_key"], row["ordinal"]), row) for row in rows)
         return [result_from(found[each]) for each in wanted]
+
+    def rounds(self, keys: Sequence[JobKey]) -> dict[JobKey, list[Round]]:
+        """Return every round of many jobs, oldest first, by their keys; not those without any."""
+        found: dict[JobKey, list[Round]] = {}
+        with self._read() as connection:
+            for some in chunked(keys):
+                found.update(rounds.read_rounds(connection, some))
+        return found
+
+    def rounds_of_ended_jobs(
+        self, chain_id: ChainId, oracle: Address, most: int
+    ) -> dict[JobKey, list[Round]]:
+        """Return all rounds of jobs that can no longer move, where one of them is still open."""
+        with self._read() as connection:
+            keys = rounds.rounds_of_ended_jobs(connection, chain_id, oracle, most)
+            return rounds.read_rounds(connection, keys)
 
     def slot(self, slot_id: int) -> Slot:
         """Return a nonce with all its attempts."""

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Column,
     Dialect,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -27,11 +28,23 @@ from sqlalchemy import (
     text,
 )
 
-__all__ = ["attempt", "cursor", "job", "lease", "metadata", "result", "slot", "task"]
+__all__ = [
+    "attempt",
+    "cursor",
+    "job",
+    "lease",
+    "metadata",
+    "result",
+    "round_",
+    "seat",
+    "slot",
+    "task",
+]
 
 _UNRESOLVED = text("state in ('open', 'mined')")
 _UNFINISHED = text("not terminal")
 _OPEN = text("state = 'open'")
+_ROUND_OPEN = text("state in ('committing', 'revealing', 'agreed')")
 
 
 class _Amount(TypeDecorator[int]):
@@ -77,6 +90,9 @@ job = Table(
     Column("sealed", Boolean, nullable=False),
     Column("terminal", Boolean, nullable=False),
     Column("token", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False, server_default=text("'answer'")),
+    Column("target", String(42)),
+    Column("call", LargeBinary),
     Index(
         "job_unfinished",
         "chain_id",
@@ -115,6 +131,34 @@ result = Table(
     Column("output", LargeBinary, nullable=False),
     Column("signature", LargeBinary(65), nullable=False),
     Column("token", BigInteger, nullable=False),
+    Column("call", LargeBinary),
+)
+
+round_ = Table(
+    "round",
+    metadata,
+    Column("job_key", LargeBinary(32), ForeignKey("job.key"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Index("round_open", "job_key", sqlite_where=_ROUND_OPEN, postgresql_where=_ROUND_OPEN),
+)
+
+seat = Table(
+    "seat",
+    metadata,
+    Column("job_key", LargeBinary(32), primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("worker", String(42), primary_key=True),
+    Column("place", Integer, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("commitment", LargeBinary(32)),
+    Column("statement", LargeBinary),
+    Column("output", LargeBinary),
+    Column("signature", LargeBinary(65)),
+    Column("fault", String(80)),
+    Column("token", BigInteger, nullable=False),
+    ForeignKeyConstraint(["job_key", "round"], ["round.job_key", "round.ordinal"]),
 )
 
 slot = Table(

@@ -29,7 +29,9 @@ from quotary_bridge.model import (
     SlotState,
     TransactionHash,
 )
+from quotary_bridge.rounds import Round
 from quotary_bridge.store.leases import Lease
+from quotary_bridge.store.rounds import put_rounds
 from quotary_bridge.store.rows import job_from, job_row, progress_row, result_row
 from quotary_bridge.store.tables import attempt, cursor, job, result, slot
 from quotary_bridge.store.upsert import upsert
@@ -117,6 +119,20 @@ class Writer:
         """Keep a job that the store does not have yet."""
         self._jobs[fresh.key] = fresh
         self._fresh.append(fresh.key)
+
+    def add_errands(self, fresh: Iterable[Job]) -> list[Job]:
+        """Keep those errands that the store does not have yet, and return them."""
+        wanted = {each.key: each for each in fresh}
+        self.load(wanted)
+        added = [each for key, each in wanted.items() if key not in self._jobs]
+        for each in added:
+            self.add_job(each)
+        return added
+
+    def put_rounds(self, held: Iterable[Round]) -> None:
+        """Write rounds as they are now."""
+        self.flush()
+        put_rounds(self._connection, held, self._lease.token)
 
     def load(self, keys: Iterable[JobKey]) -> None:
         """Read many jobs at once, before they are asked for one by one."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from quotary_bridge.workers.check import RejectReason, ResultRejectedError, check_result
+from quotary_bridge.workers.check import (
+    RejectReason,
+    ResultRejectedError,
+    check_result,
+    check_reveal,
+)
 from quotary_bridge.workers.client import Endpoint, FaultKind, WorkerClient, WorkerFaultError
 from quotary_bridge.workers.pool import Health, WorkerPool
 from quotary_bridge.workers.statement import (
@@ -24,6 +29,7 @@ __all__ = [
     "WorkerFaultError",
     "WorkerPool",
     "check_result",
+    "check_reveal",
     "result_digest",
     "signer_of",
 ]

@@ -16,10 +16,10 @@ from __future__ import annotations
 from enum import StrEnum
 from hashlib import sha256
 
-from quotary_bridge.model import Address, Request, SignedResult, Timestamp
+from quotary_bridge.model import Address, Bytes32, Request, SignedResult, Timestamp
 from quotary_bridge.workers.statement import result_digest, signer_of
 
-__all__ = ["RejectReason", "ResultRejectedError", "check_result"]
+__all__ = ["RejectReason", "ResultRejectedError", "check_result", "check_reveal"]
 
 
 class RejectReason(StrEnum):
@@ -55,13 +55,45 @@ def check_result(
     request: Request, signed: SignedResult, at: Timestamp, expected_worker: Address | None = None
 ) -> None:
     """
-    Return where `signed` answers `request` at time `at`.
+    Return where `signed` answers `request`, asked of one worker, at time `at`.
 
     `expected_worker` is the worker that was asked, where its address is known. Raises
     `ResultRejectedError`.
 
     Warning: that the worker is active on the chain is not checked here: it needs the chain.
     """
+    said = signed.result
+    _require_answers(request, signed, at, expected_worker)
+    # One worker's answer is compared with nobody's, in no round.
+    _require_equal(RejectReason.WRONG_DECISION, said.decision, said.output_hash)
+    _require_equal(RejectReason.WRONG_ROUND, said.round, bytes(32))
+
+
+def check_reveal(
+    request: Request,
+    signed: SignedResult,
+    at: Timestamp,
+    worker: Address,
+    *,
+    closed: Bytes32,
+    exact: bool,
+) -> None:
+    """
+    Return where `signed` answers `request` in the closed round `closed`, as `worker` must.
+
+    `exact` says whether outputs are compared byte for byte. Raises `ResultRejectedError`. Whether
+    the worker had committed to this is not checked here.
+    """
+    said = signed.result
+    _require_answers(request, signed, at, worker)
+    if exact:
+        _require_equal(RejectReason.WRONG_DECISION, said.decision, said.output_hash)
+    _require_equal(RejectReason.WRONG_ROUND, said.round, closed)
+
+
+def _require_answers(
+    request: Request, signed: SignedResult, at: Timestamp, expected_worker: Address | None
+) -> None:
     said = signed.result
     # 1
     signer = signer_of(result_digest(said, request.chain_id, request.oracle), signed.signature)
@@ -82,19 +114,20 @@ def check_result(
         (RejectReason.WRONG_WEIGHTS, said.weights_root, request.model_id),
         (RejectReason.WRONG_INPUT, said.input_commitment, sha256(request.input).digest()),
         (RejectReason.OUTPUT_MISMATCH, said.output_hash, sha256(signed.output).digest()),
-        # One worker's answer is compared with nobody's, in no round.
-        (RejectReason.WRONG_DECISION, said.decision, said.output_hash),
-        (RejectReason.WRONG_ROUND, said.round, bytes(32)),
         (RejectReason.WRONG_KEY_EPOCH, said.key_epoch, 0),
         (RejectReason.WRONG_POLICY_VERSION, said.policy_version, 0),
     ):
-        if found != expected:
-            detail = f"found {_shown(found)}, expected {_shown(expected)}"
-            raise ResultRejectedError(reason, detail)
+        _require_equal(reason, found, expected)
     # 5
     if said.deadline < at:
         detail = f"worth nothing after {said.deadline}, and it is {at}"
         raise ResultRejectedError(RejectReason.RESULT_EXPIRED, detail)
+
+
+def _require_equal(reason: RejectReason, found: bytes | int, expected: bytes | int) -> None:
+    if found != expected:
+        detail = f"found {_shown(found)}, expected {_shown(expected)}"
+        raise ResultRejectedError(reason, detail)
 
 
 def _shown(value: bytes | int) -> str:

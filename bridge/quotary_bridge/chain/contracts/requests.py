@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from enum import IntEnum
 from typing import Any, Self
 
 from eth_utils.crypto import keccak
 
 from quotary_bridge.chain.contracts.base import ZERO_ADDRESS, address_of
 from quotary_bridge.chain.interface import AbiValue
-from quotary_bridge.model import Address, Bytes32, ChainId, address_from
+from quotary_bridge.model import Address, Bytes32, ChainId, Quorum, Rule, address_from
 from quotary_bridge.words import WORD_BYTES, encode_words, split_words
 
 __all__ = ["ONE_WORKER", "Payment", "Quorum", "RequestParams", "RequestTerms", "Rule"]
@@ -21,26 +20,6 @@ _BITS = (256, 256, 256, 160, 64, 32, 64, 64, 160, 160, 96, 96, 96, 8, 8, 8, 8, 8
 _ADDRESSES = (3, 8, 9)
 _HEAD_WORDS = len(_BITS) + 1
 _ADDRESS_BITS = 160
-
-
-class Rule(IntEnum):
-    """How answers of several workers are compared."""
-
-    EXACT = 0
-    CLASS = 1
-    TOLERANCE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Quorum:
-    """How many answers must agree, of how many workers, on how many operators and vendors."""
-
-    results: int = 1
-    seats: int = 1
-    operators: int = 1
-    vendors: int = 1
-    rule: Rule = Rule.EXACT
-    tolerance: int = 0
 
 
 ONE_WORKER = Quorum()
