@@ -8,12 +8,23 @@ soljson behind toolchain/solc.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import solcx
 
-__all__ = ["COMPILER", "CONTRACTS", "ROOT", "compile_contracts", "deployable", "standard_input"]
+__all__ = [
+    "COMPILER",
+    "CONTRACTS",
+    "OUTPUTS",
+    "ROOT",
+    "compile_contracts",
+    "compile_sources",
+    "contract_sources",
+    "deployable",
+    "standard_input",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = ROOT / "contracts"
@@ -22,7 +33,8 @@ COMPILER = ROOT / "toolchain" / "solc"
 # EIP-170: code longer than this cannot be deployed.
 MAX_CODE_BYTES = 24_576
 
-_OUTPUTS = [
+# What deployments and the bridge need.
+OUTPUTS = (
     "abi",
     "devdoc",
     "userdoc",
@@ -30,7 +42,7 @@ _OUTPUTS = [
     "evm.bytecode.linkReferences",
     "evm.deployedBytecode.object",
     "evm.deployedBytecode.immutableReferences",
-]
+)
 
 
 def _settings() -> dict[str, Any]:
@@ -48,15 +60,23 @@ def _settings() -> dict[str, Any]:
     }
 
 
+def contract_sources() -> dict[str, dict[str, str]]:
+    """Every file under contracts/src, as the compiler's input names it."""
+    files = sorted((CONTRACTS / "src").rglob("*.sol"))
+    return {path.relative_to(CONTRACTS).as_posix(): {"content": path.read_text()} for path in files}
+
+
 def standard_input() -> dict[str, Any]:
     """The standard JSON input for every file under contracts/src."""
-    files = sorted((CONTRACTS / "src").rglob("*.sol"))
+    return _input(contract_sources(), OUTPUTS)
+
+
+def _input(sources: dict[str, dict[str, str]], outputs: Sequence[str]) -> dict[str, Any]:
+    selection = {"*": {"*": list(outputs), "": ["ast"]}}
     return {
         "language": "Solidity",
-        "sources": {
-            path.relative_to(CONTRACTS).as_posix(): {"content": path.read_text()} for path in files
-        },
-        "settings": {**_settings(), "outputSelection": {"*": {"*": _OUTPUTS, "": ["ast"]}}},
+        "sources": sources,
+        "settings": {**_settings(), "outputSelection": selection},
     }
 
 
@@ -66,13 +86,22 @@ def compile_contracts() -> dict[str, Any]:
 
     Raises `solcx.exceptions.SolcError` where the sources do not compile.
     """
+    return compile_sources(contract_sources(), OUTPUTS)[1]
+
+
+def compile_sources(
+    sources: dict[str, dict[str, str]], outputs: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """
+    Return the compiler's standard JSON input and output for `sources`.
+
+    Raises `solcx.exceptions.SolcError` where they do not compile.
+    """
+    given = _input(sources, outputs)
     output: dict[str, Any] = solcx.compile_standard(
-        standard_input(),
-        solc_binary=COMPILER,
-        base_path=CONTRACTS,
-        allow_paths=ROOT,
+        given, solc_binary=COMPILER, base_path=CONTRACTS, allow_paths=ROOT
     )
-    return output
+    return given, output
 
 
 def deployable(output: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:

@@ -25,6 +25,7 @@ def main() -> None:
     pin("dev.txt", "--extra", "demo", "--group", "dev", "pyproject.toml")
     for name in ("fuzz", "model", "node"):
         pin(f"{name}.txt", "--no-deps", f"requirements/{name}.in")
+    pin("analysis.txt", "requirements/analysis.in")
 
 
 if __name__ == "__main__":

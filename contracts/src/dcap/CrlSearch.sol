@@ -14,6 +14,8 @@ library CrlSearch {
             let high := extcodesize(account)
             // The entry at `low` is not above the serial, if any is not; the one at `high` is.
             for {} gt(high, add(low, 1280)) {} {
+                // The remainder is dropped on purpose: entries are whole.
+                // slither-disable-next-line divide-before-multiply
                 let middle := add(low, mul(20, div(sub(high, low), 40)))
                 extcodecopy(account, 0, middle, 20) // scratch space
                 if gt(shr(96, mload(0)), serial) {

@@ -21,6 +21,7 @@ library Json {
     bytes32 private constant MISTYPED = "SCHEMA_INVALID";
 
     /// @dev "0" in every byte.
+    // slither-disable-next-line divide-before-multiply
     uint256 private constant ZEROS = type(uint256).max / 0xff * 0x30;
     uint256 private constant QUOTATION = 0x22;
     /// @dev The last second of the year 9999: journals can state no later one.

@@ -96,6 +96,7 @@ library PckLib {
                     check(seen >> field & 1 == 0, INVALID);
                     seen |= BIT << field;
                     components |= (w >> 112 & 0xff) << (8 * (16 - field));
+                    // slither-disable-next-line write-after-write
                     position += SVN_LENGTH;
                     continue;
                 }

@@ -63,6 +63,8 @@ library Pem {
     {
         unchecked {
             check(position < end && _kind(table, Mem.u8(position)) == WHITE, "PEM_INVALID");
+            // Whole groups; the last, short one is inside the 64.
+            // slither-disable-next-line divide-before-multiply
             der = new bytes((end - position) / 4 * 3 + 64);
             uint256 target = Mem.at(der);
             uint256 group;
@@ -129,6 +131,7 @@ library Pem {
             uint256 p = Mem.at(table);
             for (uint256 i = 0; i < 256; i += 32) {
                 // NONE in every byte.
+                // slither-disable-next-line divide-before-multiply
                 Mem.store(p + i, type(uint256).max / 0xff * NONE);
             }
             for (uint256 i = 0; i < 26; ++i) {

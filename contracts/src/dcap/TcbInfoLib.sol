@@ -265,6 +265,7 @@ library TcbInfoLib {
             } else {
                 check(key == "category" || key == "type", "SCHEMA_UNKNOWN_FIELD");
                 seen = Json.once(seen, key == "category" ? 2 : 4);
+                // slither-disable-next-line unused-return
                 Json.text(reader);
             }
             key = Json.member(reader, false);

@@ -52,6 +52,8 @@ abstract contract Escrow is IEscrow, ReentrancyGuardTransient {
 
     /* MOVEMENTS */
 
+    // Slither does not see that {RequestBook-request}, which asks, is payable.
+    // slither-disable-next-line msg-value-in-nonpayable
     function _requirePayable(address token, uint256 amount) internal view {
         uint256 terms = _terms[token];
         require(terms != 0, TokenNotAccepted(token));

@@ -77,6 +77,8 @@ abstract contract Quotas is IEscrow {
         returns (uint256)
     {
         uint256 time = block.timestamp * MICROSECONDS;
+        // Rounded to whole microseconds.
+        // slither-disable-next-line divide-before-multiply
         uint256 interval = 1 hours * MICROSECONDS / perHour;
         if (fullAt < time) fullAt = time;
         fullAt += interval;

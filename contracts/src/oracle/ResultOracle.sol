@@ -207,6 +207,7 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
     /// than to encode it anew.
     function _judge(bytes4 selector) private view returns (bytes memory answer) {
         bool sound;
+        // slither-disable-next-line low-level-calls
         (sound, answer) = address(ROUNDS).staticcall(bytes.concat(selector, msg.data[4:]));
         if (sound) return answer;
         Failure.raise(answer);

@@ -145,10 +145,13 @@ contract RoundVerifier {
         private
         view
     {
+        // Seats bound the answers, and {RequestTerms} bounds the seats.
+        // slither-disable-next-line calls-loop
         (address operator, ProofKind kind) = WORKERS.requireActive(said.worker, said.appId);
         tally.operators[place] = operator;
         if (kind > tally.weakest) tally.weakest = kind;
         if (quorum.vendors > 1) {
+            // slither-disable-next-line calls-loop
             uint8 teeType = IWorkerRegistry(address(WORKERS)).workerOf(said.worker).teeType;
             tally.vendors |= AgreementLib.vendorBit(teeType);
         }

@@ -232,6 +232,8 @@ abstract contract Cohorts is IWorkerRegistry, IEpochFollower {
         cohort = cohorts + 1;
         require(cohort <= WorkerRecordLib.MAX_COHORTS, NoCohortLeft());
         cohorts = cohort;
+        // Where it is kept follows from how many were kept before.
+        // slither-disable-next-line unused-return
         SSTORE2.write(facts.encode());
         emit CohortFormed(cohort, facts.appId, facts.measurementId, facts);
     }

@@ -242,6 +242,7 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
         view
     {
         CohortFacts memory facts = _factsOf(record.cohort());
+        // slither-disable-next-line unused-return
         POLICY.requireAccepted(appId, facts.tcbFacts(), _bearer(worker, record, seat));
     }
 

@@ -140,6 +140,7 @@ abstract contract Groth16 is IGroth16 {
     function _requireInG1(G1 memory point) private view {
         require(point.x != 0 || point.y != 0, KeyPointMissing());
         // Adding infinity changes nothing, but only where the precompile takes the point.
+        // slither-disable-next-line unused-return
         Bn254.add(point, G1(0, 0));
     }
 
