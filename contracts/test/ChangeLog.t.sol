@@ -30,6 +30,18 @@ contract ChangeLogTest is Base {
         log.enrol();
     }
 
+    function test_EnrolFollower_OneSourceForEver() public {
+        vm.expectRevert(abi.encodeWithSelector(IChangeLog.NotASource.selector, address(this)));
+        log.enrolFollower();
+        log.enrol();
+        vm.expectEmit(true, true, true, true, address(log));
+        emit IChangeLog.FollowerTaken(address(this));
+        log.enrolFollower();
+        vm.assertEq(address(log.follower()), address(this));
+        vm.expectRevert(abi.encodeWithSelector(IChangeLog.AlreadyFollowed.selector, address(this)));
+        log.enrolFollower();
+    }
+
     function testFuzz_Note_RevertWhen_TheCallerHasNoSeat(address caller) public {
         vm.expectRevert(abi.encodeWithSelector(IChangeLog.NotASource.selector, caller));
         vm.prank(caller);

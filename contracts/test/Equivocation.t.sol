@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IChangeLog} from "../src/interfaces/IChangeLog.sol";
 import {IWorkerRegistry} from "../src/interfaces/IWorkerRegistry.sol";
 import {Result} from "../src/types/Result.sol";
 import {OracleFixture} from "./OracleFixture.t.sol";
@@ -11,6 +12,15 @@ contract EquivocationTest is OracleFixture {
         (Result memory one, Result memory other) = _pair();
         vm.expectEmit(true, true, true, true, address(workers));
         emit IWorkerRegistry.WorkerRevoked(worker, APP, reporter);
+        vm.expectEmit(true, true, true, true, address(log));
+        emit IChangeLog.PolicyChanged(
+            address(workers),
+            bytes32(bytes20(worker)),
+            reporter,
+            IWorkerRegistry.reportEquivocation.selector,
+            true,
+            log.epoch()
+        );
         vm.expectEmit(true, true, true, true, address(workers));
         emit IWorkerRegistry.WorkerEquivocated(
             worker, one.requestId, one.outputHash, other.outputHash, reporter

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {SelectorStatus} from "../src/interfaces/IReceiptRouter.sol";
 import {IRiscZeroVerifier, Receipt} from "../src/zk/IRiscZeroVerifier.sol";
+import {ChangeLog} from "../src/registry/ChangeLog.sol";
 import {RiscZeroEmergencyStop} from "../src/zk/RiscZeroEmergencyStop.sol";
 import {RiscZeroRouter} from "../src/zk/RiscZeroRouter.sol";
 import {RiscZeroStubVerifier} from "../src/zk/RiscZeroStubVerifier.sol";
@@ -31,11 +32,11 @@ contract ReceiptHandler is Base {
     uint256 public changes;
 
     constructor() {
-        ROUTER = new RiscZeroRouter(GOVERNOR, GUARDIAN);
+        ROUTER = new RiscZeroRouter(GOVERNOR, GUARDIAN, new ChangeLog(1));
         STUB = new RiscZeroStubVerifier();
         for (uint256 i = 0; i < SELECTORS; ++i) {
             _bare[i] = new FlawedVerifier(_selector(i));
-            _stops[i] = new RiscZeroEmergencyStop(_bare[i], GOVERNOR, GUARDIAN);
+            _stops[i] = new RiscZeroEmergencyStop(_bare[i], ROUTER, GOVERNOR, GUARDIAN);
         }
     }
 

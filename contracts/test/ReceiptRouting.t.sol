@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IChangeLog} from "../src/interfaces/IChangeLog.sol";
 import {IEmergencyStop} from "../src/interfaces/IEmergencyStop.sol";
 import {IGoverned} from "../src/interfaces/IGoverned.sol";
 import {IReceiptRouter, SelectorStatus} from "../src/interfaces/IReceiptRouter.sol";
+import {ChangeLog} from "../src/registry/ChangeLog.sol";
 import {IRiscZeroSelectable, IRiscZeroVerifier, Receipt} from "../src/zk/IRiscZeroVerifier.sol";
 import {RiscZeroEmergencyStop} from "../src/zk/RiscZeroEmergencyStop.sol";
 import {RiscZeroRouter} from "../src/zk/RiscZeroRouter.sol";
@@ -37,14 +39,15 @@ contract ReceiptRoutingTest is Base {
     bytes32 private constant IMAGE = keccak256("guest");
     bytes32 private constant JOURNAL = keccak256("journal");
 
+    ChangeLog private log;
     RiscZeroRouter private router;
     FlawedVerifier private verifier;
     RiscZeroEmergencyStop private stop;
 
     function setUp() public {
-        router = new RiscZeroRouter(GOVERNOR, GUARDIAN);
+        _route();
         verifier = new FlawedVerifier(SELECTOR);
-        stop = new RiscZeroEmergencyStop(verifier, GOVERNOR, GUARDIAN);
+        stop = new RiscZeroEmergencyStop(verifier, router, GOVERNOR, GUARDIAN);
     }
 
     /* ROUTER: ADDING */
@@ -109,7 +112,7 @@ contract ReceiptRoutingTest is Base {
     function test_Remove_TakesEffectAtOnceAndForEver() public {
         address[2] memory hands = [GOVERNOR, GUARDIAN];
         for (uint256 i = 0; i < hands.length; ++i) {
-            router = new RiscZeroRouter(GOVERNOR, GUARDIAN);
+            _route();
             _add(SELECTOR, verifier);
             vm.expectEmit(true, true, true, true, address(router));
             emit IReceiptRouter.VerifierRemoved(SELECTOR, SelectorStatus.Active, hands[i]);
@@ -153,7 +156,7 @@ contract ReceiptRoutingTest is Base {
     function test_Stop_ByGovernorOrGuardian() public {
         address[2] memory hands = [GOVERNOR, GUARDIAN];
         for (uint256 i = 0; i < hands.length; ++i) {
-            stop = new RiscZeroEmergencyStop(verifier, GOVERNOR, GUARDIAN);
+            stop = new RiscZeroEmergencyStop(verifier, router, GOVERNOR, GUARDIAN);
             vm.assertTrue(stop.SELECTOR() == SELECTOR);
             stop.verify(_seal(SELECTOR, _claim()), IMAGE, JOURNAL);
             vm.expectEmit(true, true, true, true, address(stop));
@@ -197,14 +200,58 @@ contract ReceiptRoutingTest is Base {
 
     function test_Constructors_RevertWhen_AnAddressIsZero() public {
         vm.expectRevert(IGoverned.ZeroAddress.selector);
-        new RiscZeroRouter(address(0), GUARDIAN);
+        new RiscZeroRouter(address(0), GUARDIAN, log);
         vm.expectRevert(IGoverned.ZeroAddress.selector);
-        new RiscZeroEmergencyStop(IRiscZeroVerifier(address(0)), GOVERNOR, GUARDIAN);
+        new RiscZeroRouter(GOVERNOR, GUARDIAN, IChangeLog(address(0)));
         vm.expectRevert(IGoverned.ZeroAddress.selector);
-        new RiscZeroEmergencyStop(verifier, GOVERNOR, address(0));
+        new RiscZeroEmergencyStop(IRiscZeroVerifier(address(0)), router, GOVERNOR, GUARDIAN);
+        vm.expectRevert(IGoverned.ZeroAddress.selector);
+        new RiscZeroEmergencyStop(verifier, IReceiptRouter(address(0)), GOVERNOR, GUARDIAN);
+        vm.expectRevert(IGoverned.ZeroAddress.selector);
+        new RiscZeroEmergencyStop(verifier, router, GOVERNOR, address(0));
+    }
+
+    /* REPORTS */
+
+    function test_Reports_EveryChangeOnceToTheLog() public {
+        _expectChange(GOVERNOR, IReceiptRouter.addVerifier.selector, false);
+        _add(SELECTOR, stop);
+        _expectChange(GUARDIAN, bytes4(keccak256("estop()")), true);
+        vm.prank(GUARDIAN);
+        stop.estop();
+        _expectChange(GUARDIAN, IReceiptRouter.removeVerifier.selector, true);
+        vm.prank(GUARDIAN);
+        router.removeVerifier(SELECTOR);
+        vm.assertEq(log.epoch(), 1, "no answer of a registry rests on a receipt's verifier");
+    }
+
+    function test_Reports_AStopByProofOfExploit() public {
+        _add(SELECTOR, stop);
+        _expectChange(STRANGER, bytes4(keccak256("estop((bytes,bytes32))")), true);
+        vm.prank(STRANGER);
+        stop.estop(Receipt(_seal(SELECTOR, 0), 0));
+    }
+
+    function testFuzz_Reports_NothingOfStrangers(address caller, bytes4 selector) public {
+        _add(SELECTOR, stop);
+        vm.assume(caller != address(stop) && caller != address(0));
+        vm.recordLogs();
+        vm.prank(caller);
+        router.reportStop(selector, "lies", GOVERNOR);
+        vm.assertEq(vm.getRecordedLogs().length, 0);
     }
 
     /* PARTS */
+
+    function _route() private {
+        log = new ChangeLog(1);
+        router = new RiscZeroRouter(GOVERNOR, GUARDIAN, log);
+    }
+
+    function _expectChange(address actor, bytes4 change, bool narrows) private {
+        vm.expectEmit(true, true, true, true, address(log));
+        emit IChangeLog.PolicyChanged(address(router), SELECTOR, actor, change, narrows, 1);
+    }
 
     function _add(bytes4 selector, IRiscZeroVerifier added) private {
         vm.prank(GOVERNOR);

@@ -94,7 +94,7 @@ class AdmissionWorld:
         """Make a call in a block of its own; whether it succeeded."""
         found = self.record.contracts[contract]
         data = interface(found.contract).encode_call(function, arguments)
-        return self._transact(account, found.address, data)
+        return self.transact(account, found.address, data)
 
     def govern(self, contract: str, function: str, *arguments: Any) -> bool:
         """Make a call through the timelock, which has no delay here; whether it succeeded."""
@@ -103,8 +103,8 @@ class AdmissionWorld:
         salt = Bytes32(self.random.randbytes(32))
         operation = Operation(found.address, data, salt)
         scheduled = self.timelock.propose(operation, 0)
-        self._transact(GOVERNOR, self.timelock.address, scheduled)
-        return self._transact(STRANGER, self.timelock.address, self.timelock.execute(operation))
+        self.transact(GOVERNOR, self.timelock.address, scheduled)
+        return self.transact(STRANGER, self.timelock.address, self.timelock.execute(operation))
 
     def settle(self, number: int, status: TcbStatus) -> bool:
         """Register worker `number` with a status, and in all else as it should be."""
@@ -215,16 +215,16 @@ class AdmissionWorld:
             return self.send(GUARDIAN, "RiscZeroRouter", "removeVerifier", selector)
         release = dice.choice(RELEASES)
         stop = self.record.address(f"RiscZeroEmergencyStop-{release.version}")
-        return self._transact(GUARDIAN, stop, keccak(text="estop()")[:4])
+        return self.transact(GUARDIAN, stop, keccak(text="estop()")[:4])
 
     def _play_with_timelock(self) -> bool:
         dice = self.random
         operation = Operation(self.policy.address, b"", Bytes32(dice.randbytes(32)))
         proposal = self.timelock.propose(operation, dice.randrange(10 * DAY))
-        done = self._transact(GOVERNOR, self.timelock.address, proposal)
+        done = self.transact(GOVERNOR, self.timelock.address, proposal)
         if dice.random() < 0.5:
             cancel = self.timelock.cancel(self.timelock.id_of(operation))
-            return self._transact(GUARDIAN, self.timelock.address, cancel)
+            return self.transact(GUARDIAN, self.timelock.address, cancel)
         if dice.random() < 0.5:
             role = keccak(text=dice.choice(["PROPOSER_ROLE", "CANCELLER_ROLE"]))
             someone = self.signers[dice.randrange(5, 9)].address
@@ -280,7 +280,8 @@ class AdmissionWorld:
         families = [fmspc.ljust(32, b"\0") for fmspc in FMSPCS]
         return self.random.choice([*kinds, *families, *PLATFORMS])
 
-    def _transact(self, account: int, to: Address, data: bytes) -> bool:
+    def transact(self, account: int, to: Address, data: bytes) -> bool:
+        """Send call data in a block of its own; whether it succeeded."""
         self.now += 1
         self.chain.rpc("evm_setNextBlockTimestamp", [self.now])
         request = {

@@ -52,7 +52,8 @@ class Paths:
         parsers = [deploy(node, it).address for it in ("DocumentParser", "RevocationListParser")]
         store = deploy(node, "CollateralStore", root, *parsers)
         groth16 = deploy_release(node, release)
-        router = deploy(node, "RiscZeroRouter", account, account)
+        log = deploy(node, "ChangeLog", 1)
+        router = deploy(node, "RiscZeroRouter", account, account, log.address)
         router.send("addVerifier", release.selector, groth16.address)
         mock = deploy(node, "RiscZeroStubVerifier")
         member = Account.from_key(_MEMBER).address

@@ -98,6 +98,7 @@ class _At:
 
 def _log(at: _At, state: State) -> Iterator[Comparison]:
     yield "epoch of the log", state.epoch, at.read("ChangeLog", "epoch")
+    yield "follower of the log", state.follower, address_of(at.read("ChangeLog", "follower"))
     yield "seats taken", len(state.sources), at.read("ChangeLog", "taken")
     for source in sorted(state.sources):
         yield f"seat of {source}", True, at.read("ChangeLog", "isSource", source)

@@ -68,6 +68,7 @@ class State:
     policies: Policies
     epoch: int = 1
     sources: set[Address] = field(default_factory=set)
+    follower: Address = ZERO_ADDRESS
     measurements: dict[tuple[bytes, bytes], MeasurementStatus] = field(default_factory=dict)
     routes: dict[bytes, tuple[RouteStatus, Address]] = field(default_factory=dict)
     selectors: dict[bytes, tuple[SelectorStatus, Address]] = field(default_factory=dict)
@@ -132,6 +133,10 @@ class State:
 
 def _seat(state: State, told: Told) -> None:
     state.sources.add(address_of(told.values["source"]))
+
+
+def _followed(state: State, told: Told) -> None:
+    state.follower = address_of(told.values["follower"])
 
 
 def _changed(state: State, told: Told) -> None:
@@ -237,6 +242,7 @@ def _cancelled(state: State, told: Told) -> None:
 EVENTS: Mapping[tuple[str, str], Callable[[State, Told], None]] = MappingProxyType(
     {
         ("ChangeLog", "SeatTaken"): _seat,
+        ("ChangeLog", "FollowerTaken"): _followed,
         ("ChangeLog", "PolicyChanged"): _changed,
         ("MeasurementRegistry", "MeasurementAdmitted"): _measurement,
         ("MeasurementRegistry", "MeasurementRevoked"): _measurement,

@@ -17,6 +17,8 @@ Addresses = Mapping[str, Address]
 
 # MeasurementRegistry, VerifierRouter, TcbPolicy and WorkerRegistry: whoever reports changes.
 _SEATS = 4
+# RiscZeroRouter, where there is one: it speaks for the stops of its verifiers, too.
+_SEATS_FOR_RECEIPTS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +63,27 @@ def _hands(parameters: Parameters, at: Addresses) -> dict[str, Any]:
     }
 
 
-def _governed(parameters: Parameters) -> list[Step]:
-    def reporting(at: Addresses) -> dict[str, Any]:
-        return {**_hands(parameters, at), "log": at["ChangeLog"]}
+def _reporting(parameters: Parameters, at: Addresses) -> dict[str, Any]:
+    return {**_hands(parameters, at), "log": at["ChangeLog"]}
 
+
+def _takes_receipts(parameters: Parameters) -> bool:
+    return parameters.image_id is not None or parameters.automata_program is not None
+
+
+def _seats(parameters: Parameters) -> int:
+    return _SEATS + (_SEATS_FOR_RECEIPTS if _takes_receipts(parameters) else 0)
+
+
+def _governed(parameters: Parameters) -> list[Step]:
     return [
-        Step.of("ChangeLog", lambda _: {"seats": _SEATS}),
+        Step.of("ChangeLog", lambda _: {"seats": _seats(parameters)}),
         *_timelock(parameters),
-        Step.of("MeasurementRegistry", reporting),
+        Step.of("MeasurementRegistry", lambda at: _reporting(parameters, at)),
         Step.of(
             "VerifierRouter",
             lambda at: {
-                **reporting(at),
+                **_reporting(parameters, at),
                 "allowStub": parameters.allow_stub,
                 "rootKeyHashes": list(parameters.root_key_hashes),
             },
@@ -80,7 +91,7 @@ def _governed(parameters: Parameters) -> list[Step]:
         Step.of(
             "TcbPolicy",
             lambda at: {
-                **reporting(at),
+                **_reporting(parameters, at),
                 "defaultStatuses": parameters.workers.accepted_statuses,
             },
         ),
@@ -135,7 +146,7 @@ def _proofs(parameters: Parameters) -> list[Step]:
     """Return what zero-knowledge proofs take, and the stub where the router may have one."""
     image_id, program = parameters.image_id, parameters.automata_program
     steps = []
-    if image_id is not None or program is not None:
+    if _takes_receipts(parameters):
         steps += _receipts(parameters)
     if image_id is not None:
         steps += _zk(parameters, image_id)
@@ -157,7 +168,7 @@ def _proofs(parameters: Parameters) -> list[Step]:
 
 def _receipts(parameters: Parameters) -> list[Step]:
     """Return the router of receipts, and behind a stop the verifier of each release."""
-    steps = [Step.of("RiscZeroRouter", lambda at: _hands(parameters, at))]
+    steps = [Step.of("RiscZeroRouter", lambda at: _reporting(parameters, at))]
     for release in RELEASES:
         steps += _release(parameters, release)
     return steps
@@ -178,7 +189,11 @@ def _release(parameters: Parameters, release: Release) -> list[Step]:
         Step(
             stop_of(release),
             "RiscZeroEmergencyStop",
-            lambda at: {"verifier": at[verifier], **_hands(parameters, at)},
+            lambda at: {
+                "verifier": at[verifier],
+                "router": at["RiscZeroRouter"],
+                **_hands(parameters, at),
+            },
         ),
     ]
 

@@ -29,6 +29,9 @@ interface IChangeLog {
         uint24 epoch
     );
 
+    /// @notice `follower`, one of the sources, is told of every new epoch from now on.
+    event FollowerTaken(address indexed follower);
+
     /// @notice All seats are taken.
     /// @custom:remedy Deploy anew: someone else's contract took a seat of this log.
     error NoSeatLeft(uint8 seats);

@@ -3,6 +3,7 @@ pragma solidity ^0.8.24;
 
 import {IRiscZeroSelectable, IRiscZeroVerifier, Receipt} from "../zk/IRiscZeroVerifier.sol";
 import {IGoverned} from "./IGoverned.sol";
+import {IReceiptRouter} from "./IReceiptRouter.sol";
 
 /// @title IEmergencyStop
 /// @notice A receipt verifier that can be stopped, once and for ever.
@@ -32,4 +33,7 @@ interface IEmergencyStop is IRiscZeroVerifier, IRiscZeroSelectable, IGoverned {
 
     /// @notice Who judges the receipts.
     function VERIFIER() external view returns (IRiscZeroVerifier);
+
+    /// @notice Who sends it receipts, and tells the deployment's log where it was stopped.
+    function ROUTER() external view returns (IReceiptRouter);
 }

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {IRiscZeroVerifier} from "../zk/IRiscZeroVerifier.sol";
-import {IGoverned} from "./IGoverned.sol";
+import {IReporting} from "./IReporting.sol";
 
 /// @notice What a selector leads to. It only ever moves to the right.
 enum SelectorStatus {
@@ -16,7 +16,7 @@ enum SelectorStatus {
 /// selector that leads its seals.
 /// @dev A selector is never re-pointed. Adding takes the governor, who is expected to be a timelock;
 /// removing takes governor or guardian, and effect at once.
-interface IReceiptRouter is IRiscZeroVerifier, IGoverned {
+interface IReceiptRouter is IRiscZeroVerifier, IReporting {
     /// @notice Seals with `selector` are now judged by `verifier`.
     event VerifierAdded(bytes4 indexed selector, address indexed verifier);
 
@@ -50,6 +50,12 @@ interface IReceiptRouter is IRiscZeroVerifier, IGoverned {
     /// @notice Refuses seals with `selector` for ever, even if they were never taken. Governor or
     /// guardian.
     function removeVerifier(bytes4 selector) external;
+
+    /// @notice Tells the log that the caller, which judges seals with `selector`, was stopped by `actor`
+    /// through its function `change`. Whoever else calls is not listened to: a stop never fails here.
+    /// @dev A log has a seat for each contract that a deployment starts with. Stops come with every
+    /// release of the prover, so this router, to which they belong, speaks for them.
+    function reportStop(bytes4 selector, bytes4 change, address actor) external;
 
     /// @notice The verifier of seals with `selector`; reverts where there is none.
     function getVerifier(bytes4 selector) external view returns (IRiscZeroVerifier);

@@ -45,6 +45,7 @@ contract ChangeLog is IChangeLog {
         require(isSource[msg.sender], NotASource(msg.sender));
         require(address(follower) == address(0), AlreadyFollowed(address(follower)));
         follower = IEpochFollower(msg.sender);
+        emit FollowerTaken(msg.sender);
     }
 
     /// @inheritdoc IChangeLog

@@ -117,8 +117,6 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
             NotAllowed(msg.sender, worker)
         );
         _revoke(worker);
-        // The record itself says so: no answer found before is outdated by it.
-        LOG.note(msg.sender, msg.sig, bytes32(bytes20(worker)), true, false);
     }
 
     /// @inheritdoc IWorkerRegistry
@@ -298,6 +296,8 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
         require(record.status() != WorkerStatus.Revoked, WorkerIsRevoked(worker));
         _workers[worker] = record.withStatus(WorkerStatus.Revoked);
         emit WorkerRevoked(worker, _factsOf(record.cohort()).appId, msg.sender);
+        // The record itself says so: no answer found before is outdated by it.
+        LOG.note(msg.sender, msg.sig, bytes32(bytes20(worker)), true, false);
     }
 
     function _retire(address worker, WorkerRecord record, bytes32 appId) private {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IEmergencyStop} from "../interfaces/IEmergencyStop.sol";
+import {IReceiptRouter} from "../interfaces/IReceiptRouter.sol";
 import {Governed} from "../registry/Governed.sol";
 import {IRiscZeroSelectable, IRiscZeroVerifier, Receipt} from "./IRiscZeroVerifier.sol";
 
@@ -13,6 +14,8 @@ contract RiscZeroEmergencyStop is IEmergencyStop, Governed {
 
     /// @inheritdoc IEmergencyStop
     IRiscZeroVerifier public immutable VERIFIER;
+    /// @inheritdoc IEmergencyStop
+    IReceiptRouter public immutable ROUTER;
     /// @inheritdoc IRiscZeroSelectable
     bytes4 public immutable SELECTOR;
 
@@ -23,11 +26,15 @@ contract RiscZeroEmergencyStop is IEmergencyStop, Governed {
 
     /* CONSTRUCTOR */
 
-    constructor(IRiscZeroVerifier verifier, address governor, address guardian)
-        Governed(governor, guardian)
-    {
-        require(address(verifier) != address(0), ZeroAddress());
+    constructor(
+        IRiscZeroVerifier verifier,
+        IReceiptRouter router,
+        address governor,
+        address guardian
+    ) Governed(governor, guardian) {
+        require(address(verifier) != address(0) && address(router) != address(0), ZeroAddress());
         VERIFIER = verifier;
+        ROUTER = router;
         SELECTOR = IRiscZeroSelectable(address(verifier)).SELECTOR();
     }
 
@@ -66,5 +73,6 @@ contract RiscZeroEmergencyStop is IEmergencyStop, Governed {
         require(!stopped, VerifierIsStopped());
         stopped = true;
         emit VerifierStopped(msg.sender, proven);
+        ROUTER.reportStop(SELECTOR, msg.sig, msg.sender);
     }
 }

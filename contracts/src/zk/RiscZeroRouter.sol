@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IChangeLog} from "../interfaces/IChangeLog.sol";
 import {IReceiptRouter, SelectorStatus} from "../interfaces/IReceiptRouter.sol";
-import {Governed} from "../registry/Governed.sol";
+import {Reporting} from "../registry/Reporting.sol";
 import {IRiscZeroSelectable, IRiscZeroVerifier, Receipt} from "./IRiscZeroVerifier.sol";
 
 /// @title RiscZeroRouter
 /// @notice Sends each receipt to the verifier of the release that made it.
-contract RiscZeroRouter is IReceiptRouter, Governed {
+contract RiscZeroRouter is IReceiptRouter, Reporting {
     /// @dev One storage slot.
     struct Entry {
         IRiscZeroVerifier verifier;
@@ -25,7 +26,9 @@ contract RiscZeroRouter is IReceiptRouter, Governed {
 
     /* CONSTRUCTOR */
 
-    constructor(address governor, address guardian) Governed(governor, guardian) {}
+    constructor(address governor, address guardian, IChangeLog log)
+        Reporting(governor, guardian, log)
+    {}
 
     /* VERIFIERS */
 
@@ -39,6 +42,7 @@ contract RiscZeroRouter is IReceiptRouter, Governed {
         require(_judges(verifier, selector), NotItsVerifier(selector, address(verifier)));
         _entries[selector] = Entry(verifier, SelectorStatus.Active);
         emit VerifierAdded(selector, address(verifier));
+        _widened(selector);
     }
 
     /// @inheritdoc IReceiptRouter
@@ -48,6 +52,14 @@ contract RiscZeroRouter is IReceiptRouter, Governed {
         require(from != SelectorStatus.Removed, SelectorRemoved(selector));
         _entries[selector].status = SelectorStatus.Removed;
         emit VerifierRemoved(selector, from, msg.sender);
+        // Workers that came by it are their route's matter: no answer found before rests on this one.
+        _narrowed(selector, false);
+    }
+
+    /// @inheritdoc IReceiptRouter
+    function reportStop(bytes4 selector, bytes4 change, address actor) external {
+        if (address(_entries[selector].verifier) != msg.sender) return;
+        LOG.note(actor, change, selector, true, false);
     }
 
     /* VERIFICATION */
