@@ -73,9 +73,8 @@ contract DisputesTest is RoundFixture {
     /// forge-config: default.fuzz.runs = 64
     function testFuzz_Dispute_WithLittleGas_NeverPassesARoundThatAgrees(uint32 gasLimit) public {
         Submission memory held = _hold(_ask(_quorum(2, 3)), 0, _agreeing(3));
-        bytes memory call = abi.encodeCall(
-            IResultOracle.dispute, (held.made, held.result, held.reveals, held.round)
-        );
+        bytes memory call =
+            abi.encodeCall(IResultOracle.dispute, (held.made, _roundOf(held), held.reveals));
         (bool ok,) = address(oracle).call{gas: _bound(gasLimit, 30_000, 400_000)}(call);
         vm.assertFalse(ok);
         vm.assertEq(oracle.stateOf(_id(held.made)).disputes, 0);
@@ -114,8 +113,8 @@ contract DisputesTest is RoundFixture {
         decisions[2] = "a lie";
         Submission memory held = _hold(_ask(_quorum(2, 3)), 0, decisions);
         Result memory lie = _decide(_hold(held.made, 0, decisions), 2).result;
-        bytes memory signature = held.reveals[2].signature;
-        bytes memory honest = held.reveals[1].signature;
+        bytes memory signature = _signatureOf(held.reveals[2]);
+        bytes memory honest = _signatureOf(held.reveals[1]);
         Result memory truth = _decide(_hold(held.made, 0, decisions), 1).result;
         vm.expectRevert(IResultOracle.NoDissent.selector);
         oracle.reportDissent(held.made, lie, signature);

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {RequestParams} from "../src/interfaces/IRequestBook.sol";
-import {Reveal} from "../src/interfaces/IResultOracle.sol";
+import {IResultOracle, Reveal, Round} from "../src/interfaces/IResultOracle.sol";
 import {Quorum, Request, Rule} from "../src/types/Request.sol";
 import {Result, ResultLib} from "../src/types/Result.sol";
 import {Verdict} from "../src/types/Verdict.sol";
@@ -115,15 +115,23 @@ abstract contract RoundFixture is OracleFixture {
         bytes32 commitment = ResultLib.commitment(said);
         uint8 seat;
         while (seat < round.length && round[seat] != commitment) ++seat;
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, oracle.resultDigest(said));
         return Reveal({
             worker: said.worker,
             seat: seat,
             units: said.units,
             nonce: said.nonce,
             outputHash: said.outputHash,
-            decision: said.decision,
-            signature: _sign(key, oracle.resultDigest(said))
+            decision: said.decision == said.outputHash ? bytes32(0) : said.decision,
+            r: r,
+            vs: bytes32(uint256(s) | uint256(v - 27) << 255)
         });
+    }
+
+    /// @dev The signature of a reveal in its long form.
+    function _signatureOf(Reveal memory reveal) internal pure returns (bytes memory) {
+        uint256 vs = uint256(reveal.vs);
+        return abi.encodePacked(reveal.r, vs << 1 >> 1, uint8(27 + (vs >> 255)));
     }
 
     /// @dev The commitments in their order, and their hash.
@@ -171,7 +179,7 @@ abstract contract RoundFixture is OracleFixture {
         Reveal memory reveal = held.reveals[index];
         held.result.worker = reveal.worker;
         held.result.outputHash = reveal.outputHash;
-        held.result.decision = reveal.decision;
+        held.result.decision = reveal.decision == 0 ? reveal.outputHash : reveal.decision;
         held.result.units = reveal.units;
         held.result.nonce = reveal.nonce;
         return held;
@@ -184,11 +192,48 @@ abstract contract RoundFixture is OracleFixture {
         }
     }
 
+    /// @dev As a relayer does: hashes of the output that is delivered are left out.
     function _submit(Submission memory held, bytes memory output) internal {
-        oracle.fulfillByQuorum(held.made, held.result, held.reveals, held.round, output);
+        (Reveal[] memory reveals, uint256 answer) = _shorten(held);
+        oracle.fulfillByQuorum(held.made, _roundOf(held), reveals, answer, output);
+    }
+
+    /// @dev The same, as an answer.
+    function _trySubmit(Submission memory held, bytes memory output)
+        internal
+        returns (bool ok, bytes memory failure)
+    {
+        (Reveal[] memory reveals, uint256 answer) = _shorten(held);
+        return address(oracle)
+            .call(
+                abi.encodeCall(
+                    IResultOracle.fulfillByQuorum,
+                    (held.made, _roundOf(held), reveals, answer, output)
+                )
+            );
     }
 
     function _dispute(Submission memory held) internal {
-        oracle.dispute(held.made, held.result, held.reveals, held.round);
+        oracle.dispute(held.made, _roundOf(held), held.reveals);
+    }
+
+    /// @dev What all statements of the round say, as the result does.
+    function _roundOf(Submission memory held) internal pure returns (Round memory) {
+        Result memory said = held.result;
+        return Round(said.weightsRoot, said.keyEpoch, said.policyVersion, said.deadline, held.round);
+    }
+
+    /// @dev A copy of the reveals without the result's hash, and the place of the result.
+    function _shorten(Submission memory held)
+        private
+        pure
+        returns (Reveal[] memory reveals, uint256 answer)
+    {
+        reveals = abi.decode(abi.encode(held.reveals), (Reveal[]));
+        answer = reveals.length;
+        for (uint256 i = 0; i < reveals.length; ++i) {
+            if (reveals[i].outputHash == held.result.outputHash) reveals[i].outputHash = 0;
+            if (reveals[i].worker == held.result.worker) answer = i;
+        }
     }
 }

@@ -59,6 +59,9 @@ contract RoundsTest is RoundFixture {
             held.reveals = all;
             if (picked == right) continue;
             held = _choose(held, picked);
+            uint256 honest = 0;
+            while (held.reveals[honest].outputHash != sha256(OUTPUT)) ++honest;
+            held = _decide(held, honest);
             vm.expectPartialRevert(IResultOracle.Disagreement.selector);
             _submit(held, OUTPUT);
         }
@@ -100,24 +103,60 @@ contract RoundsTest is RoundFixture {
         _submit(held, OUTPUT);
     }
 
-    /// @dev The result must be one of the answers that count, word for word.
-    function test_FulfillByQuorum_RevertWhen_TheResultIsNobodys() public {
+    /// @dev What is delivered must be one of the answers that count, byte for byte, whether its hash is
+    /// sent or left out.
+    function test_FulfillByQuorum_RevertWhen_TheOutputIsNobodys() public {
         Submission memory held = _choose(_hold(_ask(_quorum(2, 3)), 0, _agreeing(3)), 3);
         held.result.worker = STRANGER;
-        vm.expectRevert(abi.encodeWithSelector(IResultOracle.ResultNotRevealed.selector, STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(IResultOracle.NoSuchAnswer.selector, 2, 2));
         _submit(held, OUTPUT);
         held = _decide(held, 0);
-        (held.result.outputHash, held.result.decision) = (sha256(LIE), sha256(LIE));
-        vm.expectPartialRevert(IResultOracle.ResultNotRevealed.selector);
+        address first = _workerAt(0);
+        vm.expectRevert(abi.encodeWithSelector(IResultOracle.NotCommitted.selector, first));
         _submit(held, LIE);
+        (bytes32 lie, bytes32 truth) = (sha256(LIE), sha256(OUTPUT));
+        vm.expectRevert(abi.encodeWithSelector(IResultOracle.OutputMismatch.selector, lie, truth));
+        oracle.fulfillByQuorum(held.made, _roundOf(held), held.reveals, 0, LIE);
+        bytes memory long = new bytes(8193);
+        vm.expectRevert(abi.encodeWithSelector(IResultOracle.OutputTooLarge.selector, 8193, 8192));
+        _submit(held, long);
+        _submit(held, OUTPUT);
+    }
+
+    /// @dev What all statements say alike is checked before who signed them.
+    function test_FulfillByQuorum_RevertWhen_TheStatementsSayAnotherThing() public {
+        Submission memory held = _choose(_hold(_ask(_quorum(2, 3)), 0, _agreeing(3)), 3);
+        bytes4[5] memory reasons = [
+            IResultOracle.WrongWeights.selector,
+            IResultOracle.WrongKeyEpoch.selector,
+            IResultOracle.WrongPolicyVersion.selector,
+            IResultOracle.ResultExpired.selector,
+            IResultOracle.WrongSigner.selector
+        ];
+        for (uint256 field = 0; field < reasons.length; ++field) {
+            Result memory said = abi.decode(abi.encode(held.result), (Result));
+            if (field == 0) held.result.weightsRoot = "another";
+            if (field == 1) held.result.keyEpoch = 1;
+            if (field == 2) held.result.policyVersion = 1;
+            if (field == 3) held.result.deadline = uint64(block.timestamp) - 1;
+            if (field == 4) held.result.deadline += 1;
+            vm.expectPartialRevert(reasons[field]);
+            _submit(held, OUTPUT);
+            held.result = said;
+        }
+        _submit(held, OUTPUT);
     }
 
     function test_FulfillByQuorum_RevertWhen_AnotherKeySigned() public {
         Submission memory held = _choose(_hold(_ask(_quorum(2, 3)), 0, _agreeing(3)), 3);
-        held.reveals[1].signature = held.reveals[0].signature;
+        (held.reveals[1].r, held.reveals[1].vs) = (held.reveals[0].r, held.reveals[0].vs);
         vm.expectPartialRevert(IResultOracle.WrongSigner.selector);
         _submit(held, OUTPUT);
-        held.reveals[1].signature = "";
+        // Above half the order, s is another's to choose.
+        held.reveals[1].vs = bytes32(type(uint256).max >> 1);
+        vm.expectRevert(IResultOracle.InvalidSignature.selector);
+        _submit(held, OUTPUT);
+        (held.reveals[1].r, held.reveals[1].vs) = (0, 0);
         vm.expectRevert(IResultOracle.InvalidSignature.selector);
         _submit(held, OUTPUT);
     }
@@ -156,8 +195,11 @@ contract RoundsTest is RoundFixture {
         bytes32[] memory commitments = new bytes32[](3);
         (commitments[0], commitments[1]) = (held.round[0], held.round[1]);
         commitments[2] = ResultLib.commitment(copied);
+        bytes32 own = held.round[held.reveals[0].seat];
         (held.round,) = _close(commitments);
-        vm.expectPartialRevert(IResultOracle.WrongRound.selector);
+        held.reveals[0].seat = 0;
+        while (held.round[held.reveals[0].seat] != own) ++held.reveals[0].seat;
+        vm.expectPartialRevert(IResultOracle.WrongSigner.selector);
         _submit(held, OUTPUT);
     }
 
@@ -179,15 +221,14 @@ contract RoundsTest is RoundFixture {
     function test_FulfillByQuorum_RevertWhen_TheRoundIsNone() public {
         Request memory made = _ask(_quorum(2, 3));
         Submission memory crowd = _choose(_hold(made, 0, _agreeing(4)), 3);
-        vm.expectPartialRevert(IResultOracle.WrongRound.selector);
+        vm.expectRevert(abi.encodeWithSelector(IResultOracle.RoundOutOfOrder.selector, 4, 2, 3));
         _submit(crowd, OUTPUT);
         Submission memory held = _choose(_hold(made, 0, _agreeing(3)), 3);
         (held.round[0], held.round[1]) = (held.round[1], held.round[0]);
-        vm.expectPartialRevert(IResultOracle.WrongRound.selector);
+        vm.expectRevert(abi.encodeWithSelector(IResultOracle.RoundOutOfOrder.selector, 3, 2, 3));
         _submit(held, OUTPUT);
         held.round = new bytes32[](0);
-        held.result.round = keccak256("");
-        vm.expectPartialRevert(IResultOracle.WrongRound.selector);
+        vm.expectRevert(abi.encodeWithSelector(IResultOracle.RoundOutOfOrder.selector, 0, 2, 3));
         _submit(held, OUTPUT);
     }
 
@@ -268,15 +309,7 @@ contract RoundsTest is RoundFixture {
         uint256 missing = chosen % 4;
         uint256 picked = 15 ^ (uint256(1) << missing);
         Submission memory held = _decide(_choose(_hold(made, 0, decisions), picked), middle % 3);
-        bytes memory output = abi.encode(held.result.worker);
-        try oracle.fulfillByQuorum(held.made, held.result, held.reveals, held.round, output) {
-            int256 value = int256(uint256(oracle.getResult(_id(made)).decision));
-            vm.assertTrue(value >= low && value <= int256(low) + int256(uint256(spread)));
-        } catch (bytes memory failure) {
-            bool refused = bytes4(failure) == IResultOracle.NotTheMedian.selector
-                || bytes4(failure) == IResultOracle.Disagreement.selector;
-            vm.assertTrue(refused);
-        }
+        _expectBetween(held, low, int256(low) + int256(uint256(spread)));
         // Those who are right can always end it.
         if (oracle.stateOf(_id(made)).status == RequestStatus.Pending) {
             held = _decide(_choose(_hold(made, 0, decisions), 7), 1);
@@ -293,19 +326,39 @@ contract RoundsTest is RoundFixture {
         vm.assertEq(oracle.getResult(_id(held.made)).decision, bytes32(0));
     }
 
+    /// @dev Under the exact rule nobody decides otherwise than by its output: a decision is not taken,
+    /// and whoever signed one of its own committed to nothing.
     function test_Exact_RevertWhen_TheDecisionIsNotTheOutputsHash() public {
-        Request memory made = _ask(_quorum(2, 2));
-        made.quorum.rule = Rule.Class;
-        Submission memory held = _hold(made, 0, _agreeing(2));
-        made.quorum.rule = Rule.Exact;
-        Result memory result = _result(made);
-        held.result.requestId = result.requestId;
-        held = _reheld(held, made);
-        vm.expectPartialRevert(IResultOracle.WrongDecision.selector);
+        Submission memory held = _choose(_hold(_ask(_quorum(2, 3)), 0, _agreeing(3)), 3);
+        held.reveals[1].decision = "another";
+        bytes32 given = held.reveals[1].decision;
+        vm.expectRevert(abi.encodeWithSelector(IResultOracle.WrongDecision.selector, given, 0));
         _submit(held, OUTPUT);
+        Request memory made = held.made;
+        made.quorum.rule = Rule.Class;
+        bytes32[] memory decisions = new bytes32[](3);
+        (decisions[0], decisions[1], decisions[2]) = ("another", "another", "another");
+        held = _choose(_hold(made, 0, decisions), 3);
+        held.made.quorum.rule = Rule.Exact;
+        (held.reveals[0].decision, held.reveals[1].decision) = (0, 0);
+        vm.expectPartialRevert(IResultOracle.NotCommitted.selector);
+        _submit(held, abi.encode(_workerAt(0)));
     }
 
     /* PARTS */
+
+    /// @dev Whatever is submitted is refused, or decides something from `low` to `high`.
+    function _expectBetween(Submission memory held, int256 low, int256 high) private {
+        (bool ok, bytes memory failure) = _trySubmit(held, abi.encode(held.result.worker));
+        if (!ok) {
+            bool refused = bytes4(failure) == IResultOracle.NotTheMedian.selector
+                || bytes4(failure) == IResultOracle.Disagreement.selector;
+            vm.assertTrue(refused);
+            return;
+        }
+        int256 value = int256(uint256(oracle.getResult(_id(held.made)).decision));
+        vm.assertTrue(value >= low && value <= high);
+    }
 
     /// @dev The pair number `index` of five.
     function _pair(uint256 index) private pure returns (uint256) {
@@ -350,30 +403,5 @@ contract RoundsTest is RoundFixture {
         keys = [chosen[0], chosen[1], chosen[2]];
         held = _hold(made, 0, _agreeing(3));
         keys = all;
-    }
-
-    /// @dev The same answers for `made`, committed to and signed again.
-    function _reheld(Submission memory held, Request memory made)
-        private
-        view
-        returns (Submission memory)
-    {
-        Result[] memory said = new Result[](held.reveals.length);
-        bytes32[] memory commitments = new bytes32[](said.length);
-        for (uint256 i = 0; i < said.length; ++i) {
-            said[i] = _result(made);
-            said[i].worker = held.reveals[i].worker;
-            said[i].outputHash = held.reveals[i].outputHash;
-            commitments[i] = ResultLib.commitment(said[i]);
-        }
-        bytes32 round;
-        (held.round, round) = _close(commitments);
-        for (uint256 i = 0; i < said.length; ++i) {
-            said[i].round = round;
-            held.reveals[i] = _reveal(said[i], keys[i], held.round);
-        }
-        held.made = made;
-        held.result = said[0];
-        return held;
     }
 }

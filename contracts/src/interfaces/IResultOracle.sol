@@ -7,6 +7,17 @@ import {Result} from "../types/Result.sol";
 import {IAttestationGate} from "./IAttestationGate.sol";
 import {CallbackStatus, IRequestBook} from "./IRequestBook.sol";
 
+/// @notice A closed round: what all its statements say alike beside what they repeat of the request.
+struct Round {
+    bytes32 weightsRoot;
+    uint64 keyEpoch;
+    uint64 policyVersion;
+    /// @dev Last second the statements are worth anything, Unix time.
+    uint64 deadline;
+    /// @dev One of each worker, ascending.
+    bytes32[] commitments;
+}
+
 /// @notice One worker's answer in a round: what its statement says otherwise than the others'.
 struct Reveal {
     address worker;
@@ -14,9 +25,13 @@ struct Reveal {
     uint8 seat;
     uint64 units;
     uint256 nonce;
+    /// @dev Zero for the hash of the output that is delivered.
     bytes32 outputHash;
+    /// @dev Zero under the exact rule, where it is the output's hash.
     bytes32 decision;
-    bytes signature;
+    /// @dev The signature, and in the highest bit of `vs` the parity (EIP-2098).
+    bytes32 r;
+    bytes32 vs;
 }
 
 /// @notice A result, as dApps read it. The output itself is in the event {RequestFulfilled}.
@@ -102,10 +117,14 @@ interface IResultOracle is IRequestBook {
     /// @custom:remedy Under the exact rule, have the worker sign the output's hash as its decision.
     error WrongDecision(bytes32 actual, bytes32 expected);
 
-    /// @notice The statement was not made for this round.
-    /// @custom:remedy Send the commitments exactly as they were closed: ascending, none twice, at least
-    /// as many as must agree and at most as many as there are seats.
+    /// @notice A single worker's statement names a round.
+    /// @custom:remedy Have the worker sign with a round of zero.
     error WrongRound(bytes32 actual, bytes32 expected);
+
+    /// @notice The commitments are not a round of this request.
+    /// @custom:remedy Send them as they were closed: ascending, none twice, at least `required` and at
+    /// most `seats`.
+    error RoundOutOfOrder(uint256 count, uint256 required, uint256 seats);
 
     /// @notice The result names a key epoch that this oracle does not have.
     /// @custom:remedy Sign with key epoch 0.
@@ -123,8 +142,9 @@ interface IResultOracle is IRequestBook {
     /// @custom:remedy Send 65 bytes `r ‖ s ‖ v` with low s and v 27 or 28.
     error InvalidSignature();
 
-    /// @notice Another key signed than the one the result names.
-    /// @custom:remedy Sign the EIP-712 digest of exactly this result, for this chain and oracle.
+    /// @notice Another key signed than the one the result names, or it signed something else.
+    /// @custom:remedy Sign the EIP-712 digest of exactly this result, for this chain and oracle; send
+    /// the commitments of the round that was signed.
     error WrongSigner(address actual, address expected);
 
     /// @notice The request needs another number of answers.
@@ -139,9 +159,9 @@ interface IResultOracle is IRequestBook {
     /// @custom:remedy Have it commit in the next round; an answer seen elsewhere counts for nothing.
     error NotCommitted(address worker);
 
-    /// @notice None of the answers is the result that was submitted.
-    /// @custom:remedy Submit as result one of the answers that agree.
-    error ResultNotRevealed(address worker);
+    /// @notice There is no answer of that number.
+    /// @custom:remedy Name the answer to deliver by its place among those submitted, from 0.
+    error NoSuchAnswer(uint256 answer, uint256 count);
 
     /// @notice The answer of `worker` does not agree with the result.
     /// @custom:remedy Submit answers that agree; if no quorum can, call `dispute`.
@@ -190,27 +210,21 @@ interface IResultOracle is IRequestBook {
     ) external;
 
     /// @notice Ends a request with what a quorum agreed on. Open to any sender.
-    /// @param result the statement of one of `reveals`: whose output is delivered. Under the tolerance
-    /// rule it is their median.
     /// @param reveals as many as must agree, ascending by worker.
-    /// @param round all commitments of the closed round, ascending.
+    /// @param answer which of `reveals`, from 0, is delivered: its output is `output`. Under the
+    /// tolerance rule it is their median.
     function fulfillByQuorum(
         Request calldata made,
-        Result calldata result,
+        Round calldata round,
         Reveal[] calldata reveals,
-        bytes32[] calldata round,
+        uint256 answer,
         bytes calldata output
     ) external;
 
     /// @notice Shows that a round with all seats taken cannot agree any more. Its workers are out, and
     /// any other worker of the app may answer; the second time, the request fails. Open to any sender.
-    /// @param result the statement of any of `reveals`.
-    function dispute(
-        Request calldata made,
-        Result calldata result,
-        Reveal[] calldata reveals,
-        bytes32[] calldata round
-    ) external;
+    function dispute(Request calldata made, Round calldata round, Reveal[] calldata reveals)
+        external;
 
     /// @notice Puts a worker on probation by its own statement, which contradicts what a quorum
     /// decided. Open to any sender; counted from the decision, so showing it again changes nothing.

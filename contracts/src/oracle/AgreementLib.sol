@@ -13,19 +13,20 @@ library AgreementLib {
 
     /* ROUNDS */
 
-    /// @notice Reverts with {WrongRound} unless the round has at least as many commitments as must
-    /// agree and at most as many as there are seats, ascending, and is the one that was signed.
-    function requireRound(bytes32[] calldata commitments, bytes32 signed, Quorum memory quorum)
+    /// @notice The hash that statements name a round by. Reverts with {RoundOutOfOrder} unless it has at
+    /// least as many commitments as must agree and at most as many as there are seats, ascending.
+    function roundOf(bytes32[] calldata commitments, Quorum memory quorum)
         internal
         pure
+        returns (bytes32)
     {
-        bytes32 round = keccak256(abi.encodePacked(commitments));
         uint256 count = commitments.length;
-        bool closed = round == signed && count >= quorum.results && count <= quorum.seats;
+        bool closed = count >= quorum.results && count <= quorum.seats;
         for (uint256 i = 1; i < count; ++i) {
             closed = closed && commitments[i - 1] < commitments[i];
         }
-        require(closed, IResultOracle.WrongRound(signed, round));
+        require(closed, IResultOracle.RoundOutOfOrder(count, quorum.results, quorum.seats));
+        return keccak256(abi.encodePacked(commitments));
     }
 
     /* AGREEMENT */
@@ -41,52 +42,52 @@ library AgreementLib {
         }
     }
 
-    /// @notice Reverts with {RoundUndecided} where some of `reveals`, with the `unseen` answers of the
+    /// @notice Reverts with {RoundUndecided} where some of `decisions`, with the `unseen` ones of the
     /// round, might still be a quorum.
-    function requireUndecidable(Quorum memory quorum, Reveal[] calldata reveals, uint256 unseen)
+    function requireUndecidable(Quorum memory quorum, bytes32[] memory decisions, uint256 unseen)
         internal
         pure
     {
         // A median still unseen may have answers on either side of it.
         if (unseen != 0) quorum.tolerance *= 2;
         uint256 most = 0;
-        for (uint256 i = 0; i < reveals.length; ++i) {
+        for (uint256 i = 0; i < decisions.length; ++i) {
             uint256 count = 0;
-            for (uint256 j = 0; j < reveals.length; ++j) {
-                if (agree(quorum, reveals[i].decision, reveals[j].decision)) ++count;
+            for (uint256 j = 0; j < decisions.length; ++j) {
+                if (agree(quorum, decisions[i], decisions[j])) ++count;
             }
             if (count > most) most = count;
         }
         require(most + unseen < quorum.results, IResultOracle.RoundUndecided(most, unseen));
     }
 
-    /// @notice Reverts with {Disagreement} unless all of `reveals` agree with `decision`, and with
-    /// {NotTheMedian} where it must be their median and is not.
-    function requireAgreement(Quorum memory quorum, Reveal[] calldata reveals, bytes32 decision)
-        internal
-        pure
-    {
-        for (uint256 i = 0; i < reveals.length; ++i) {
-            require(
-                agree(quorum, reveals[i].decision, decision),
-                IResultOracle.Disagreement(reveals[i].worker, reveals[i].decision, decision)
-            );
+    /// @notice Reverts with {Disagreement} unless all of `decisions`, those of `reveals`, agree with
+    /// `decision`, and with {NotTheMedian} where it must be their median and is not.
+    function requireAgreement(
+        Quorum memory quorum,
+        Reveal[] calldata reveals,
+        bytes32[] memory decisions,
+        bytes32 decision
+    ) internal pure {
+        for (uint256 i = 0; i < decisions.length; ++i) {
+            if (agree(quorum, decisions[i], decision)) continue;
+            revert IResultOracle.Disagreement(reveals[i].worker, decisions[i], decision);
         }
-        if (quorum.rule == Rule.Tolerance) requireMedian(reveals, decision);
+        if (quorum.rule == Rule.Tolerance) requireMedian(decisions, decision);
     }
 
-    /// @notice Reverts with {NotTheMedian} unless no more than half of `reveals` lie below `decision`,
+    /// @notice Reverts with {NotTheMedian} unless no more than half of `decisions` lie below `decision`,
     /// and no more than half above. So as long as the wrong ones are fewer than half, the median lies
     /// between right ones.
-    function requireMedian(Reveal[] calldata reveals, bytes32 decision) internal pure {
+    function requireMedian(bytes32[] memory decisions, bytes32 decision) internal pure {
         (uint256 below, uint256 above) = (0, 0);
         int256 middle = int256(uint256(decision));
-        for (uint256 i = 0; i < reveals.length; ++i) {
-            int256 value = int256(uint256(reveals[i].decision));
+        for (uint256 i = 0; i < decisions.length; ++i) {
+            int256 value = int256(uint256(decisions[i]));
             if (value < middle) ++below;
             if (value > middle) ++above;
         }
-        uint256 half = reveals.length / 2;
+        uint256 half = decisions.length / 2;
         require(below <= half && above <= half, IResultOracle.NotTheMedian(decision));
     }
 

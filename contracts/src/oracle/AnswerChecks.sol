@@ -59,11 +59,24 @@ abstract contract AnswerChecks is IResultOracle, EIP712 {
         view
     {
         _requireSame(requestId, made, result);
+        _requireTerms(
+            made.modelId, result.weightsRoot, result.keyEpoch, result.policyVersion, result.deadline
+        );
+    }
+
+    /// @dev What a statement says beside its answer and what it repeats of the request.
+    function _requireTerms(
+        bytes32 modelId,
+        bytes32 weightsRoot,
+        uint64 keyEpoch,
+        uint64 policyVersion,
+        uint64 deadline
+    ) internal view {
         // Until models are registered, a model is named by its weights root.
-        require(result.weightsRoot == made.modelId, WrongWeights(result.weightsRoot, made.modelId));
-        require(result.keyEpoch == 0, WrongKeyEpoch(result.keyEpoch, 0));
-        require(result.policyVersion == 0, WrongPolicyVersion(result.policyVersion, 0));
-        require(result.deadline >= block.timestamp, ResultExpired(result.deadline, block.timestamp));
+        require(weightsRoot == modelId, WrongWeights(weightsRoot, modelId));
+        require(keyEpoch == 0, WrongKeyEpoch(keyEpoch, 0));
+        require(policyVersion == 0, WrongPolicyVersion(policyVersion, 0));
+        require(deadline >= block.timestamp, ResultExpired(deadline, block.timestamp));
     }
 
     function _requireSame(bytes32 requestId, Request calldata made, Result calldata result)
@@ -79,9 +92,13 @@ abstract contract AnswerChecks is IResultOracle, EIP712 {
         );
     }
 
-    function _requireOutput(bytes32 outputHash, bytes calldata output) internal pure {
+    function _requireShort(bytes calldata output) internal pure {
         uint256 length = output.length;
         require(length <= MAX_OUTPUT_LENGTH, OutputTooLarge(length, MAX_OUTPUT_LENGTH));
+    }
+
+    function _requireOutput(bytes32 outputHash, bytes calldata output) internal pure {
+        _requireShort(output);
         bytes32 hash = sha256(output);
         require(hash == outputHash, OutputMismatch(hash, outputHash));
     }

@@ -13,7 +13,7 @@ import {
     RequestStatus
 } from "../interfaces/IRequestBook.sol";
 import {ResultStatus} from "../interfaces/IResultConsumer.sol";
-import {FulfilledResult, IResultOracle, Reveal} from "../interfaces/IResultOracle.sol";
+import {FulfilledResult, IResultOracle, Reveal, Round} from "../interfaces/IResultOracle.sol";
 import {Failure} from "../registry/Failure.sol";
 import {ProofKind} from "../types/ProofKind.sol";
 import {Request, RequestLib, Rule} from "../types/Request.sol";
@@ -21,7 +21,7 @@ import {Result} from "../types/Result.sol";
 import {AgreementLib} from "./AgreementLib.sol";
 import {AnswerChecks} from "./AnswerChecks.sol";
 import {RequestBook} from "./RequestBook.sol";
-import {RoundVerifier} from "./RoundVerifier.sol";
+import {Judgement, RoundVerifier} from "./RoundVerifier.sol";
 
 /// @title ResultOracle
 /// @notice Carries requests to TEE workers and their signed results back, and pays for them.
@@ -33,6 +33,15 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
     uint256 public constant MAX_DISPUTES = 2;
     /// @notice Seconds a worker counts for nothing after it disagreed with a quorum.
     uint64 public constant PROBATION = 7 days;
+
+    /* TYPES */
+
+    /// @dev What is told of an answer that is final.
+    struct Outcome {
+        bytes32 weightsRoot;
+        bytes32 outputHash;
+        bytes32 decision;
+    }
 
     /* IMMUTABLES */
 
@@ -79,7 +88,10 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
         uint256 escrow = _escrowOf(made, state);
         uint256 fee = _pay(made, requestId, operator, result.worker, result.units, escrow);
         _credit(made.payment.token, made.payment.refundTo, escrow - fee);
-        _conclude(made, state, result, output);
+        _requireOutput(result.outputHash, output);
+        state.worker = result.worker;
+        Outcome memory outcome = Outcome(result.weightsRoot, result.outputHash, result.decision);
+        _conclude(made, requestId, state, outcome, output);
     }
 
     /* SEVERAL WORKERS */
@@ -87,30 +99,30 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
     /// @inheritdoc IResultOracle
     function fulfillByQuorum(
         Request calldata made,
-        Result calldata result,
+        Round calldata round,
         Reveal[] calldata reveals,
-        bytes32[] calldata,
+        uint256 answer,
         bytes calldata output
     ) external nonReentrant {
         (bytes32 requestId, RequestState memory state) = _pendingInTime(made);
-        _requireEligibleRound(requestId, made, state, result, reveals);
-        address[] memory operators;
-        (operators, state.kind) =
-            abi.decode(_judge(RoundVerifier.requireQuorum.selector), (address[], ProofKind));
+        _requireEligibleRound(requestId, made, state, round, reveals);
+        _requireShort(output);
+        Judgement memory judged =
+            abi.decode(_judge(RoundVerifier.requireQuorum.selector), (Judgement));
 
-        _payAll(made, requestId, state, reveals, operators);
-        _conclude(made, state, result, output);
+        (state.kind, state.worker) = (judged.weakest, reveals[answer].worker);
+        _payAll(made, requestId, state, reveals, judged.operators);
+        Outcome memory outcome = Outcome(round.weightsRoot, judged.outputHash, judged.decision);
+        _conclude(made, requestId, state, outcome, output);
     }
 
     /// @inheritdoc IResultOracle
-    function dispute(
-        Request calldata made,
-        Result calldata result,
-        Reveal[] calldata reveals,
-        bytes32[] calldata
-    ) external nonReentrant {
+    function dispute(Request calldata made, Round calldata round, Reveal[] calldata reveals)
+        external
+        nonReentrant
+    {
         (bytes32 requestId, RequestState memory state) = _pendingInTime(made);
-        _requireEligibleRound(requestId, made, state, result, reveals);
+        _requireEligibleRound(requestId, made, state, round, reveals);
         _judge(RoundVerifier.requireUndecidable.selector);
 
         address[] memory out = new address[](reveals.length);
@@ -194,10 +206,12 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
         bytes32 requestId,
         Request calldata made,
         RequestState memory state,
-        Result calldata result,
+        Round calldata round,
         Reveal[] calldata reveals
     ) private view {
-        _requireAnswers(requestId, made, result);
+        _requireTerms(
+            made.modelId, round.weightsRoot, round.keyEpoch, round.policyVersion, round.deadline
+        );
         for (uint256 i = 0; i < reveals.length; ++i) {
             _requireEligible(requestId, made, state, reveals[i].worker);
         }
@@ -252,24 +266,23 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
     /// @dev The answer is final; everybody was paid.
     function _conclude(
         Request calldata made,
+        bytes32 requestId,
         RequestState memory state,
-        Result calldata result,
+        Outcome memory outcome,
         bytes calldata output
     ) private {
-        bytes32 requestId = result.requestId;
-        _requireOutput(result.outputHash, output);
-        (state.status, state.worker) = (RequestStatus.Fulfilled, result.worker);
-        _outputHashes[requestId] = result.outputHash;
-        bytes32 difference = result.decision ^ result.outputHash;
+        state.status = RequestStatus.Fulfilled;
+        _outputHashes[requestId] = outcome.outputHash;
+        bytes32 difference = outcome.decision ^ outcome.outputHash;
         if (difference != 0) _differences[requestId] = difference;
         emit RequestFulfilled(
             requestId,
             made.appId,
-            result.worker,
+            state.worker,
             state.kind,
-            result.weightsRoot,
-            result.outputHash,
-            result.decision,
+            outcome.weightsRoot,
+            outcome.outputHash,
+            outcome.decision,
             output
         );
         _end(made, requestId, state, ResultStatus.Fulfilled, output);

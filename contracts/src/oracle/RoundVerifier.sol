@@ -4,14 +4,25 @@ pragma solidity 0.8.30;
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 
 import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
-import {IResultOracle, Reveal} from "../interfaces/IResultOracle.sol";
+import {IResultOracle, Reveal, Round} from "../interfaces/IResultOracle.sol";
 import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
 import {ProofKind} from "../types/ProofKind.sol";
-import {Quorum, Request, Rule} from "../types/Request.sol";
+import {Quorum, Request, RequestLib, Rule} from "../types/Request.sol";
 import {Result, ResultLib} from "../types/Result.sol";
 import {ResultDomain} from "../types/ResultDomain.sol";
 import {AgreementLib} from "./AgreementLib.sol";
 import {SignatureLib} from "./SignatureLib.sol";
+
+/// @notice What a quorum came to.
+struct Judgement {
+    /// @dev Of the answer that is delivered.
+    bytes32 outputHash;
+    bytes32 decision;
+    /// @dev The weakest of the proofs behind the workers.
+    ProofKind weakest;
+    /// @dev Who runs the worker of each answer.
+    address[] operators;
+}
 
 /// @title RoundVerifier
 /// @notice Judges the answers of a closed round: who made them, and whether they agree.
@@ -29,10 +40,10 @@ contract RoundVerifier {
 
     /// @dev What the answers come to while they are counted.
     struct Tally {
+        bytes32[] decisions;
         address[] operators;
         uint256 vendors;
         ProofKind weakest;
-        bool holdsResult;
     }
 
     /* CONSTRUCTOR */
@@ -44,100 +55,120 @@ contract RoundVerifier {
 
     /* JUDGEMENT */
 
-    /// @notice Reverts with the reason unless `reveals` are a quorum for `result`. Takes what
-    /// {IResultOracle-fulfillByQuorum} takes, so that the oracle can hand its calldata on as it came.
-    /// @return operators who runs the worker of each of them.
-    /// @return weakest the weakest of the proofs behind the workers.
+    /// @notice Reverts with the reason unless `reveals` are a quorum for answer number `answer` and for
+    /// `output`. Takes what {IResultOracle-fulfillByQuorum} takes, so that the oracle can hand its
+    /// calldata on as it came.
     function requireQuorum(
         Request calldata made,
-        Result calldata result,
+        Round calldata round,
         Reveal[] calldata reveals,
-        bytes32[] calldata round,
-        bytes calldata
-    ) external view returns (address[] memory operators, ProofKind weakest) {
+        uint256 answer,
+        bytes calldata output
+    ) external view returns (Judgement memory) {
         Quorum memory quorum = made.quorum;
+        uint256 count = reveals.length;
         require(
-            quorum.results > 1 && reveals.length == quorum.results,
-            IResultOracle.WrongAnswerCount(reveals.length, quorum.results)
+            quorum.results > 1 && count == quorum.results,
+            IResultOracle.WrongAnswerCount(count, quorum.results)
         );
-        Tally memory tally = _tally(quorum, result, reveals, round);
-        AgreementLib.requireAgreement(quorum, reveals, result.decision);
+        require(answer < count, IResultOracle.NoSuchAnswer(answer, count));
+        bytes32 outputHash = sha256(output);
+        bytes32 given = reveals[answer].outputHash;
+        require(given == 0 || given == outputHash, IResultOracle.OutputMismatch(outputHash, given));
+        Tally memory tally = _tally(_statement(made, round), quorum, round, reveals, outputHash);
+        bytes32 decision = tally.decisions[answer];
+        AgreementLib.requireAgreement(quorum, reveals, tally.decisions, decision);
         AgreementLib.requireOperators(tally.operators, quorum.operators);
         if (quorum.vendors > 1) AgreementLib.requireVendors(tally.vendors, quorum.vendors);
-        return (tally.operators, tally.weakest);
+        return Judgement(outputHash, decision, tally.weakest, tally.operators);
     }
 
     /// @notice Reverts with the reason unless no quorum can come of the round that `reveals` are of.
     /// Takes what {IResultOracle-dispute} takes.
     function requireUndecidable(
         Request calldata made,
-        Result calldata result,
-        Reveal[] calldata reveals,
-        bytes32[] calldata round
+        Round calldata round,
+        Reveal[] calldata reveals
     ) external view {
         Quorum memory quorum = made.quorum;
+        uint256 seats = round.commitments.length;
         // A round with empty seats may disagree because too few were asked.
         require(
-            round.length == quorum.seats && reveals.length <= round.length,
-            IResultOracle.WrongAnswerCount(round.length, quorum.seats)
+            seats == quorum.seats && reveals.length <= seats,
+            IResultOracle.WrongAnswerCount(seats, quorum.seats)
         );
-        _tally(quorum, result, reveals, round);
-        AgreementLib.requireUndecidable(quorum, reveals, round.length - reveals.length);
+        Tally memory tally = _tally(_statement(made, round), quorum, round, reveals, 0);
+        AgreementLib.requireUndecidable(quorum, tally.decisions, seats - reveals.length);
     }
 
     /* COUNTING */
 
-    /// @dev Checks that all of `reveals`, and the result among them, were made in one closed round, by
-    /// active workers, each once.
+    /// @dev Checks that all of `reveals` were made in one closed round, by active workers, each once.
+    /// `said` is what they say alike; `delivered` stands in for output hashes that are left out.
     function _tally(
+        Result memory said,
         Quorum memory quorum,
-        Result calldata result,
+        Round calldata round,
         Reveal[] calldata reveals,
-        bytes32[] calldata round
+        bytes32 delivered
     ) private view returns (Tally memory tally) {
-        AgreementLib.requireRound(round, result.round, quorum);
+        said.round = AgreementLib.roundOf(round.commitments, quorum);
         bytes32 domain = ResultDomain.separatorFor(ORACLE);
-        Result memory said = result;
-        tally.operators = new address[](reveals.length);
-        address last;
-        for (uint256 i = 0; i < reveals.length; ++i) {
+        uint256 count = reveals.length;
+        (tally.decisions, tally.operators) = (new bytes32[](count), new address[](count));
+        for (uint256 i = 0; i < count; ++i) {
             Reveal calldata reveal = reveals[i];
-            require(reveal.worker > last, IResultOracle.DuplicateSigner(reveal.worker));
-            last = reveal.worker;
-            _requireRevealed(domain, round, said, reveal);
-            if (last == result.worker) {
-                tally.holdsResult =
-                    said.outputHash == result.outputHash && said.decision == result.decision;
-            }
-            require(
-                quorum.rule != Rule.Exact || said.decision == said.outputHash,
-                IResultOracle.WrongDecision(said.decision, said.outputHash)
-            );
+            require(reveal.worker > said.worker, IResultOracle.DuplicateSigner(reveal.worker));
+            _read(said, quorum.rule, reveal, delivered);
+            _requireCommitted(said, round.commitments, reveal.seat);
+            bytes32 digest = MessageHashUtils.toTypedDataHash(domain, ResultLib.hashInPlace(said));
+            SignatureLib.requireSigned(digest, said.worker, reveal.r, reveal.vs);
+            tally.decisions[i] = said.decision;
             _admit(tally, quorum, i, said);
         }
-        require(tally.holdsResult, IResultOracle.ResultNotRevealed(result.worker));
     }
 
-    /// @dev Puts into `said` what `reveal` says, and requires that its worker committed to it and
-    /// signed it.
-    function _requireRevealed(
-        bytes32 domain,
-        bytes32[] calldata round,
-        Result memory said,
-        Reveal calldata reveal
-    ) private pure {
+    /// @dev What all statements of a round say alike, but for the round itself.
+    function _statement(Request calldata made, Round calldata round)
+        private
+        view
+        returns (Result memory said)
+    {
+        said.requestId = RequestLib.idOfCalldata(made, ORACLE);
+        said.appId = made.appId;
+        said.modelId = made.modelId;
+        said.weightsRoot = round.weightsRoot;
+        said.inputCommitment = made.inputCommitment;
+        said.keyEpoch = round.keyEpoch;
+        said.policyVersion = round.policyVersion;
+        said.deadline = round.deadline;
+    }
+
+    /// @dev Puts into `said` what `reveal` says.
+    function _read(Result memory said, Rule rule, Reveal calldata reveal, bytes32 delivered)
+        private
+        pure
+    {
         said.worker = reveal.worker;
-        said.outputHash = reveal.outputHash;
-        said.decision = reveal.decision;
         said.units = reveal.units;
         said.nonce = reveal.nonce;
-        uint256 seat = reveal.seat;
+        (bytes32 outputHash, bytes32 decision) = (reveal.outputHash, reveal.decision);
+        if (outputHash == 0) outputHash = delivered;
+        if (rule == Rule.Exact) {
+            require(decision == 0, IResultOracle.WrongDecision(decision, 0));
+            decision = outputHash;
+        }
+        (said.outputHash, said.decision) = (outputHash, decision);
+    }
+
+    function _requireCommitted(Result memory said, bytes32[] calldata commitments, uint256 seat)
+        private
+        pure
+    {
         require(
-            seat < round.length && round[seat] == ResultLib.commitment(said),
+            seat < commitments.length && commitments[seat] == ResultLib.commitment(said),
             IResultOracle.NotCommitted(said.worker)
         );
-        bytes32 digest = MessageHashUtils.toTypedDataHash(domain, ResultLib.hashInPlace(said));
-        SignatureLib.requireSigned(digest, said.worker, reveal.signature);
     }
 
     /// @dev Counts the worker of `said` as the answer number `place`.

@@ -77,7 +77,16 @@ library RequestLib {
     /// @notice The same of a request in calldata, hashed where it stands: the encoding is the same, as
     /// long as the workers follow the head at once. Whatever else an encoder might differ in changes
     /// the hash, so it names no request that was made.
-    function idOfCalldata(Request calldata request) internal view returns (bytes32 id) {
+    function idOfCalldata(Request calldata request) internal view returns (bytes32) {
+        return idOfCalldata(request, address(this));
+    }
+
+    /// @notice The same of a request at `oracle`.
+    function idOfCalldata(Request calldata request, address oracle)
+        internal
+        view
+        returns (bytes32 id)
+    {
         uint256 count = request.workers.length;
         uint256 workersAt;
         assembly ("memory-safe") {
@@ -89,7 +98,7 @@ library RequestLib {
             // Free memory takes the encoding; the pointer stays, as nothing of it is needed after.
             let start := mload(0x40)
             mstore(start, chainid())
-            mstore(add(start, 0x20), address())
+            mstore(add(start, 0x20), oracle)
             // The request is dynamic: three words of head stand before it.
             mstore(add(start, 0x40), 0x60)
             // Its head, the number of workers and the workers.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from operator import attrgetter
 from typing import ClassVar
 
 from quotary_bridge.chain.contracts.base import Contract, ProofKind, address_of
-from quotary_bridge.chain.contracts.requests import RequestParams, RequestTerms
+from quotary_bridge.chain.contracts.requests import RequestParams, RequestTerms, Rule
 from quotary_bridge.chain.interface import AbiValue, interface
 from quotary_bridge.chain.records import BlockTag
 from quotary_bridge.model import Address, Bytes32, Result
@@ -79,7 +79,11 @@ class FulfilledResult:
 
 @dataclass(frozen=True, slots=True)
 class Reveal:
-    """What one worker's statement says otherwise than the others' of its round."""
+    """
+    What one worker's statement says otherwise than the others' of its round.
+
+    `signature` is the worker's: 65 bytes `r ‖ s ‖ v`, low s, v 27 or 28.
+    """
 
     worker: Address
     seat: int
@@ -89,6 +93,35 @@ class Reveal:
     decision: Bytes32
     signature: bytes
 
+    def words(self, rule: Rule, delivered: bytes | None) -> tuple[object, ...]:
+        """
+        Return the fields in the contract's order, in their short form.
+
+        Left zero is what the contract knows by itself: the hash of the `delivered` output, and
+        under the exact rule the decision. Raises `ValueError` for a signature of another form.
+        """
+        r, vs = _short(self.signature)
+        output_hash = _NOTHING if self.output_hash == delivered else self.output_hash
+        follows = rule is Rule.EXACT and self.decision == self.output_hash
+        decision = _NOTHING if follows else self.decision
+        return self.worker, self.seat, self.units, self.nonce, output_hash, decision, r, vs
+
+
+def _short(signature: bytes) -> tuple[bytes, bytes]:
+    """`r`, and `s` with the parity in its highest bit (EIP-2098)."""
+    if len(signature) != _SIGNATURE_BYTES or signature[-1] not in _PARITIES:
+        raise ValueError(f"a signature of {len(signature)} bytes is not r, s and a v of 27 or 28")
+    s = int.from_bytes(signature[32:64])
+    if s >> _PARITY_BIT:
+        raise ValueError("the signature's s is above half the order of the curve")
+    parity = _PARITIES.index(signature[-1])
+    return signature[:32], (s | parity << _PARITY_BIT).to_bytes(32)
+
+
+_NOTHING = bytes(32)
+_SIGNATURE_BYTES = 65
+_PARITIES = (27, 28)
+_PARITY_BIT = 255
 
 _FIELDS = attrgetter(*(field.name for field in fields(Result)))
 
@@ -130,10 +163,17 @@ class ResultOracle(Contract):
         commitments: Sequence[Bytes32],
         output: bytes,
     ) -> bytes:
-        """Return call data; `reveals` ascend by worker, `commitments` by value."""
-        answers = [astuple(reveal) for reveal in reveals]
+        """
+        Return call data; `reveals` ascend by worker, `commitments` by value.
+
+        `result` is the statement of one of `reveals`, whose `output` is delivered. Raises
+        `ValueError` where it is none of theirs.
+        """
+        answer = [reveal.worker for reveal in reveals].index(result.worker)
+        rule = made.quorum.rule
+        answers = [reveal.words(rule, result.output_hash) for reveal in reveals]
         return self.encode(
-            "fulfillByQuorum", made.words(), _FIELDS(result), answers, list(commitments), output
+            "fulfillByQuorum", made.words(), _round(result, commitments), answers, answer, output
         )
 
     def dispute(
@@ -144,8 +184,8 @@ class ResultOracle(Contract):
         commitments: Sequence[Bytes32],
     ) -> bytes:
         """Return call data that shows a round without a quorum; anybody may send it."""
-        answers = [astuple(reveal) for reveal in reveals]
-        return self.encode("dispute", made.words(), _FIELDS(result), answers, list(commitments))
+        answers = [reveal.words(made.quorum.rule, None) for reveal in reveals]
+        return self.encode("dispute", made.words(), _round(result, commitments), answers)
 
     def report_dissent(self, made: RequestTerms, result: Result, signature: bytes) -> bytes:
         """Return call data that puts a worker on probation by its own statement."""
@@ -182,6 +222,12 @@ class ResultOracle(Contract):
     def result_digest(self, result: Result) -> bytes:
         """Return the EIP-712 digest that the worker signs."""
         return bytes(self.read("resultDigest", _FIELDS(result)))
+
+
+def _round(result: Result, commitments: Sequence[Bytes32]) -> tuple[object, ...]:
+    """What all statements of a round say as `result` does."""
+    terms = (result.weights_root, result.key_epoch, result.policy_version, result.deadline)
+    return (*terms, list(commitments))
 
 
 def _state(record: AbiValue) -> RequestState:
