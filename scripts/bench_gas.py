@@ -39,6 +39,7 @@ from tests.contracts.dcap.dcap_world import (  # noqa: E402
     running_node,
 )
 from tests.contracts.dcap.genuine_cases import genuine_cases  # noqa: E402
+from tests.contracts.dcap.registry_world import RegistryWorld  # noqa: E402
 
 OUTPUT = ROOT / "build" / "bench" / "gas.json"
 SNAPSHOT = ROOT / "contracts" / "snapshots" / "Dcap.json"
@@ -138,6 +139,31 @@ def lists_of_129(node: Node) -> dict[str, int]:
     return {"pck_crl_upsert_129": upsert, "crl_lookup": looked_up - remembered}
 
 
+def registration(node: Node) -> dict[str, int]:
+    """
+    The cost of registering a worker whose quote the chain verifies under a known attestation key.
+
+    Binding a key to this registry takes a quote of our own: simulated. Workers like it are there,
+    its key, its platform and its seat are new; beside it stands what the first of a cohort costs.
+    """
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    simulator = Simulator(at, seed=b"bench")
+    machines = {name: simulator.platform(name) for name in ("first", "second")}
+    raw = RawCollateral.from_json(json.dumps(simulator.collateral(machines["first"], "tdx")))
+    root = TrustRoot.from_certificate(simulator.root_der)
+    world, _ = new_world(node, raw, root, int(at.timestamp()))
+    town = RegistryWorld.deploy(world, simulator)
+    world.assemble(TDX, raw, 1)
+    town.admit(town.enrolment(machines["first"], "sample").quote)
+    costs = []
+    for name, machine in machines.items():
+        world.verifier_send("prove", town.enrolment(machine, "older").quote)
+        receipt = town.register(town.enrolment(machine, name), compact=True)
+        town.require_active(receipt)
+        costs.append(gas(receipt))
+    return {"register_hot_first": costs[0], "register_hot": costs[1]}
+
+
 def documents(node: Node, cases: list[Case]) -> dict[str, int]:
     """The cost of bringing genuine documents: the longest of each kind asked for."""
     wanted: dict[str, Case] = {}
@@ -174,8 +200,11 @@ def measure() -> dict[str, Any]:
         start = node.ask("evm_snapshot")
         figures: dict[str, Any] = verification(node, version_4[-1])
         node.ask("evm_revert", start)
+        for measured in (registration, lists_of_129):
+            start = node.ask("evm_snapshot")
+            figures |= measured(node)
+            node.ask("evm_revert", start)
         figures |= documents(node, cases)
-        figures |= lists_of_129(node)
     figures["peer_verify"] = PEER_VERIFY_TDX_V4
     figures["peer_verify_source"] = "measured apart: see the module's documentation"
     return figures
