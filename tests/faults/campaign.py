@@ -24,7 +24,7 @@ from typing import NoReturn
 import structlog
 from quotary_bridge.chain import Chain
 from quotary_bridge.errors import Transient
-from quotary_bridge.model import Timestamp
+from quotary_bridge.model import ChainId, Timestamp
 from quotary_bridge.relayer import Progress, Relayer, RelayerSettings
 from quotary_bridge.store import Location, Store
 from quotary_bridge.workers import Endpoint
@@ -191,6 +191,16 @@ class Campaign:
                 relayer.tick()
             except Transient as error:
                 structlog.get_logger().warning("cycle_failed", detail=str(error))
+            self._require_true_books(relayer, store)
+
+    def _require_true_books(self, relayer: Relayer, store: Store) -> None:
+        """What the relayer remembers of its nonces is what the store holds, whatever happened."""
+        chain_id = ChainId(self._world.chain_id)
+        stored = store.unresolved_slots(chain_id, self._world.relayer)
+        if relayer._lanes is not None:
+            kept = relayer._lanes.first.book.slots(lambda: stored)
+            if kept != stored:
+                raise AssertionError(f"the store holds {stored}, the relayer remembers {kept}")
 
     def _finish(self, _trace: int) -> None:
         store = Store.open(self._where, lambda: Timestamp(1_000))

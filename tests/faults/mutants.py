@@ -36,13 +36,19 @@ def forgets_a_reorged_nonce_at_once(relayer: Relayer) -> None:
 
     follow._reorged = _forget
     # What was given up leaves a gap, which nothing may close: its transaction may still come.
-    relayer._outbox.close_gaps = lambda _cycle: None  # type: ignore[method-assign]
+    outbox_of(relayer).close_gaps = lambda _cycle: None  # type: ignore[method-assign]
 
 
 def never_sends_again(relayer: Relayer) -> None:
     """Rule (iv): what was sent once is taken for delivered, and a restart sends nothing again."""
-    relayer._outbox._resent = True
-    relayer._outbox._due = lambda _cycle, slots: [  # type: ignore[method-assign]
+    own = outbox_of(relayer)
+    own._resent = True
+    own._due = lambda _cycle, slots: [  # type: ignore[method-assign]
         (slot, slot.latest) for slot in slots if slot.broadcasts == 0
     ]
-    relayer._outbox.replace = lambda _cycle: None  # type: ignore[method-assign]
+    own.replace = lambda _cycle: None  # type: ignore[method-assign]
+
+
+def outbox_of(relayer: Relayer) -> outbox.Outbox:
+    """The outbox of a relayer's only account."""
+    return relayer._held().first.outbox

@@ -6,10 +6,12 @@ import sys
 import threading
 import time
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from pathlib import Path
 
 from quotary.cli.output import ExitCode, visible
 
 from quotary_bridge.chain import Chain
+from quotary_bridge.chain.accounts import load_keystore
 from quotary_bridge.cli.answer import answer, command
 from quotary_bridge.cli.options import (
     Context,
@@ -85,6 +87,13 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         metavar="URL",
         help="another node of the chain: what it does not confirm is not final; repeatable",
     )
+    parser.add_argument(
+        "--lane",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="the keystore of another account that delivers, of the same password; repeatable",
+    )
     parser.add_argument("--poll", type=float, default=1.0, metavar="SECONDS", help="(%(default)s)")
     parser.add_argument(
         "--listen",
@@ -114,6 +123,12 @@ def _run(args: Namespace) -> int:
         signer=context.choice.signer(context.chain.chain_id),
         workers=workers,
         database=location(args.database),
+        lanes=[
+            load_keystore(Path(name).expanduser(), context.choice.password_file).for_chain(
+                context.chain.chain_id
+            )
+            for name in args.lane
+        ],
         witnesses=[Chain.connect(url, context.chain.chain_id) for url in args.witness_url],
         now=lambda: Timestamp(int(time.time())),  # noqa: TID251 (the edge: it serves the lease)
         settings=RelayerSettings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from quotary_bridge.chain import Block, Chain
 from quotary_bridge.chain.accounts import Signer
@@ -29,6 +29,7 @@ from quotary_bridge.model import (
 from quotary_bridge.relayer.oracle import Oracle
 from quotary_bridge.relayer.progress import Listener, Progress, ProgressKind
 from quotary_bridge.relayer.settings import RelayerSettings
+from quotary_bridge.relayer.slots import SlotBook
 from quotary_bridge.store import ROWS_LIMIT, Lease, Store, Writer
 from quotary_bridge.workers import WorkerClient, WorkerPool
 
@@ -72,10 +73,10 @@ class Cycle:
     ports: Ports
     lease: Lease
     head: Block
+    book: SlotBook
     events: list[Progress] = field(default_factory=list)
     _hashes: dict[BlockNumber, BlockHash | None] = field(default_factory=dict)
     _activities: dict[tuple[Address, Bytes32], Activity] = field(default_factory=dict)
-    _slots: tuple[Slot, ...] | None = None
     _final: BlockNumber | None = None
     _used: Nonce | None = None
     _fees: Fees | None = None
@@ -98,19 +99,29 @@ class Cycle:
     @contextmanager
     def write(self) -> Iterator[Writer]:
         """One transaction of the signer's: see `Store.write`."""
-        with self.ports.store.write(self.lease) as writer:
-            yield writer
-            if writer.touches_slots:
-                self._slots = None
+        try:
+            with self.ports.store.write(self.lease) as writer:
+                yield writer
+        except BaseException:
+            self.book.forget()
+            raise
+        self.book.note(writer.slot_changes)
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """Every nonce of the signer that is not final; read once between two writes of ours."""
-        # Nobody else writes them: the lease is ours.
-        if self._slots is None:
-            ports = self.ports
-            self._slots = ports.store.unresolved_slots(ports.chain_id, ports.signer.address)
-        return self._slots
+        """Every nonce of the signer that is not final, lowest first."""
+        return self.book.slots(
+            lambda: self.ports.store.unresolved_slots(
+                self.ports.chain_id, self.ports.signer.address
+            )
+        )
+
+    def beside(self, signer: Signer, lease: Lease, book: SlotBook) -> Cycle:
+        """Return the same cycle for another account: the same block, and what is known of it."""
+        # Asked of the witnesses once, and for all accounts.
+        final = self.final_number
+        ports = replace(self.ports, signer=signer)
+        return replace(self, ports=ports, lease=lease, book=book, _final=final, _used=None)
 
     @property
     def open_slots(self) -> tuple[Slot, ...]:

@@ -38,7 +38,7 @@ _FAILURES_BEFORE_LONGEST_PAUSE = 5
 @dataclass(frozen=True, slots=True)
 class RelayerConfig:
     """
-    Everything a relayer needs.
+    Everything a relayer needs; `lanes` are accounts that deliver beside `signer`.
 
     `database` is the SQLite file, or where PostgreSQL is. `now` gives Unix seconds and serves the
     lease only.
@@ -53,6 +53,7 @@ class RelayerConfig:
     settings: RelayerSettings = field(default_factory=RelayerSettings)
     holder: str | None = None
     witnesses: Sequence[Chain] = ()
+    lanes: Sequence[Signer] = ()
 
 
 class Observer(Protocol):
@@ -107,6 +108,7 @@ def run(
             holder=config.holder,
             dry_run=dry_run,
             witnesses=config.witnesses,
+            lanes=config.lanes,
         )
         with relayer, _observed(observer, store, relayer):
             if once:

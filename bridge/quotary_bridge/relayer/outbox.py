@@ -18,6 +18,7 @@ from quotary_bridge.errors import (
     BridgeError,
     ContractError,
     FeeTooLow,
+    InsufficientFunds,
     NonceUsed,
     TransactionRefused,
     Transient,
@@ -57,29 +58,36 @@ _Ready = tuple[Job, TransactionRequest, int]
 class Outbox:
     """The signer's transactions; `first` cycles re-send everything that is not final."""
 
-    def __init__(self) -> None:
+    def __init__(self, simulation: Simulation) -> None:
         """Begin as after a crash: nothing is known to have been sent."""
         self._resent = False
-        self._simulation = Simulation()
+        self._simulation = simulation
         self._waiting: set[JobKey] = set()
+        self._broke = False
         self._refused: set[int] = set()
         self._underpriced: set[int] = set()
 
-    def sign(self, cycle: Cycle, *, dry_run: bool = False) -> None:
-        """Simulate, sign and store a delivery for every job that has a result and no nonce."""
-        room = cycle.ports.settings.in_flight - len(cycle.open_slots)
-        if room <= 0:
-            return
-        # Those that wait for the node to catch up must not keep the place of others.
-        most = room + len(self._waiting)
-        jobs = cycle.ports.open_jobs(JobState.SIGNED, most=most, without_slot=True)
-        turns = sorted(jobs, key=lambda job: job.key in self._waiting)
-        ready = self._simulated(cycle, turns[:room])
+    def room(self, cycle: Cycle, most: int) -> int:
+        """Return how many more nonces may be given out, of `most` at a time."""
+        # Behind a transaction that nobody can pay for, others would only wait.
+        return 0 if self._broke else max(0, most - len(cycle.open_slots))
+
+    def sign(
+        self, cycle: Cycle, jobs: Sequence[Job], *, dry_run: bool = False
+    ) -> frozenset[JobKey]:
+        """
+        Simulate, sign and store a delivery for each of `jobs`: they have results and no nonces.
+
+        Returns those that must wait until the node has caught up with their requests.
+        """
+        self._waiting = set()
+        ready = self._simulated(cycle, jobs)
         if dry_run:
             for job, _, gas in ready:
                 cycle.tell(ProgressKind.WOULD_DELIVER, job.key, gas=gas)
         elif ready:
             self._store(cycle, ready)
+        return frozenset(self._waiting)
 
     def close_gaps(self, cycle: Cycle) -> None:
         """Use up nonces that are missing below ours, or none of ours will ever be mined."""
@@ -137,6 +145,7 @@ class Outbox:
             if self._taken(cycle, *item, outcome)
         ]
         self._resent = True
+        self._broke = any(isinstance(outcome, InsufficientFunds) for outcome in outcomes)
         if sent:
             self._note_sent(cycle, sent)
 
@@ -151,6 +160,8 @@ class Outbox:
 
     def _simulated(self, cycle: Cycle, jobs: Sequence[Job]) -> list[_Ready]:
         """Return what can be delivered now, with the gas to offer; what would revert moves on."""
+        if not jobs:
+            return []
         deliveries = _deliveries(cycle, jobs)
         outcomes = self._simulation.run(cycle, list(zip(jobs, deliveries, strict=True)))
         ready: list[_Ready] = []

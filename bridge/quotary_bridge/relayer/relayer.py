@@ -27,14 +27,13 @@ from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import Address, BlockNumber, JobKey
 from quotary_bridge.relayer.cycle import Cycle, Ports
 from quotary_bridge.relayer.dispatch import Dispatcher
-from quotary_bridge.relayer.follow import follow
-from quotary_bridge.relayer.holder import is_gone, own_holder
+from quotary_bridge.relayer.holder import own_holder
+from quotary_bridge.relayer.lanes import Lanes
 from quotary_bridge.relayer.oracle import Oracle
-from quotary_bridge.relayer.outbox import Outbox
 from quotary_bridge.relayer.progress import Listener, Progress, ProgressKind
 from quotary_bridge.relayer.settings import RelayerSettings
 from quotary_bridge.relayer.settle import settle
-from quotary_bridge.store import Lease, Store
+from quotary_bridge.store import Store
 from quotary_bridge.workers import Endpoint, WorkerClient, WorkerPool
 
 __all__ = ["Relayer", "TickReport"]
@@ -58,9 +57,10 @@ class TickReport:
 
 class Relayer:
     """
-    Carries requests of one oracle to workers and their results back, with one account.
+    Carries requests of one oracle to workers and their results back.
 
-    Use it as a context manager, so that the account's lease is given back. `listener` hears of
+    `signer` delivers, and every account of `lanes` beside it, each with its own nonces. Use it as a
+    context manager, so that the accounts' leases are given back. `listener` hears of
     everything that happens, in the caller's thread. With `dry_run` nothing is signed or sent.
     Nothing counts as final that one of `witnesses`, other nodes of the chain, does not confirm.
     """
@@ -79,8 +79,9 @@ class Relayer:
         holder: str | None = None,
         dry_run: bool = False,
         witnesses: Sequence[Chain] = (),
+        lanes: Sequence[Signer] = (),
     ) -> None:
-        """Ask nobody yet; the first `tick` takes the lease."""
+        """Ask nobody yet; the first `tick` takes the leases."""
         self._ports = Ports(
             chain=chain,
             oracle=Oracle(chain, oracle),
@@ -95,8 +96,8 @@ class Relayer:
         self._holder = holder or own_holder()
         self._dry_run = dry_run
         self._dispatcher = Dispatcher()
-        self._outbox = Outbox()
-        self._lease: Lease | None = None
+        self._signers = (signer, *lanes)
+        self._lanes: Lanes | None = None
         self._behind = 0
         self._settled: BlockNumber | None = None
 
@@ -110,14 +111,14 @@ class Relayer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give the lease back and close connections to workers."""
+        """Give the leases back and close connections to workers."""
         self.close()
 
     def close(self) -> None:
-        """Give the lease back and close connections to workers; the store stays the caller's."""
-        if self._lease is not None:
-            self._ports.store.release(self._lease)
-            self._lease = None
+        """Give the leases back and close connections to workers; the store stays the caller's."""
+        if self._lanes is not None:
+            self._lanes.release(self._ports.store)
+            self._lanes = None
         self._dispatcher.close()
         self._ports.client.close()
 
@@ -141,37 +142,30 @@ class Relayer:
         Raises `Transient` where the node failed in the middle: call again. Raises `Fatal`
         (`FinalityViolation`, `WrongChain`, `LeaseHeldError`) where a person has to look.
         """
-        ports = self._ports
-        cycle = Cycle(ports, self._held(), ports.chain.head())
+        ports, lanes = self._ports, self._held()
+        cycle = Cycle(ports, lanes.first.lease, ports.chain.head(), lanes.first.book)
         if self._node_is_behind(cycle):
             cycle.tell(ProgressKind.NODE_BEHIND)
             return self._report(cycle, skipped=True)
         report = self._read(cycle)
-        follow(cycle)
+        lanes.follow(cycle)
         settle(cycle, report.endings)
         self._settled = report.top
-        draining = ports.store.is_draining(cycle.lease)
+        draining = lanes.is_draining(ports.store)
         self._dispatcher.run(cycle, begin=not draining)
-        self._outbox.sign(cycle, dry_run=self._dry_run)
-        if not self._dry_run:
-            self._outbox.close_gaps(cycle)
-            self._outbox.replace(cycle)
-            self._outbox.send(cycle)
-        return self._report(cycle, drained=draining and self._is_drained(cycle))
+        lanes.deliver(cycle, dry_run=self._dry_run)
+        return self._report(cycle, drained=draining and self._is_drained(cycle, lanes))
 
-    def _held(self) -> Lease:
-        """Return the signer's lease; the first time, see whom we deal with, and take it."""
-        ports = self._ports
-        if self._lease is None:
-            ports.oracle.require_known_version()
-            self._lease = ports.store.acquire(
-                ports.chain_id, ports.signer.address, self._holder, is_gone
-            )
-        return self._lease
+    def _held(self) -> Lanes:
+        """Return the lanes; the first time, see whom we deal with, and take their leases."""
+        if self._lanes is None:
+            self._ports.oracle.require_known_version()
+            self._lanes = Lanes(self._ports, self._signers, self._holder)
+        return self._lanes
 
-    def _is_drained(self, cycle: Cycle) -> bool:
+    def _is_drained(self, cycle: Cycle, lanes: Lanes) -> bool:
         begun = cycle.ports.open_jobs(JobState.SIGNED, most=1)
-        return not (cycle.slots or begun or self._dispatcher.asking)
+        return lanes.is_idle(cycle) and not (begun or self._dispatcher.asking)
 
     def _node_is_behind(self, cycle: Cycle) -> bool:
         """Whether the head is lower than before, and that is more likely a lag than a reorg."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quotary_bridge.store.changes import SlotChange
 from quotary_bridge.store.leases import Lease, LeaseHeldError
 from quotary_bridge.store.location import Location, PostgresUrl, location
 from quotary_bridge.store.overview import Overview
@@ -19,6 +20,7 @@ __all__ = [
     "Overview",
     "PostgresUrl",
     "SignedTransaction",
+    "SlotChange",
     "Store",
     "StoreUnavailableError",
     "Task",

@@ -30,6 +30,7 @@ from quotary_bridge.model import (
     TransactionHash,
 )
 from quotary_bridge.rounds import Round
+from quotary_bridge.store import changes
 from quotary_bridge.store.leases import Lease
 from quotary_bridge.store.rounds import put_rounds
 from quotary_bridge.store.rows import job_from, job_row, progress_row, result_row
@@ -40,10 +41,17 @@ __all__ = ["Cursor", "SignedTransaction", "Writer", "chunked"]
 
 _Item = TypeVar("_Item")
 
+
 KEYS_PER_QUERY = 500
 """Databases bound how many parameters one statement may have; this many all of them take."""
 
-_JOBS = select(job).where(job.c.key.in_(bindparam("keys", expanding=True))).with_for_update()
+# Locked in the order of the keys, so that no two relayers wait for each other.
+_JOBS = (
+    select(job)
+    .where(job.c.key.in_(bindparam("keys", expanding=True)))
+    .order_by(job.c.key)
+    .with_for_update()
+)
 _LAST_RESULTS = (
     select(result.c.job_key, func.max(result.c.ordinal))
     .where(result.c.job_key.in_(bindparam("keys", expanding=True)))
@@ -105,7 +113,7 @@ class Writer:
         """Write through `connection`, in whose transaction `held` was proven."""
         self._connection = connection
         self._lease = held
-        self.touches_slots = False
+        self.slot_changes: list[changes.SlotChange] = []
         self._jobs: dict[JobKey, Job] = {}
         self._stored: dict[JobKey, Job] = {}
         self._fresh: list[JobKey] = []
@@ -137,14 +145,15 @@ class Writer:
     def load(self, keys: Iterable[JobKey]) -> None:
         """Read many jobs at once, before they are asked for one by one."""
         # Locked until the commit: what is decided from them must still be so when it is written.
-        for some in chunked([key for key in keys if key not in self._jobs]):
+        for some in chunked(sorted({key for key in keys if key not in self._jobs})):
             for row in self._connection.execute(_JOBS, {"keys": some}).mappings():
                 found = job_from(row)
                 self._jobs[found.key] = self._stored[found.key] = found
 
     def job(self, key: JobKey) -> Job:
         """Return the job as this transaction sees it; raises `KeyError` where there is none."""
-        self.load([key])
+        if key not in self._jobs:
+            self.load([key])
         return self._jobs[key]
 
     def still(self, job: Job) -> bool:
@@ -202,7 +211,6 @@ class Writer:
     def open_slots(self, purposes: Sequence[tuple[Nonce, JobKey | None]]) -> list[int]:
         """Give nonces out, each to a job or (None) to close a gap; returns the slots' ids."""
         self.flush()
-        self.touches_slots = True
         rows = [
             {
                 "chain_id": self._lease.chain_id,
@@ -217,6 +225,8 @@ class Writer:
         ]
         opened = [int(found) for found in self._connection.execute(_OPEN_SLOTS, rows).scalars()]
         self._ordinals.update(dict.fromkeys(opened, 0))
+        for slot_id, (nonce, key) in zip(opened, purposes, strict=True):
+            self.slot_changes.append(changes.opened(slot_id, nonce, key))
         return opened
 
     def open_slot(self, nonce: Nonce, key: JobKey | None) -> int:
@@ -227,27 +237,26 @@ class Writer:
         self, signed: Sequence[tuple[int, SignedTransaction]], at: BlockNumber
     ) -> None:
         """Keep signed bytes, each as the newest attempt of a slot; `at` is the pinned block."""
-        self.touches_slots = True
         unknown = {slot_id for slot_id, _ in signed} - set(self._ordinals)
         for some in chunked(sorted(unknown)):
             self._ordinals.update(dict.fromkeys(some, 0))
             found = self._connection.execute(_ATTEMPTS, {"ids": some})
             self._ordinals.update((slot_id, attempts) for slot_id, attempts in found)
         for slot_id, transaction in signed:
-            self._attempts.append(
-                {
-                    "slot_id": slot_id,
-                    "ordinal": self._ordinals[slot_id],
-                    "kind": transaction.kind.value,
-                    "raw": transaction.raw,
-                    "hash": transaction.hash,
-                    "max_fee": transaction.fees.max_fee,
-                    "max_priority_fee": transaction.fees.max_priority_fee,
-                    "gas": transaction.gas,
-                    "signed_at": at,
-                    "token": self._lease.token,
-                }
-            )
+            row = {
+                "slot_id": slot_id,
+                "ordinal": self._ordinals[slot_id],
+                "kind": transaction.kind.value,
+                "raw": transaction.raw,
+                "hash": transaction.hash,
+                "max_fee": transaction.fees.max_fee,
+                "max_priority_fee": transaction.fees.max_priority_fee,
+                "gas": transaction.gas,
+                "signed_at": at,
+                "token": self._lease.token,
+            }
+            self._attempts.append(row)
+            self.slot_changes.append(changes.attempted(row))
             self._ordinals[slot_id] += 1
 
     def add_attempt(self, slot_id: int, signed: SignedTransaction, at: BlockNumber) -> None:
@@ -257,9 +266,11 @@ class Writer:
     def count_broadcast(self, slot_id: int) -> None:
         """Note that the latest attempt was taken by a node."""
         self._broadcasts.append(self._of_slot(slot_id))
+        self.slot_changes.append(changes.broadcast(slot_id))
 
     def resolve_slot(self, held: Slot, state: SlotState, inclusion: Inclusion | None) -> None:
         """Note what became of a nonce; a reorg moves it back to `OPEN` with no inclusion."""
+        self.slot_changes.append(changes.resolved(held.id, state, inclusion))
         self._resolved.append(
             {
                 **self._of_slot(held.id),
@@ -324,7 +335,6 @@ class Writer:
         return []
 
     def _of_slot(self, slot_id: int) -> dict[str, Any]:
-        self.touches_slots = True
         return {
             "the_slot": slot_id,
             "the_chain": self._lease.chain_id,
