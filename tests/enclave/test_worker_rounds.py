@@ -131,7 +131,8 @@ def test_an_answer_is_shown_to_one_round_only() -> None:
     assert first.json() == again.json()
     other = opening(encoded, sorted([own, OTHERS[0]]))
     assert refusal(client, REVEALS, other) == (409, "already_revealed", "round")
-    assert commit(client, encoded) == own
+    found = refusal(client, COMMITMENTS, question(encoded))
+    assert found == (409, "already_revealed", "round")
 
 
 def test_nothing_is_shown_to_an_open_round() -> None:

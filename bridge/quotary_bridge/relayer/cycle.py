@@ -20,6 +20,7 @@ from quotary_bridge.model import (
     ChainId,
     Fees,
     JobKey,
+    JobKind,
     Nonce,
     Slot,
     SlotState,
@@ -58,11 +59,20 @@ class Ports:
         return ChainId(self.chain.chain_id)
 
     def open_jobs(
-        self, *states: JobState, most: int = ROWS_LIMIT, without_slot: bool = False
+        self,
+        *states: JobState,
+        most: int = ROWS_LIMIT,
+        without_slot: bool = False,
+        kind: JobKind | None = None,
     ) -> tuple[Job, ...]:
         """Return the oracle's jobs that can still move, oldest first, of `states` or of all."""
         return self.store.open_jobs(
-            self.chain_id, self.oracle.address, *states, most=most, without_slot=without_slot
+            self.chain_id,
+            self.oracle.address,
+            *states,
+            most=most,
+            without_slot=without_slot,
+            kind=kind,
         )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from quotary_bridge.errors import ContractError
 from quotary_bridge.lifecycle import Dispatched, Failed, Job, JobState, Retried
-from quotary_bridge.model import Address, JobKey, Request, SignedResult
+from quotary_bridge.model import Address, JobKey, JobKind, Request, SignedResult
 from quotary_bridge.relayer.asking import Answer, Asker, Asking
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.progress import ProgressKind
@@ -79,12 +79,13 @@ class Dispatcher:
             key: until for key, until in self._rests_until.items() if until > self._cycles
         }
         most = JOBS_PER_CYCLE + len(self._rests_until) + len(self._asker.asking)
-        seen = cycle.ports.open_jobs(JobState.SEEN, most=most)
+        kind = JobKind.ANSWER
+        seen = cycle.ports.open_jobs(JobState.SEEN, most=most, kind=kind)
         limit = cycle.ports.settings.results_per_job
         spent = [job for job in seen if job.retries >= limit and job.slot is None]
         conclude(cycle, [(job, Failed(job.reason or "NoResult", cycle.ref)) for job in spent])
         left = {job.key for job in spent} | self._rests_until.keys() | self._asker.asking.keys()
-        found = [*seen, *cycle.ports.open_jobs(JobState.DISPATCHED, most=most)]
+        found = [*seen, *cycle.ports.open_jobs(JobState.DISPATCHED, most=most, kind=kind)]
         due = [job for job in found if job.key not in left and _confirmed(cycle, job)]
         return due[: max(0, JOBS_PER_CYCLE - len(self._asker.asking))]
 

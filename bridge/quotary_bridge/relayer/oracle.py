@@ -9,7 +9,9 @@ from quotary_bridge.chain.contracts import (
     Activity,
     RequestCreated,
     ResultOracle,
+    RoundDisputed,
     WorkerRegistry,
+    decode_event,
     topics_of,
 )
 from quotary_bridge.chain.contracts.base import address_of
@@ -35,6 +37,7 @@ __all__ = ["Oracle"]
 LOGS_REMEMBERED = 4096
 
 _CREATED = "RequestCreated"
+_DISPUTED = "RoundDisputed"
 _INDEXED_REQUEST = 2
 # What ends a request, under the contract's own names for the same facts: a delivery that came too
 # late would revert with them.
@@ -63,6 +66,18 @@ class Oracle:
     def address(self) -> Address:
         """Where the oracle is."""
         return self._oracle.address
+
+    @property
+    def contract(self) -> ResultOracle:
+        """The contract itself."""
+        return self._oracle
+
+    def workers(self, at: BlockNumber) -> WorkerRegistry:
+        """Return the registry behind it: immutable in the oracle, and so asked for once."""
+        if self._workers is None:
+            registry = address_of(self._oracle.read("WORKERS", at=at))
+            self._workers = WorkerRegistry(self._chain, registry)
+        return self._workers
 
     def require_known_version(self) -> None:
         """
@@ -104,16 +119,23 @@ class Oracle:
 
     def activity(self, worker: Address, app_id: Bytes32, at: BlockNumber) -> Activity:
         """Return whether `worker` may answer for `app_id` at block `at`."""
-        if self._workers is None:
-            # Immutable in the oracle, and so asked for once.
-            registry = address_of(self._oracle.read("WORKERS", at=at))
-            self._workers = WorkerRegistry(self._chain, registry)
-        return self._workers.check_active(worker, app_id, at)
+        return self.workers(at).check_active(worker, app_id, at)
+
+    def disputed(self, request: Request, at: BlockNumber) -> set[Address]:
+        """Return who took part in rounds of `request` that were shown to disagree."""
+        wanted = [topics_of(_DISPUTED), [request.request_id]]
+        logs = self._chain.logs([self.address], request.block.number, at, wanted)
+        told = (decode_event(log) for log in logs)
+        return {
+            each for event in told if isinstance(event, RoundDisputed) for each in event.workers
+        }
 
     def delivery(
         self, request: Request, signed: SignedResult, sender: Address
     ) -> TransactionRequest:
         """Return the transaction that carries `signed`, which answers `request`, to the oracle."""
+        if signed.call is not None:
+            return TransactionRequest(sender=sender, to=self.address, data=signed.call)
         data = self._oracle.fulfill_as_made(
             request.terms, signed.result, signed.output, signed.signature
         )
@@ -143,8 +165,8 @@ class Oracle:
                 Reason.RPC_BROKEN_ANSWER, f"a request that cannot be read: {error}"
             ) from error
         terms = made.terms
-        if terms.quorum.results != 1 or sha256(made.input).digest() != terms.input_commitment:
-            # Rounds of several workers, and inputs that are kept elsewhere, are not served yet.
+        if sha256(made.input).digest() != terms.input_commitment:
+            # Inputs that are kept elsewhere are not served yet.
             return None
         return Request(
             chain_id=ChainId(self._chain.chain_id),

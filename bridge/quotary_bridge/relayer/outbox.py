@@ -182,17 +182,11 @@ class Outbox:
         for job, error in refused:
             details = {"reason": error.name, "detail": error.message}
             cycle.tell(ProgressKind.DELIVERY_REFUSED, job.key, **details)
-        ended = [item for item in refused if item[1].name in _SUPERSEDING]
+        ended = [item for item in refused if _is_over(*item)]
         conclude(cycle, [(job, Superseded(error.name, cycle.ref)) for job, error in ended])
-        self._waiting = {job.key for job, error in refused if error.name in _WAITING}
-        retry(
-            cycle,
-            [
-                (job, error.name)
-                for job, error in refused
-                if error.name not in _SUPERSEDING | _WAITING
-            ],
-        )
+        left = [item for item in refused if item not in ended]
+        self._waiting = {job.key for job, error in left if error.name in _WAITING}
+        retry(cycle, [(job, error.name) for job, error in left if error.name not in _WAITING])
 
     def _store(self, cycle: Cycle, ready: Sequence[_Ready]) -> None:
         """Give out nonces and keep the signed bytes, all in one commit."""
@@ -283,6 +277,11 @@ class Outbox:
         cycle.tell(ProgressKind.TRANSACTION_HELD, slot.job, **details)
 
 
+def _is_over(job: Job, error: ContractError) -> bool:
+    """Whether a delivery that would revert is needed no more. What refuses an errand ends it."""
+    return job.errand is not None or error.name in _SUPERSEDING
+
+
 def _tell_stored(cycle: Cycle, job: Job | None, nonce: Nonce, signed: SignedTransaction) -> None:
     cycle.tell(
         ProgressKind.TRANSACTION_STORED,
@@ -300,12 +299,16 @@ def _deliveries(cycle: Cycle, jobs: Sequence[Job]) -> list[TransactionRequest]:
         ordinal = job.result if job.carried is None else job.carried
         if ordinal is None:
             raise ValueError(f"a job that is {job.state} has no result to deliver")
-        wanted.append((job.key, ordinal))
-    results = cycle.ports.store.results(wanted)
+        if job.errand is None:
+            wanted.append((job.key, ordinal))
+    found = dict(zip(wanted, cycle.ports.store.results(wanted), strict=True))
+    results = {key: signed for (key, _), signed in found.items()}
     sender = cycle.ports.signer.address
     return [
-        cycle.ports.oracle.delivery(job.request, signed, sender)
-        for job, signed in zip(jobs, results, strict=True)
+        cycle.ports.oracle.delivery(job.request, results[job.key], sender)
+        if job.errand is None
+        else TransactionRequest(sender=sender, to=job.errand.target, data=job.errand.call)
+        for job in jobs
     ]
 
 

@@ -5,7 +5,7 @@ The relayer: one cycle after another, each pinned to one block.
 2. read requests (`quotary_bridge.intake`);
 3. follow the nonces that are in flight;
 4. settle what needs no delivery, reopen what a reorg took the reason from;
-5. ask workers, check and keep their answers;
+5. ask workers, check and keep their answers, alone or in rounds;
 6. simulate, sign and store deliveries; close gaps; raise fees of what is stuck;
 7. send what no node has.
 
@@ -31,6 +31,7 @@ from quotary_bridge.relayer.holder import own_holder
 from quotary_bridge.relayer.lanes import Lanes
 from quotary_bridge.relayer.oracle import Oracle
 from quotary_bridge.relayer.progress import Listener, Progress, ProgressKind
+from quotary_bridge.relayer.rounds import Rounds
 from quotary_bridge.relayer.settings import RelayerSettings
 from quotary_bridge.relayer.settle import settle
 from quotary_bridge.store import Store
@@ -96,6 +97,7 @@ class Relayer:
         self._holder = holder or own_holder()
         self._dry_run = dry_run
         self._dispatcher = Dispatcher()
+        self._rounds = Rounds()
         self._signers = (signer, *lanes)
         self._lanes: Lanes | None = None
         self._behind = 0
@@ -120,6 +122,7 @@ class Relayer:
             self._lanes.release(self._ports.store)
             self._lanes = None
         self._dispatcher.close()
+        self._rounds.close()
         self._ports.client.close()
 
     @property
@@ -153,6 +156,9 @@ class Relayer:
         self._settled = report.top
         draining = lanes.is_draining(ports.store)
         self._dispatcher.run(cycle, begin=not draining)
+        if not self._dry_run:
+            # A worker shows its answer to one round only: trying that out would use it up.
+            self._rounds.run(cycle, begin=not draining)
         lanes.deliver(cycle, dry_run=self._dry_run)
         return self._report(cycle, drained=draining and self._is_drained(cycle, lanes))
 
@@ -165,7 +171,8 @@ class Relayer:
 
     def _is_drained(self, cycle: Cycle, lanes: Lanes) -> bool:
         begun = cycle.ports.open_jobs(JobState.SIGNED, most=1)
-        return lanes.is_idle(cycle) and not (begun or self._dispatcher.asking)
+        at_work = begun or self._dispatcher.asking or self._rounds.at_work
+        return lanes.is_idle(cycle) and not at_work
 
     def _node_is_behind(self, cycle: Cycle) -> bool:
         """Whether the head is lower than before, and that is more likely a lag than a reorg."""

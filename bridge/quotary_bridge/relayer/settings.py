@@ -21,6 +21,8 @@ class RelayerSettings:
     `lag_patience`: cycles a node may be behind what we saw before that counts as a reorg.
     `patience_seconds`: how long one cycle waits for workers; who takes longer is heard later.
     `hedge_seconds`: how long one worker may take before the next one is asked as well.
+    `round_seconds`: how long workers of a round may take to commit, and again to reveal.
+    `refunds`: whether requests that nobody answered in time are refunded, at our expense.
     """
 
     start_block: BlockNumber = BlockNumber(0)  # noqa: RUF009 (a name for an integer, no call)
@@ -35,6 +37,8 @@ class RelayerSettings:
     poll_seconds: float = 1.0
     patience_seconds: float = 1.0
     hedge_seconds: float = 20.0
+    round_seconds: float = 20.0
+    refunds: bool = False
 
     def __post_init__(self) -> None:
         """Raise `ConfigurationError` where a number makes no sense."""
@@ -50,6 +54,7 @@ class RelayerSettings:
             ("lag_patience", 0),
             ("patience_seconds", 0),
             ("hedge_seconds", 0),
+            ("round_seconds", 0),
         ):
             if getattr(self, name) < least:
                 raise ConfigurationError(

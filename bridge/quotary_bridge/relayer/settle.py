@@ -15,6 +15,7 @@ from typing import TypeVar
 from quotary_bridge.intake import Ending
 from quotary_bridge.lifecycle import Event, Failed, Job, JobState, Reopened, Sealed, Superseded
 from quotary_bridge.relayer.cycle import Cycle
+from quotary_bridge.relayer.errands import refund, tell_errands
 from quotary_bridge.relayer.progress import ProgressKind
 
 __all__ = ["conclude", "settle"]
@@ -71,9 +72,21 @@ def _review(cycle: Cycle) -> None:
             reviewed.append((job, Reopened()))
         elif cycle.final(job.settled) and job.slot is None:
             reviewed.append((job, Sealed()))
+    # Stored before the seal, which ends our looking at these jobs.
+    _refund(cycle, [job for job, event in reviewed if isinstance(event, Sealed)])
     for job, event in _applied(cycle, reviewed):
         if isinstance(event, Reopened):
             cycle.tell(ProgressKind.REOPENED, job.key)
+
+
+def _refund(cycle: Cycle, sealed: Sequence[Job]) -> None:
+    """Have those refunded that expired, where that is our task."""
+    expired = [job for job in sealed if job.errand is None and job.reason == _EXPIRED]
+    if not expired or not cycle.ports.settings.refunds:
+        return
+    with cycle.write() as writer:
+        added = writer.add_errands(refund(cycle, job.request) for job in expired)
+    tell_errands(cycle, added)
 
 
 def _applied(cycle: Cycle, events: Sequence[tuple[Job, _Event]]) -> list[tuple[Job, _Event]]:

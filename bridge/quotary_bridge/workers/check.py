@@ -39,6 +39,7 @@ class RejectReason(StrEnum):
     WRONG_POLICY_VERSION = "WrongPolicyVersion"
     OUTPUT_MISMATCH = "OutputMismatch"
     RESULT_EXPIRED = "ResultExpired"
+    WRONG_DEADLINE = "WrongDeadline"
 
 
 class ResultRejectedError(Exception):
@@ -89,6 +90,8 @@ def check_reveal(
     if exact:
         _require_equal(RejectReason.WRONG_DECISION, said.decision, said.output_hash)
     _require_equal(RejectReason.WRONG_ROUND, said.round, closed)
+    # The statements of a round go to the contract together, and have what is alike in them once.
+    _require_equal(RejectReason.WRONG_DEADLINE, said.deadline, request.deadline)
 
 
 def _require_answers(

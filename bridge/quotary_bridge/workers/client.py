@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,7 +32,10 @@ from quotary_bridge.model import (
 
 __all__ = ["Endpoint", "FaultKind", "WorkerClient", "WorkerFaultError"]
 
+IDENTITY_PATH: Final = "v1/quotary/worker"
 RESULTS_PATH: Final = "v1/quotary/results"
+COMMITMENTS_PATH: Final = "v1/quotary/commitments"
+REVEALS_PATH: Final = "v1/quotary/reveals"
 ANSWER_BYTES_LIMIT: Final = 1 << 20
 """The oracle's outputs are far smaller; a transaction of 2^24 gas holds under 420,000 bytes."""
 
@@ -54,6 +57,8 @@ _CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _SERVER_ERROR: Final = 500
 _RETRY_STATUSES: Final = (408, 425, 429)
 _OK: Final = 200
+
+_Said = TypeVar("_Said")
 
 
 class FaultKind(StrEnum):
@@ -133,9 +138,48 @@ class WorkerClient:
 
     def ask(self, endpoint: Endpoint, request: Request) -> SignedResult:
         """Return the worker's answer, not yet checked; raises `WorkerFaultError`."""
-        url = f"{endpoint.url.rstrip('/')}/{RESULTS_PATH}"
+        return _read(_answer, self._asked("POST", endpoint, RESULTS_PATH, _question(request)))
+
+    def identify(self, endpoint: Endpoint) -> Address:
+        """Return who the worker says it is; raises `WorkerFaultError`."""
+        body = self._asked("GET", endpoint, IDENTITY_PATH, None)
+        return _read(lambda document: _address(document["worker"]), body)
+
+    def commit(self, endpoint: Endpoint, request: Request) -> tuple[Address, Bytes32]:
+        """Return whose commitment to its answer, and which; raises `WorkerFaultError`."""
+        question = {
+            "terms": f"0x{request.terms.hex()}",
+            "input": f"0x{request.input.hex()}",
+            "oracle": request.oracle,
+            "chainId": request.chain_id,
+        }
+        body = self._asked("POST", endpoint, COMMITMENTS_PATH, question)
+        return _read(lambda said: (_address(said["worker"]), _word(said["commitment"])), body)
+
+    def reveal(
+        self, endpoint: Endpoint, request: Request, closed: Sequence[Bytes32]
+    ) -> SignedResult:
+        """
+        Return the worker's answer in the round of the commitments `closed`, not yet checked.
+
+        Raises `WorkerFaultError`. Warning: a worker shows its answer to one round only. Whoever
+        asks must have stored the round before.
+        """
+        question = {
+            "requestId": f"0x{request.request_id.hex()}",
+            "round": [f"0x{commitment.hex()}" for commitment in closed],
+            "oracle": request.oracle,
+            "chainId": request.chain_id,
+        }
+        return _read(_answer, self._asked("POST", endpoint, REVEALS_PATH, question))
+
+    def _asked(
+        self, method: str, endpoint: Endpoint, path: str, question: Mapping[str, object] | None
+    ) -> bytes:
+        """Return the body of a good answer; raises `WorkerFaultError`."""
+        url = f"{endpoint.url.rstrip('/')}/{path}"
         try:
-            status, body = self._exchange(url, _question(request))
+            status, body = self._exchange(method, url, question)
         except httpx.TimeoutException as error:
             detail = f"no answer after {self._seconds:g} s"
             raise WorkerFaultError(FaultKind.TIMEOUT, detail) from error
@@ -143,12 +187,14 @@ class WorkerClient:
             raise WorkerFaultError(FaultKind.UNREACHABLE, type(error).__name__) from error
         if status != _OK:
             raise _refusal(status, body)
-        return _answer(body)
+        return body
 
-    def _exchange(self, url: str, question: Mapping[str, object]) -> tuple[int, bytes]:
+    def _exchange(
+        self, method: str, url: str, question: Mapping[str, object] | None
+    ) -> tuple[int, bytes]:
         # httpx bounds each read, not their sum: a worker that drips bytes must end all the same.
         end = time.monotonic() + self._seconds
-        asked = httpx.Request("POST", url, json=question, headers=_HEADERS, extensions=self._bounds)
+        asked = httpx.Request(method, url, json=question, headers=_HEADERS, extensions=self._bounds)
         with closing(self._http.handle_request(asked)) as response:
             if "content-encoding" in response.headers:
                 # A few compressed bytes may stand for gigabytes, and we asked for none.
@@ -190,19 +236,21 @@ def _refusal(status: int, body: bytes) -> WorkerFaultError:
     return WorkerFaultError(FaultKind.REFUSED, detail)
 
 
-def _answer(body: bytes) -> SignedResult:
+def _read(parse: Callable[[Any], _Said], body: bytes) -> _Said:
     try:
-        document = _parsed(body)
-        said = document["result"]
-        return SignedResult(
-            result=_result(said),
-            output=_bytes(document["output"]),
-            signature=_bytes(document["signature"]),
-        )
+        return parse(_parsed(body))
     except (ValueError, KeyError, TypeError) as error:
         # The message may quote the answer: it is cut before anybody logs it.
-        detail = f"not a signed result ({str(error)[:_REFUSAL_CHARACTERS]})"
+        detail = f"not what was asked for ({str(error)[:_REFUSAL_CHARACTERS]})"
         raise WorkerFaultError(FaultKind.BROKEN_ANSWER, detail) from error
+
+
+def _answer(document: Mapping[str, Any]) -> SignedResult:
+    return SignedResult(
+        result=_result(document["result"]),
+        output=_bytes(document["output"]),
+        signature=_bytes(document["signature"]),
+    )
 
 
 def _parsed(body: bytes) -> Any:  # noqa: ANN401 (JSON is anything)

@@ -155,14 +155,13 @@ class Pledges:
         """
         The commitment to this request, None where there is none yet.
 
-        Raises `RefusalError(ALREADY_REVEALED)` where there was one, and it is forgotten.
+        Raises `RefusalError(ALREADY_REVEALED)` where the answer was shown: it has no other round.
         """
         name = (domain, request_id)
         with self._lock:
-            found = self._pledges.get(name)
-            if found is None and name in self._revealed:
+            if name in self._revealed:
                 raise _already_revealed()
-            return found
+            return self._pledges.get(name)
 
     def keep(self, domain: ResultDomain, pledge: Pledge) -> Pledge:
         """Remember `pledge`; returns the one that counts: whichever came first."""

@@ -28,6 +28,7 @@ __all__ = [
     "RequestFailed",
     "RequestFulfilled",
     "RequestRefunded",
+    "RoundDisputed",
     "WorkerPaid",
     "WorkerRegistered",
     "WorkerRenewed",
@@ -196,6 +197,15 @@ class RequestRefunded:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundDisputed:
+    """A whole round came to nothing; its workers may not answer the request again."""
+
+    request_id: Bytes32
+    disputes: int
+    workers: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CallbackFailed:
     """The requester's own code did not take the result, which stands all the same."""
 
@@ -218,6 +228,7 @@ Event = (
     | WorkerPaid
     | RequestFailed
     | RequestRefunded
+    | RoundDisputed
     | CallbackFailed
 )
 
@@ -311,6 +322,10 @@ def _refunded(a: AbiValue) -> RequestRefunded:
     return RequestRefunded(a["requestId"], address_of(a["refundTo"]), a["amount"])
 
 
+def _disputed(a: AbiValue) -> RoundDisputed:
+    return RoundDisputed(a["requestId"], a["disputes"], tuple(map(address_of, a["workers"])))
+
+
 def _callback_failed(a: AbiValue) -> CallbackFailed:
     return CallbackFailed(a["requestId"], a["reason"], a["gasUsed"])
 
@@ -330,6 +345,7 @@ _DECODERS: Mapping[str, tuple[str, Callable[[AbiValue], Event]]] = MappingProxyT
         "WorkerPaid": ("ResultOracle", _paid),
         "RequestFailed": ("ResultOracle", _failed),
         "RequestRefunded": ("ResultOracle", _refunded),
+        "RoundDisputed": ("ResultOracle", _disputed),
         "CallbackFailed": ("ResultOracle", _callback_failed),
     }
 )

@@ -207,6 +207,10 @@ class ResultOracle(Contract):
         """Return what became of many requests, in their order."""
         return [_state(record) for record in self.read_many("stateOf", request_ids, at)]
 
+    def probation_of(self, worker: Address, at: BlockTag = "latest") -> int:
+        """Return until when a worker counts for nothing, Unix seconds; 0 if it always counted."""
+        return int(self.read("probationOf", worker, at=at))
+
     def result_of(self, request_id: Bytes32, at: BlockTag = "latest") -> FulfilledResult:
         """Return a fulfilled request's result; raises `ContractError` where there is none."""
         record = self.read("getResult", request_id, at=at)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from enum import IntEnum
+from operator import attrgetter
 from typing import ClassVar
 
 from quotary_bridge.chain.contracts.base import Contract, ProofKind, address_of
 from quotary_bridge.chain.interface import AbiValue
 from quotary_bridge.chain.records import BlockTag
 from quotary_bridge.chain.reverts import error_name
-from quotary_bridge.model import Address, Bytes32
+from quotary_bridge.model import Address, Bytes32, Result, SignedResult
 
 __all__ = [
     "Activity",
@@ -95,6 +96,9 @@ class Activity:
     until: int
 
 
+_FIELDS = attrgetter(*(field.name for field in fields(Result)))
+
+
 class WorkerRegistry(Contract):
     """The keys that quotes bound to TEEs."""
 
@@ -122,6 +126,10 @@ class WorkerRegistry(Contract):
         reason = "" if active else error_name(selector)
         return Activity(bool(active), reason, until)
 
+    def operator_of(self, worker: Address, app_id: Bytes32, at: BlockTag = "latest") -> Address:
+        """Return who runs an active worker; raises `ContractError` where it does not count."""
+        return address_of(self.read("requireActive", worker, app_id, at=at)[0])
+
     def challenge_at(self, block_number: int, at: BlockTag = "latest") -> Bytes32:
         """Return the challenge of a recent block; raises `ContractError` where it is too old."""
         return Bytes32(self.read("challengeAt", block_number, at=at))
@@ -137,6 +145,11 @@ class WorkerRegistry(Contract):
     def revoke(self, worker: Address) -> bytes:
         """Return call data for the governor or guardian."""
         return self.encode("revoke", worker)
+
+    def report_equivocation(self, oracle: Address, one: SignedResult, other: SignedResult) -> bytes:
+        """Return call data that revokes a worker by two statements of its own."""
+        said = [(_FIELDS(each.result), each.signature) for each in (one, other)]
+        return self.encode("reportEquivocation", oracle, *said[0], *said[1])
 
     def refresh(self, worker: Address) -> bytes:
         """Return call data; anybody may send it, to make later uses of its cohort cheap again."""

@@ -1,0 +1,284 @@
+"""
+Requests that several workers must answer: rounds of commitments and reveals.
+
+Everything a worker gives is stored before anything is done about it, and a round is closed by a
+commit before anybody hears of its list. So a relayer that dies goes on with the same round: it asks
+again for what it had not stored, and whoever asks a worker twice gets the same.
+
+What becomes of a round is for `quotary_bridge.rounds` to say; here workers are chosen, asked and
+heard. A table is one round at work, in memory; forgetting it costs questions only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from quotary_bridge.chain.contracts import RequestTerms
+from quotary_bridge.lifecycle import Dispatched, Failed, Job, JobState
+from quotary_bridge.model import JobKey, JobKind, SignedResult, errand_key
+from quotary_bridge.relayer.cycle import Cycle
+from quotary_bridge.relayer.errands import (
+    dispute,
+    finish_ended,
+    quorum_call,
+    reassignment,
+    tell_errands,
+)
+from quotary_bridge.relayer.exchanges import Exchanges
+from quotary_bridge.relayer.hearing import Change, Floor
+from quotary_bridge.relayer.panel import Panel
+from quotary_bridge.relayer.progress import ProgressKind
+from quotary_bridge.relayer.settle import conclude
+from quotary_bridge.relayer.table import Decision, Table, played
+from quotary_bridge.rounds import (
+    Abandoned,
+    Agreed,
+    Candidate,
+    Closed,
+    Disputed,
+    Reconsidered,
+    Round,
+    RoundState,
+    Seat,
+    choose,
+)
+
+__all__ = ["Rounds"]
+
+TABLES = 32
+"""How many rounds are at work at once: a handful of hashes and one answer each."""
+
+LISTEN_SECONDS = 0.1
+_REST_CYCLES_LIMIT = 32
+_ENDS = {
+    Agreed: ProgressKind.ROUND_AGREED,
+    Disputed: ProgressKind.ROUND_DISPUTED,
+    Abandoned: ProgressKind.ROUND_ABANDONED,
+}
+
+
+@dataclass(slots=True)
+class _Rest:
+    """How long a job is left alone that could not be worked on, in cycles."""
+
+    until: int = 0
+    times: int = 0
+
+
+class Rounds:
+    """Conducts the rounds of one relayer."""
+
+    def __init__(self) -> None:
+        """Begin with no round at work."""
+        self._cycles = 0
+        self._tables: dict[JobKey, Table] = {}
+        self._rests: dict[JobKey, _Rest] = {}
+        self._floor = Floor(Exchanges())
+
+    def close(self) -> None:
+        """Wait for nobody any more."""
+        self._floor.close()
+
+    @property
+    def at_work(self) -> int:
+        """How many rounds are at work."""
+        return len(self._tables)
+
+    def run(self, cycle: Cycle, *, begin: bool = True) -> None:
+        """Finish what ended, seat what is due where we `begin`, and hear workers for a moment."""
+        self._cycles += 1
+        finish_ended(cycle)
+        self._leave(cycle)
+        panel = Panel(cycle)
+        if begin:
+            self._begin(cycle, panel)
+        end = time.monotonic() + cycle.ports.settings.patience_seconds
+        while self._tables:
+            self._decide(cycle, panel)
+            self._floor.ask(cycle, self._tables.values())
+            left = end - time.monotonic()
+            if left <= 0:
+                break
+            changes = self._floor.hear(cycle, self._tables, min(left, LISTEN_SECONDS))
+            self._store(cycle, changes)
+
+    def _leave(self, cycle: Cycle) -> None:
+        """Take tables away whose requests need no answer of ours any more."""
+        jobs = cycle.ports.store.jobs(list(self._tables))
+        self._tables = {
+            key: table for key, table in self._tables.items() if _still_asks(jobs[key], table.job)
+        }
+
+    def _begin(self, cycle: Cycle, panel: Panel) -> None:
+        due = self._due(cycle)
+        if not due:
+            return
+        self._floor.identify(cycle)
+        rounds = cycle.ports.store.rounds([job.key for job in due])
+        seated = []
+        for job in due:
+            table = self._table(cycle, panel, job, rounds.get(job.key, []))
+            if table is None:
+                self._rest(job.key)
+            else:
+                seated.append(table)
+        with cycle.write() as writer:
+            writer.load(table.job.key for table in seated)
+            seated = [table for table in seated if writer.still(table.job)]
+            writer.put_rounds(table.held for table in seated)
+            for table in seated:
+                table.job = writer.advance(table.job.key, Dispatched())
+        for table in seated:
+            self._tables[table.job.key] = table
+            details = {"round": table.held.ordinal, "seats": len(table.held.seats)}
+            cycle.tell(ProgressKind.ROUND_OPENED, table.job.key, **details)
+
+    def _due(self, cycle: Cycle) -> list[Job]:
+        """Return the oldest jobs without a round at work; those refused too often end here."""
+        ports, resting = cycle.ports, self._resting()
+        most = TABLES + len(resting) + len(self._tables)
+        states = (JobState.SEEN, JobState.DISPATCHED)
+        found = ports.open_jobs(*states, most=most, kind=JobKind.QUORUM)
+        limit = ports.settings.results_per_job
+        spent = [
+            job
+            for job in found
+            if job.state is JobState.SEEN and job.retries >= limit and job.slot is None
+        ]
+        conclude(cycle, [(job, Failed(job.reason or "NoResult", cycle.ref)) for job in spent])
+        left = {job.key for job in spent} | resting | self._tables.keys()
+        due = [job for job in found if job.key not in left and _confirmed(cycle, job)]
+        return due[: max(0, TABLES - len(self._tables))]
+
+    def _table(self, cycle: Cycle, panel: Panel, job: Job, rounds: Sequence[Round]) -> Table | None:
+        """Return the table of a job's open round, or of a new one; None where none can be."""
+        quorum = RequestTerms.decode(job.request.terms).quorum
+        latest = rounds[-1] if rounds else None
+        if latest is not None and latest.state is RoundState.DISPUTED:
+            # Its workers are out by the chain's word only: first that has to be final.
+            shown = errand_key(job.key, JobKind.DISPUTE, latest.digest)
+            errand = cycle.ports.store.job(shown)
+            if errand is not None and not errand.terminal:
+                return None
+        admission = panel.admission(job.request)
+        known = self._floor.workers(cycle)
+        gone = {seat.worker for each in rounds for seat in each.seats if seat.signed is not None}
+        if latest is not None and latest.open:
+            gone |= {seat.worker for seat in latest.seats}
+        asked = {worker: url for worker, url in known.items() if worker not in gone}
+        free = list(panel.eligible(job.request, asked, admission).values())
+        now = time.monotonic()
+        if latest is not None and latest.open:
+            agreed = latest.state is RoundState.AGREED
+            held = played(latest, [Reconsidered()]) if agreed else latest
+            return Table(job, held, rounds[:-1], quorum, free, now)
+        chosen = choose(quorum, free, quorum.seats)
+        if admission.late or len(chosen) < quorum.results:
+            self._missing(cycle, job, len(chosen), late=admission.late)
+            return None
+        seats = tuple(Seat(each.worker, each.url) for each in chosen)
+        spare: list[Candidate] = [each for each in free if each not in chosen]
+        return Table(job, Round(job.key, len(rounds) + 1, seats), rounds, quorum, spare, now)
+
+    def _missing(self, cycle: Cycle, job: Job, found: int, *, late: bool) -> None:
+        """Tell that too few workers can be asked, and open a request whose own are late."""
+        cycle.tell(ProgressKind.WORKERS_MISSING, job.key, found=found)
+        if late:
+            with cycle.write() as writer:
+                added = writer.add_errands([reassignment(cycle, job.request)])
+            tell_errands(cycle, added)
+
+    def _decide(self, cycle: Cycle, panel: Panel) -> None:
+        """Do what is due about every round, until nothing is."""
+        limit = cycle.ports.settings.round_seconds
+        now = time.monotonic()
+        changes = []
+        for table in self._tables.values():
+            answered = {each.result.worker: "" for each in table.held.answers}
+            eligible = panel.eligible(table.job.request, answered) if answered else {}
+            decision = table.decide(now, limit, eligible)
+            if decision.events:
+                changes.append(self._change(cycle, table, decision))
+        self._store(cycle, changes)
+
+    def _change(self, cycle: Cycle, table: Table, decision: Decision) -> Change:
+        change = Change(table, decision.events)
+        held, request = played(table.held, decision.events), table.job.request
+        for event in decision.events:
+            if isinstance(event, Disputed):
+                change.errands.append(dispute(cycle, request, held))
+            kind = _ENDS.get(type(event))
+            if kind is not None:
+                details = {"round": held.ordinal, "answers": len(held.answers)}
+                change.news.append((kind, details))
+            if isinstance(event, Closed):
+                details = {"round": held.ordinal, "commitments": len(held.commitments)}
+                change.news.append((ProgressKind.ROUND_CLOSED, details))
+        self._floor.failures(cycle, table, decision.events)
+        if decision.found is not None:
+            call = quorum_call(cycle, request, held, decision.found)
+            change.result = replace(decision.found.result, call=call)
+        return change
+
+    def _store(self, cycle: Cycle, changes: Sequence[Change]) -> None:
+        """Store changes, in one commit: not those of jobs that were moved on meanwhile."""
+        if not changes:
+            return
+        with cycle.write() as writer:
+            writer.load(change.table.job.key for change in changes)
+            kept = [
+                change
+                for change in changes
+                if _still_asks(writer.job(change.table.job.key), change.table.job)
+            ]
+            added = writer.add_errands(errand for change in kept for errand in change.errands)
+            writer.put_rounds(played(change.table.held, change.events) for change in kept)
+            writer.add_results(
+                [(change.table.job.key, r) for change in kept for r in _results(change)]
+            )
+        for change in changes:
+            if change not in kept:
+                self._tables.pop(change.table.job.key, None)
+        for change in kept:
+            self._took(change)
+            for kind, details in change.news:
+                cycle.tell(kind, change.table.job.key, **details)
+        tell_errands(cycle, added)
+
+    def _took(self, change: Change) -> None:
+        """Bring a table up to what is stored now, and take it away where its round has ended."""
+        table, key = change.table, change.table.job.key
+        before, table.held = table.held, played(table.held, change.events)
+        joined = {seat.worker for seat in table.held.seats[len(before.seats) :]}
+        if joined or table.held.state is not before.state:
+            table.since = time.monotonic()
+            table.spare = [each for each in table.spare if each.worker not in joined]
+        if table.held.state not in (RoundState.COMMITTING, RoundState.REVEALING):
+            del self._tables[key]
+            if table.held.state is RoundState.AGREED:
+                self._rests.pop(key, None)
+            else:
+                self._rest(key)
+
+    def _rest(self, key: JobKey) -> None:
+        rest = self._rests.setdefault(key, _Rest())
+        rest.until = self._cycles + min(_REST_CYCLES_LIMIT, 1 << min(rest.times, 5))
+        rest.times += 1
+
+    def _resting(self) -> set[JobKey]:
+        return {key for key, rest in self._rests.items() if rest.until > self._cycles}
+
+
+def _results(change: Change) -> list[SignedResult]:
+    return [] if change.result is None else [change.result]
+
+
+def _confirmed(cycle: Cycle, job: Job) -> bool:
+    confirmations = cycle.number - job.request.block.number + 1
+    return confirmations >= cycle.ports.settings.confirmations
+
+
+def _still_asks(now: Job, asked: Job) -> bool:
+    return now.state is JobState.DISPATCHED and now.request.asks_the_same_as(asked.request)
