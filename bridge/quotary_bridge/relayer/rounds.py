@@ -126,7 +126,14 @@ class Rounds:
                 seated.append(table)
         with cycle.write() as writer:
             writer.load(table.job.key for table in seated)
-            seated = [table for table in seated if writer.still(table.job)]
+            stored = writer.rounds([table.job.key for table in seated])
+            # Another relayer on the same store may have moved the job, or begun a round of it.
+            seated = [
+                table
+                for table in seated
+                if writer.still(table.job)
+                and stored.get(table.job.key, []) == rounds.get(table.job.key, [])
+            ]
             writer.put_rounds(table.held for table in seated)
             for table in seated:
                 table.job = writer.advance(table.job.key, Dispatched())
@@ -227,11 +234,15 @@ class Rounds:
         if not changes:
             return
         with cycle.write() as writer:
-            writer.load(change.table.job.key for change in changes)
+            keys = [change.table.job.key for change in changes]
+            writer.load(keys)
+            stored = writer.rounds(keys)
+            # Not where another relayer on the same store was first: its round is gone on with.
             kept = [
                 change
                 for change in changes
                 if _still_asks(writer.job(change.table.job.key), change.table.job)
+                and change.table.held in stored.get(change.table.job.key, [])
             ]
             added = writer.add_errands(errand for change in kept for errand in change.errands)
             writer.put_rounds(played(change.table.held, change.events) for change in kept)

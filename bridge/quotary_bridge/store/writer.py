@@ -32,7 +32,7 @@ from quotary_bridge.model import (
 from quotary_bridge.rounds import Round
 from quotary_bridge.store import changes
 from quotary_bridge.store.leases import Lease
-from quotary_bridge.store.rounds import put_rounds
+from quotary_bridge.store.rounds import put_rounds, read_rounds
 from quotary_bridge.store.rows import job_from, job_row, progress_row, result_row
 from quotary_bridge.store.tables import attempt, cursor, job, result, slot
 from quotary_bridge.store.upsert import upsert
@@ -131,11 +131,24 @@ class Writer:
     def add_errands(self, fresh: Iterable[Job]) -> list[Job]:
         """Keep those errands that the store does not have yet, and return them."""
         wanted = {each.key: each for each in fresh}
+        # The requests' own jobs first: who else adds the same errands waits for them.
+        self.load({each.request.key for each in wanted.values()})
         self.load(wanted)
         added = [each for key, each in wanted.items() if key not in self._jobs]
         for each in added:
             self.add_job(each)
         return added
+
+    def rounds(self, keys: Sequence[JobKey]) -> dict[JobKey, list[Round]]:
+        """
+        Return every round of jobs, oldest first, as `Store.rounds` does.
+
+        Nobody else changes them before this transaction ends, where the jobs were loaded.
+        """
+        found: dict[JobKey, list[Round]] = {}
+        for some in chunked(keys):
+            found.update(read_rounds(self._connection, some))
+        return found
 
     def put_rounds(self, held: Iterable[Round]) -> None:
         """Write rounds as they are now."""
