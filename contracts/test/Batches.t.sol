@@ -36,9 +36,7 @@ contract BatchesTest is OracleFixture {
         );
         vm.prank(sender);
         vm.assertEq(batches.commit(batch, signature), 1);
-        CommittedBatch memory kept = batches.batchOf(1);
-        vm.assertEq(kept.operator, OPERATOR);
-        vm.assertEq(kept.committedAt, block.timestamp);
+        vm.assertEq(batches.batchOf(1), keccak256(abi.encode(_committed(root))));
     }
 
     function test_Commit_RevertWhen_SomethingIsWrong() public {
@@ -79,13 +77,13 @@ contract BatchesTest is OracleFixture {
         uint256 id = _commit(leaves);
         for (uint256 i = 0; i < count; ++i) {
             bytes32[] memory path = _path(leaves, i);
-            batches.claim(asked[i], Claim(id, worker, uint64(i)), _output(i), path);
+            batches.claim(asked[i], _told(id, worker, uint64(i)), _output(i), path);
             bytes32 requestId = batches.requestIdOf(asked[i]);
             vm.assertTrue(batches.stateOf(requestId).status == RequestStatus.Fulfilled);
             vm.expectRevert(
                 abi.encodeWithSelector(IRequestBook.AlreadyFulfilled.selector, requestId)
             );
-            batches.claim(asked[i], Claim(id, worker, uint64(i)), _output(i), path);
+            batches.claim(asked[i], _told(id, worker, uint64(i)), _output(i), path);
         }
         vm.assertEq(batches.creditOf(ETHER, OPERATOR), count * FEE);
     }
@@ -97,7 +95,7 @@ contract BatchesTest is OracleFixture {
         bytes[] memory outputs = new bytes[](5);
         bytes32[][] memory paths = new bytes32[][](5);
         for (uint256 i = 0; i < 5; ++i) {
-            (told[i], outputs[i]) = (Claim(id, worker, uint64(i)), _output(i));
+            (told[i], outputs[i]) = (_told(id, worker, uint64(i)), _output(i));
             paths[i] = _path(leaves, i);
         }
         batches.push(asked, told, outputs, paths);
@@ -111,13 +109,20 @@ contract BatchesTest is OracleFixture {
         uint256 id = _commit(leaves);
         bytes32[] memory path = _path(leaves, 1);
         Request memory made = asked[1];
-        _expectNotInBatch(made, Claim(id, worker, 1), "another output", path);
-        _expectNotInBatch(made, Claim(id, worker, 2), _output(1), path);
-        _expectNotInBatch(made, Claim(id, STRANGER, 1), _output(1), path);
-        _expectNotInBatch(made, Claim(id + 1, worker, 1), _output(1), path);
-        _expectNotInBatch(asked[2], Claim(id, worker, 1), _output(1), path);
+        _expectNotInBatch(made, _told(id, worker, 1), "another output", path);
+        _expectNotInBatch(made, _told(id, worker, 2), _output(1), path);
+        _expectNotInBatch(made, _told(id, STRANGER, 1), _output(1), path);
+        _expectNotInBatch(made, _told(id + 1, worker, 1), _output(1), path);
+        _expectNotInBatch(asked[2], _told(id, worker, 1), _output(1), path);
+        // Nor may the sender say who is paid, or how well the worker was proven.
+        Claim memory told = _told(id, worker, 1);
+        told.operator = STRANGER;
+        _expectNotInBatch(made, told, _output(1), path);
+        told = _told(id, worker, 1);
+        told.kind = ProofKind.OnChain;
+        _expectNotInBatch(made, told, _output(1), path);
         path[0] = "elsewhere";
-        _expectNotInBatch(made, Claim(id, worker, 1), _output(1), path);
+        _expectNotInBatch(made, _told(id, worker, 1), _output(1), path);
         // Another app's or model's request is none of this batch's, even under the same root.
         RequestParams memory params = _plain();
         params.modelId = "another model";
@@ -126,7 +131,7 @@ contract BatchesTest is OracleFixture {
         uint256 other = _commitRoot(
             batches.leafOf(batches.requestIdOf(made), sha256(INPUT), sha256(OUTPUT), 0)
         );
-        _expectNotInBatch(made, Claim(other, worker, 0), OUTPUT, alone);
+        _expectNotInBatch(made, _told(other, worker, 0), OUTPUT, alone);
     }
 
     /// @dev A batch answers for one worker; whoever wants several asks the oracle of rounds.
@@ -135,14 +140,14 @@ contract BatchesTest is OracleFixture {
         (params.quorum.results, params.quorum.seats) = (2, 3);
         Request memory made = _askBatch(params);
         vm.expectRevert(abi.encodeWithSelector(IResultOracle.WrongAnswerCount.selector, 1, 2));
-        batches.claim(made, Claim(1, worker, 0), OUTPUT, new bytes32[](0));
+        batches.claim(made, _told(1, worker, 0), OUTPUT, new bytes32[](0));
         params = _plain();
         params.workers = new address[](1);
         params.workers[0] = STRANGER;
         params.reservedUntil = uint64(block.timestamp);
         made = _askBatch(params);
         vm.expectRevert(abi.encodeWithSelector(IResultOracle.NotAssigned.selector, worker));
-        batches.claim(made, Claim(1, worker, 0), OUTPUT, new bytes32[](0));
+        batches.claim(made, _told(1, worker, 0), OUTPUT, new bytes32[](0));
     }
 
     /// @dev What a worker signed before it was found out does not count any more.
@@ -150,19 +155,21 @@ contract BatchesTest is OracleFixture {
         bytes32[] memory leaves = _answered(2);
         uint256 id = _commit(leaves);
         bytes32 root = _rootOf(leaves);
+        CommittedBatch memory other = _committed(root);
+        other.worker = STRANGER;
         vm.expectPartialRevert(IBatchOracle.WorkerNotRuledOut.selector);
-        batches.void(id, APP, MODEL, worker, root);
+        batches.void(id, _committed(root));
         vm.expectPartialRevert(IBatchOracle.UnknownBatch.selector);
-        batches.void(id, APP, MODEL, STRANGER, root);
-        batches.claim(asked[0], Claim(id, worker, 0), _output(0), _path(leaves, 0));
+        batches.void(id, other);
+        batches.claim(asked[0], _told(id, worker, 0), _output(0), _path(leaves, 0));
         vm.prank(GUARDIAN);
         workers.revoke(worker);
         vm.expectEmit(true, true, true, true, address(batches));
         emit IBatchOracle.BatchVoided(id, worker, IWorkerRegistry.WorkerIsRevoked.selector);
-        batches.void(id, APP, MODEL, worker, root);
-        _expectNotInBatch(asked[1], Claim(id, worker, 1), _output(1), _path(leaves, 1));
+        batches.void(id, _committed(root));
+        _expectNotInBatch(asked[1], _told(id, worker, 1), _output(1), _path(leaves, 1));
         vm.expectPartialRevert(IBatchOracle.UnknownBatch.selector);
-        batches.void(id, APP, MODEL, worker, root);
+        batches.void(id, _committed(root));
     }
 
     /// @dev A worker that retired answered as well as ever.
@@ -172,8 +179,8 @@ contract BatchesTest is OracleFixture {
         vm.prank(OPERATOR);
         workers.retire(worker);
         vm.expectPartialRevert(IBatchOracle.WorkerNotRuledOut.selector);
-        batches.void(id, APP, MODEL, worker, leaves[0]);
-        batches.claim(asked[0], Claim(id, worker, 0), _output(0), new bytes32[](0));
+        batches.void(id, _committed(leaves[0]));
+        batches.claim(asked[0], _told(id, worker, 0), _output(0), new bytes32[](0));
     }
 
     function test_SupportsInterface_NamesItsInterfaces() public view {
@@ -183,6 +190,14 @@ contract BatchesTest is OracleFixture {
     }
 
     /* PARTS */
+
+    function _told(uint256 id, address by, uint64 units) private pure returns (Claim memory) {
+        return Claim(id, by, OPERATOR, ProofKind.Committee, units);
+    }
+
+    function _committed(bytes32 root) private view returns (CommittedBatch memory) {
+        return CommittedBatch(APP, MODEL, root, worker, OPERATOR, ProofKind.Committee);
+    }
 
     function _plain() private view returns (RequestParams memory params) {
         params = _params();

@@ -6,6 +6,7 @@ import {RequestParams} from "../src/interfaces/IRequestBook.sol";
 import {IResultOracle} from "../src/interfaces/IResultOracle.sol";
 import {AttestedConsumer} from "../src/oracle/AttestedConsumer.sol";
 import {BatchOracle} from "../src/oracle/BatchOracle.sol";
+import {ProofKind} from "../src/types/ProofKind.sol";
 import {Request} from "../src/types/Request.sol";
 import {Result} from "../src/types/Result.sol";
 import {RoundFixture} from "./RoundFixture.t.sol";
@@ -98,7 +99,9 @@ contract OracleGasTest is RoundFixture {
                     : keccak256(abi.encode(path[j], root));
             }
             _commit(root);
-            batches.claim(made, Claim(i + 1, worker, 7), OUTPUT, path);
+            batches.claim(
+                made, Claim(i + 1, worker, OPERATOR, ProofKind.Committee, 7), OUTPUT, path
+            );
         }
         vm.snapshotGasLastCall("Oracle", "claim, path of 10");
     }

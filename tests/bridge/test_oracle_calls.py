@@ -1,12 +1,15 @@
-"""Call data of rounds: what follows from the rest is left out, and nothing else."""
+"""Rounds on the wire: call data without what follows from the rest, and what each was paid."""
 
 from __future__ import annotations
 
 import pytest
-from quotary_bridge.chain.contracts import Reveal, Rule
+from eth_abi.abi import encode
+from quotary_bridge.chain.contracts import Reveal, RoundPaid, Rule, WorkerPaid, decode_event
+from quotary_bridge.chain.interface import interface
+from quotary_bridge.chain.records import Log
 from quotary_bridge.model import Address, Bytes32
 
-WORKER = Address("0x" + "11" * 20)
+WORKER, ORACLE = Address("0x" + "11" * 20), Address("0x" + "22" * 20)
 OUTPUT, OTHER = Bytes32(b"\x01" * 32), Bytes32(b"\x02" * 32)
 NOTHING = bytes(32)
 R, S = b"\x03" * 32, b"\x04" * 32
@@ -52,3 +55,12 @@ def test_another_form_has_no_short_one(signature: bytes) -> None:
     """Nothing is cut off or set that was not so."""
     with pytest.raises(ValueError, match="signature"):
         Reveal(WORKER, 0, 0, 0, OUTPUT, OUTPUT, signature).words(Rule.EXACT, None)
+
+
+def test_the_pay_of_a_round_is_told_answer_by_answer() -> None:
+    """One event for the whole round."""
+    event = interface("ResultOracle").event("RoundPaid")
+    pays = [(WORKER, ORACLE, 7, 10**18), (ORACLE, WORKER, 2**64 - 1, 0)]
+    data = encode(["(address,address,uint64,uint256)[]"], [pays])
+    log = Log(ORACLE, (event.topic, OTHER), data, 1, bytes(32), bytes(32), 0, removed=False)
+    assert decode_event(log) == RoundPaid(OTHER, tuple(WorkerPaid(OTHER, *pay) for pay in pays))

@@ -26,18 +26,21 @@ struct Batch {
 /// @notice What a claim says beside the request, the output and the path.
 struct Claim {
     uint256 batchId;
+    /// @dev These three as {BatchCommitted} told them.
     address worker;
+    address operator;
+    ProofKind kind;
     uint64 units;
 }
 
-/// @notice What is kept of a batch.
+/// @notice A batch as it was committed. Its hash is all that is kept; whoever acts on a batch says it.
 struct CommittedBatch {
-    /// @dev keccak256(abi.encode(app id, model id, worker, root)).
-    bytes32 content;
+    bytes32 appId;
+    bytes32 modelId;
+    bytes32 root;
+    address worker;
     address operator;
     ProofKind kind;
-    bool voided;
-    uint64 committedAt;
 }
 
 /// @title IBatchOracle
@@ -63,14 +66,10 @@ interface IBatchOracle is IRequestBook {
     /// @notice What is left of the batch counts for nothing: `worker` was ruled out.
     event BatchVoided(uint256 indexed batchId, address indexed worker, bytes4 reason);
 
-    /// @notice The request has its answer, which is `worker`'s; its operator was credited `fee`.
+    /// @notice The request has its answer, by the worker of the batch; the batch's operator was
+    /// credited `fee`.
     event ResultClaimed(
-        bytes32 indexed requestId,
-        uint256 indexed batchId,
-        address worker,
-        uint64 units,
-        uint256 fee,
-        bytes output
+        bytes32 indexed requestId, uint256 indexed batchId, uint64 units, uint256 fee, bytes output
     );
 
     /// @notice The batch has no answers.
@@ -78,7 +77,7 @@ interface IBatchOracle is IRequestBook {
     error EmptyBatch();
 
     /// @notice No such batch is open.
-    /// @custom:remedy Name the batch as {BatchCommitted} told it.
+    /// @custom:remedy Say the batch as {BatchCommitted} told it.
     error UnknownBatch(uint256 batchId);
 
     /// @notice The worker is active, or only left: its answers stand.
@@ -86,7 +85,8 @@ interface IBatchOracle is IRequestBook {
     error WorkerNotRuledOut(address worker, bytes4 reason);
 
     /// @notice The path does not lead from this answer to the batch's root, or the batch is void.
-    /// @custom:remedy Send request, output, units and worker as the worker put them into the tree.
+    /// @custom:remedy Send request, output and units as the worker put them into the tree; worker,
+    /// operator and proof kind as {BatchCommitted} told them.
     error NotInBatch(bytes32 requestId, uint256 batchId);
 
     /// @notice The lists of one push are not equally long.
@@ -100,8 +100,7 @@ interface IBatchOracle is IRequestBook {
 
     /// @notice Stops claims on a batch whose worker was ruled out since: revoked, or its measurement, route or
     /// platform. Open to any sender.
-    function void(uint256 batchId, bytes32 appId, bytes32 modelId, address worker, bytes32 root)
-        external;
+    function void(uint256 batchId, CommittedBatch calldata batch) external;
 
     /// @notice Ends a request with its answer in a batch. Open to any sender.
     function claim(
@@ -122,8 +121,9 @@ interface IBatchOracle is IRequestBook {
     /// @notice How many batches were committed; ids count from 1.
     function batchCount() external view returns (uint256);
 
-    /// @notice What is kept of a batch.
-    function batchOf(uint256 batchId) external view returns (CommittedBatch memory);
+    /// @notice keccak256(abi.encode(CommittedBatch)) of a batch; zero where there is none, or none any
+    /// more.
+    function batchOf(uint256 batchId) external view returns (bytes32);
 
     /// @notice The EIP-712 digest a worker signs for `batch`.
     function batchDigest(Batch calldata batch) external view returns (bytes32);

@@ -34,6 +34,14 @@ struct Reveal {
     bytes32 vs;
 }
 
+/// @notice What an answer of a round earned: `operator` was credited `fee`.
+struct Pay {
+    address worker;
+    address operator;
+    uint64 units;
+    uint256 fee;
+}
+
 /// @notice A result, as dApps read it. The output itself is in the event {RequestFulfilled}.
 struct FulfilledResult {
     bytes32 outputHash;
@@ -78,6 +86,9 @@ interface IResultOracle is IRequestBook {
         uint64 units,
         uint256 fee
     );
+
+    /// @notice The answers of a round counted; their operators were credited their fees.
+    event RoundPaid(bytes32 indexed requestId, Pay[] answers);
 
     /// @notice A whole round came to nothing; its `workers` may not answer this request again.
     event RoundDisputed(bytes32 indexed requestId, uint8 disputes, address[] workers);

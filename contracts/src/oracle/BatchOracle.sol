@@ -2,7 +2,6 @@
 pragma solidity 0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 
 import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
@@ -15,6 +14,7 @@ import {IResultOracle} from "../interfaces/IResultOracle.sol";
 import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
 import {ProofKind} from "../types/ProofKind.sol";
 import {Request} from "../types/Request.sol";
+import {MerkleLib} from "./MerkleLib.sol";
 import {RequestBook} from "./RequestBook.sol";
 import {SignatureLib} from "./SignatureLib.sol";
 
@@ -39,20 +39,11 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
 
     /* STORAGE */
 
-    /// @dev What a batch is judged by afterwards, in two slots.
-    struct Kept {
-        /// @dev Hash of the root and of what the claims need not repeat: see {_contentOf}.
-        bytes32 content;
-        address operator;
-        ProofKind kind;
-        bool voided;
-        uint40 committedAt;
-    }
-
     /// @inheritdoc IBatchOracle
     uint256 public batchCount;
 
-    mapping(uint256 batchId => Kept) private _batches;
+    /// @inheritdoc IBatchOracle
+    mapping(uint256 batchId => bytes32) public batchOf;
 
     /* CONSTRUCTOR */
 
@@ -85,14 +76,8 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
         SignatureLib.requireSigned(batchDigest(batch), batch.worker, signature);
         (address operator, ProofKind kind) = WORKERS.requireActive(batch.worker, batch.appId);
         batchId = ++batchCount;
-        _batches[batchId] = Kept({
-            content: _contentOf(batch.appId, batch.modelId, batch.worker, batch.root),
-            operator: operator,
-            kind: kind,
-            voided: false,
-            // Unix seconds reach 40 bits in the year 36812.
-            committedAt: uint40(block.timestamp)
-        });
+        batchOf[batchId] =
+            _contentOf(batch.appId, batch.modelId, batch.root, batch.worker, operator, kind);
         emit BatchCommitted(
             batchId,
             batch.appId,
@@ -106,20 +91,15 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
     }
 
     /// @inheritdoc IBatchOracle
-    function void(uint256 batchId, bytes32 appId, bytes32 modelId, address worker, bytes32 root)
-        external
-    {
-        Kept storage kept = _batches[batchId];
-        require(
-            kept.content == _contentOf(appId, modelId, worker, root) && !kept.voided,
-            UnknownBatch(batchId)
-        );
-        (bool ok, bytes4 reason,) = WORKERS.checkActive(worker, appId);
+    function void(uint256 batchId, CommittedBatch calldata batch) external {
+        require(batchOf[batchId] == keccak256(abi.encode(batch)), UnknownBatch(batchId));
+        address worker = batch.worker;
+        (bool ok, bytes4 reason,) = WORKERS.checkActive(worker, batch.appId);
         // Whoever only left, or ran out of time, answered as well as ever.
         bool left = reason == IWorkerRegistry.WorkerExpired.selector
             || reason == IWorkerRegistry.WorkerIsRetired.selector;
         require(!ok && !left, WorkerNotRuledOut(worker, reason));
-        kept.voided = true;
+        delete batchOf[batchId];
         emit BatchVoided(batchId, worker, reason);
     }
 
@@ -153,12 +133,6 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
     }
 
     /* VIEWS */
-
-    /// @inheritdoc IBatchOracle
-    function batchOf(uint256 batchId) external view returns (CommittedBatch memory) {
-        Kept memory kept = _batches[batchId];
-        return CommittedBatch(kept.content, kept.operator, kept.kind, kept.voided, kept.committedAt);
-    }
 
     /// @inheritdoc IBatchOracle
     function batchDigest(Batch calldata batch) public view returns (bytes32) {
@@ -197,12 +171,11 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
             made.workers.length == 0 || state.reassigned || made.workers[0] == told.worker,
             IResultOracle.NotAssigned(told.worker)
         );
-        Kept memory kept = _batches[told.batchId];
         bytes32 content = _claimedContent(requestId, made, told, output, proof);
-        require(kept.content == content && !kept.voided, NotInBatch(requestId, told.batchId));
+        require(batchOf[told.batchId] == content, NotInBatch(requestId, told.batchId));
 
-        (state.status, state.kind, state.worker) = (RequestStatus.Fulfilled, kept.kind, told.worker);
-        _pay(made, state, kept.operator, requestId, told, output);
+        (state.status, state.kind, state.worker) = (RequestStatus.Fulfilled, told.kind, told.worker);
+        _pay(made, state, requestId, told, output);
         _end(made, requestId, state, ResultStatus.Fulfilled, output);
     }
 
@@ -219,33 +192,35 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
             length <= MAX_OUTPUT_LENGTH, IResultOracle.OutputTooLarge(length, MAX_OUTPUT_LENGTH)
         );
         bytes32 leaf = leafOf(requestId, made.inputCommitment, sha256(output), told.units);
-        bytes32 root = MerkleProof.processProofCalldata(proof, leaf);
-        return _contentOf(made.appId, made.modelId, told.worker, root);
+        bytes32 root = MerkleLib.rootOf(proof, leaf);
+        return _contentOf(made.appId, made.modelId, root, told.worker, told.operator, told.kind);
     }
 
     /// @dev Credits the operator what the answer used, and the rest to where the request says.
     function _pay(
         Request calldata made,
         RequestState memory state,
-        address operator,
         bytes32 requestId,
         Claim calldata told,
         bytes calldata output
     ) private {
         uint256 escrow = _escrowOf(made, state);
         uint256 fee = _feeFor(made.payment, told.units, escrow);
-        _credit(made.payment.token, operator, fee);
+        _credit(made.payment.token, told.operator, fee);
         _credit(made.payment.token, made.payment.refundTo, escrow - fee);
-        emit ResultClaimed(requestId, told.batchId, told.worker, told.units, fee, output);
+        emit ResultClaimed(requestId, told.batchId, told.units, fee, output);
     }
 
-    /// @dev Everything of a batch but its leaves. Whoever names another app, model, worker or path
-    /// comes to another hash.
-    function _contentOf(bytes32 appId, bytes32 modelId, address worker, bytes32 root)
-        private
-        pure
-        returns (bytes32)
-    {
-        return keccak256(abi.encode(appId, modelId, worker, root));
+    /// @dev The hash of a {CommittedBatch}: whoever says another app, model, path, worker, operator or
+    /// kind comes to another one.
+    function _contentOf(
+        bytes32 appId,
+        bytes32 modelId,
+        bytes32 root,
+        address worker,
+        address operator,
+        ProofKind kind
+    ) private pure returns (bytes32) {
+        return keccak256(abi.encode(appId, modelId, root, worker, operator, kind));
     }
 }

@@ -96,7 +96,7 @@ abstract contract RequestBook is IRequestBook, Escrow, Quotas {
         uint256 amount = _escrowOf(made, state);
         _credit(made.payment.token, made.payment.refundTo, amount);
         emit RequestRefunded(requestId, made.payment.refundTo, amount);
-        _end(made, requestId, state, ResultStatus.Refunded, "");
+        _end(made, requestId, state, ResultStatus.Refunded, msg.data[:0]);
     }
 
     /* VIEWS */
@@ -120,10 +120,12 @@ abstract contract RequestBook is IRequestBook, Escrow, Quotas {
     {
         requestId = RequestLib.idOfCalldata(made);
         state = stateOf(requestId);
-        require(state.status != RequestStatus.Unknown, UnknownRequest(requestId));
-        require(state.status != RequestStatus.Fulfilled, AlreadyFulfilled(requestId));
-        require(state.status != RequestStatus.Failed, AlreadyFailed(requestId));
-        require(state.status != RequestStatus.Refunded, AlreadyRefunded(requestId));
+        RequestStatus status = state.status;
+        if (status == RequestStatus.Pending) return (requestId, state);
+        require(status != RequestStatus.Unknown, UnknownRequest(requestId));
+        require(status != RequestStatus.Fulfilled, AlreadyFulfilled(requestId));
+        require(status != RequestStatus.Failed, AlreadyFailed(requestId));
+        revert AlreadyRefunded(requestId);
     }
 
     function _pendingInTime(Request calldata made)
@@ -167,18 +169,18 @@ abstract contract RequestBook is IRequestBook, Escrow, Quotas {
         uint256 amount = _escrowOf(made, state);
         _credit(made.payment.token, made.payment.refundTo, amount);
         emit RequestFailed(requestId, made.payment.refundTo, reason, amount);
-        _end(made, requestId, state, ResultStatus.Failed, "");
+        _end(made, requestId, state, ResultStatus.Failed, msg.data[:0]);
     }
 
     /// @dev Records that the request ended and tells the requester. Everybody was paid before. It
     /// reverts only where the sender gave too little gas for the callback's limit, so that nobody can
-    /// make a sound consumer fail.
+    /// make a sound consumer fail. `output` is read where it came, as copies cost; empty without one.
     function _end(
         Request calldata made,
         bytes32 requestId,
         RequestState memory state,
         ResultStatus status,
-        bytes memory output
+        bytes calldata output
     ) internal {
         // Unix seconds reach 40 bits in the year 36812.
         state.endedAt = uint40(block.timestamp);
@@ -201,7 +203,7 @@ abstract contract RequestBook is IRequestBook, Escrow, Quotas {
         uint256 gasLimit,
         bytes32 requestId,
         ResultStatus status,
-        bytes memory output
+        bytes calldata output
     ) internal returns (bool ok, bytes32 answer, uint256 gasUsed) {
         bytes memory data = abi.encodeCall(IResultConsumer.onResult, (requestId, status, output));
         gasUsed = gasleft();

@@ -13,10 +13,10 @@ import {
     RequestStatus
 } from "../interfaces/IRequestBook.sol";
 import {ResultStatus} from "../interfaces/IResultConsumer.sol";
-import {FulfilledResult, IResultOracle, Reveal, Round} from "../interfaces/IResultOracle.sol";
+import {FulfilledResult, IResultOracle, Pay, Reveal, Round} from "../interfaces/IResultOracle.sol";
 import {Failure} from "../registry/Failure.sol";
 import {ProofKind} from "../types/ProofKind.sol";
-import {Request, RequestLib, Rule} from "../types/Request.sol";
+import {Payment, Request, RequestLib, Rule} from "../types/Request.sol";
 import {Result} from "../types/Result.sol";
 import {AgreementLib} from "./AgreementLib.sol";
 import {AnswerChecks} from "./AnswerChecks.sol";
@@ -86,7 +86,8 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
         (operator, state.kind) = WORKERS.requireActive(result.worker, made.appId);
 
         uint256 escrow = _escrowOf(made, state);
-        uint256 fee = _pay(made, requestId, operator, result.worker, result.units, escrow);
+        uint256 fee = _pay(made.payment, operator, result.units, escrow);
+        emit WorkerPaid(requestId, result.worker, operator, result.units, fee);
         _credit(made.payment.token, made.payment.refundTo, escrow - fee);
         _requireOutput(result.outputHash, output);
         state.worker = result.worker;
@@ -241,26 +242,25 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
     ) private {
         uint256 escrow = _escrowOf(made, state);
         uint256 share = escrow / reveals.length;
-        for (uint256 i = 0; i < reveals.length; ++i) {
-            escrow -= _pay(
-                made, requestId, operators[i], reveals[i].worker, reveals[i].units, share
-            );
+        Pay[] memory pays = new Pay[](reveals.length);
+        for (uint256 i = 0; i < pays.length; ++i) {
+            Pay memory pay = pays[i];
+            (pay.worker, pay.units) = (reveals[i].worker, reveals[i].units);
+            pay.operator = operators[i];
+            pay.fee = _pay(made.payment, pay.operator, pay.units, share);
+            escrow -= pay.fee;
         }
+        emit RoundPaid(requestId, pays);
         _credit(made.payment.token, made.payment.refundTo, escrow);
     }
 
     /// @dev Credits what `units` cost, at most `share`.
-    function _pay(
-        Request calldata made,
-        bytes32 requestId,
-        address operator,
-        address worker,
-        uint64 units,
-        uint256 share
-    ) private returns (uint256 fee) {
-        fee = _feeFor(made.payment, units, share);
-        _credit(made.payment.token, operator, fee);
-        emit WorkerPaid(requestId, worker, operator, units, fee);
+    function _pay(Payment calldata payment, address operator, uint64 units, uint256 share)
+        private
+        returns (uint256 fee)
+    {
+        fee = _feeFor(payment, units, share);
+        _credit(payment.token, operator, fee);
     }
 
     /// @dev The answer is final; everybody was paid.

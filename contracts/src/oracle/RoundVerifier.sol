@@ -36,6 +36,10 @@ contract RoundVerifier {
     /// @notice Whether workers are active is asked here.
     IAttestationGate public immutable WORKERS;
 
+    /// @dev The oracle's EIP-712 domain on the chain it was deployed on.
+    bytes32 private immutable _DOMAIN;
+    uint256 private immutable _CHAIN_ID;
+
     /* TYPES */
 
     /// @dev What the answers come to while they are counted.
@@ -51,6 +55,8 @@ contract RoundVerifier {
     constructor(IAttestationGate workers) {
         ORACLE = msg.sender;
         WORKERS = workers;
+        _DOMAIN = ResultDomain.separatorFor(msg.sender);
+        _CHAIN_ID = block.chainid;
     }
 
     /* JUDGEMENT */
@@ -113,7 +119,8 @@ contract RoundVerifier {
         bytes32 delivered
     ) private view returns (Tally memory tally) {
         said.round = AgreementLib.roundOf(round.commitments, quorum);
-        bytes32 domain = ResultDomain.separatorFor(ORACLE);
+        // A chain that split off has an id of its own.
+        bytes32 domain = block.chainid == _CHAIN_ID ? _DOMAIN : ResultDomain.separatorFor(ORACLE);
         uint256 count = reveals.length;
         (tally.decisions, tally.operators) = (new bytes32[](count), new address[](count));
         for (uint256 i = 0; i < count; ++i) {

@@ -29,6 +29,7 @@ __all__ = [
     "RequestFulfilled",
     "RequestRefunded",
     "RoundDisputed",
+    "RoundPaid",
     "WorkerPaid",
     "WorkerRegistered",
     "WorkerRenewed",
@@ -178,6 +179,14 @@ class WorkerPaid:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundPaid:
+    """The answers of a round counted: what each was paid."""
+
+    request_id: Bytes32
+    answers: tuple[WorkerPaid, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RequestFailed:
     """The workers could not agree, and what was put up went back."""
 
@@ -226,6 +235,7 @@ Event = (
     | RequestCreated
     | RequestFulfilled
     | WorkerPaid
+    | RoundPaid
     | RequestFailed
     | RequestRefunded
     | RoundDisputed
@@ -314,6 +324,13 @@ def _paid(a: AbiValue) -> WorkerPaid:
     return WorkerPaid(a["requestId"], worker, operator, a["units"], a["fee"])
 
 
+def _round_paid(a: AbiValue) -> RoundPaid:
+    request_id = a["requestId"]
+    return RoundPaid(
+        request_id, tuple(_paid({**pay, "requestId": request_id}) for pay in a["answers"])
+    )
+
+
 def _failed(a: AbiValue) -> RequestFailed:
     return RequestFailed(a["requestId"], address_of(a["refundTo"]), a["reason"], a["amount"])
 
@@ -343,6 +360,7 @@ _DECODERS: Mapping[str, tuple[str, Callable[[AbiValue], Event]]] = MappingProxyT
         "RequestCreated": ("ResultOracle", _created),
         "RequestFulfilled": ("ResultOracle", _fulfilled),
         "WorkerPaid": ("ResultOracle", _paid),
+        "RoundPaid": ("ResultOracle", _round_paid),
         "RequestFailed": ("ResultOracle", _failed),
         "RequestRefunded": ("ResultOracle", _refunded),
         "RoundDisputed": ("ResultOracle", _disputed),
