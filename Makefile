@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-python test-contracts check format lock export clean \
 	fuzz fuzz-contracts differential differential-onchain campaign soak audit bench-verify bench-garbage bench-gas \
-	bench-relay check-gas slither
+	bench-relay check-gas slither halmos
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
@@ -36,6 +36,7 @@ check: setup ## Formatting, lint, types, import rules, exported artefacts
 	@$(PY) -m mypy
 	@$(PY) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	@toolchain/forge fmt --check --root contracts
+	@toolchain/forge fmt --check --root contracts contracts/symbolic
 	@toolchain/forge build --root contracts
 	@$(PY) scripts/export_abi.py --check
 	@$(PY) scripts/build_docs.py --check
@@ -44,11 +45,12 @@ format: setup ## Format Python and Solidity
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 	@toolchain/forge fmt --root contracts
+	@toolchain/forge fmt --root contracts contracts/symbolic
 
 export: setup ## Recompile the contracts and write what the bridge package ships
 	@$(PY) scripts/export_abi.py
 
-# Slither brings packages that nothing else needs: they stay apart.
+# Slither and Halmos bring packages that nothing else needs: they stay apart.
 build/analysis/installed: requirements/analysis.txt
 	@$(PYTHON) -m venv --clear build/analysis
 	@build/analysis/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
@@ -56,6 +58,9 @@ build/analysis/installed: requirements/analysis.txt
 
 slither: setup build/analysis/installed ## Analyse the contracts statically: fails on a finding that nobody answered for
 	@$(PY) scripts/static_analysis.py
+
+halmos: setup build/analysis/installed ## Prove one-way states, guardian power and assembly for all inputs
+	@$(PY) scripts/symbolic_proofs.py
 
 fuzz: setup ## Fuzz every parser by coverage (SECONDS=3600)
 	@$(PY) -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r requirements/fuzz.txt \

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {ChangeLog} from "../src/registry/ChangeLog.sol";
+import {IMeasurementRegistry, MeasurementStatus} from "../src/interfaces/IMeasurementRegistry.sol";
+import {MeasurementRegistry} from "../src/registry/MeasurementRegistry.sol";
+import {Proof} from "./Proof.sol";
+
+/// @notice Measurements move one way, from any state whatever, and only as who calls may move them.
+contract MeasurementProof is Proof {
+    MeasurementRegistry private _registry;
+
+    function setUp() public {
+        _registry = new MeasurementRegistry(GOVERNOR, GUARDIAN, new ChangeLog(1));
+        svm.enableSymbolicStorage(address(_registry));
+    }
+
+    /// @dev Unknown → Admitted → Revoked, or Unknown → Revoked, for every app and measurement, whichever
+    /// of them the call names.
+    function check_Measurement_MovesOneWay(address caller, bytes32 appId, bytes32 id) public {
+        MeasurementStatus before = _registry.statusOf(appId, id);
+        _anyCall(address(_registry), caller);
+        MeasurementStatus found = _registry.statusOf(appId, id);
+        assert(found >= before);
+    }
+
+    /// @dev Only the governor widens; only governor and guardian narrow.
+    function check_Measurement_MovesForThoseWhoMay(address caller, bytes32 appId, bytes32 id)
+        public
+    {
+        MeasurementStatus before = _registry.statusOf(appId, id);
+        _anyCall(address(_registry), caller);
+        MeasurementStatus found = _registry.statusOf(appId, id);
+        if (found == before) return;
+        if (found == MeasurementStatus.Admitted) assert(caller == GOVERNOR);
+        assert(caller == GOVERNOR || caller == GUARDIAN);
+    }
+
+    /// @dev The gate opens for what is admitted, and for nothing else.
+    function check_RequireAdmitted_OpensForTheAdmittedAlone(bytes32 appId, bytes32 id) public view {
+        (bool open,) = address(_registry)
+            .staticcall(abi.encodeCall(IMeasurementRegistry.requireAdmitted, (appId, id)));
+        assert(open == (_registry.statusOf(appId, id) == MeasurementStatus.Admitted));
+    }
+}
