@@ -149,9 +149,12 @@ class Intake:
     ) -> tuple[tuple[Request, ...], tuple[JobKey, ...], tuple[JobKey, ...]]:
         chain_id = ChainId(self._chain.chain_id)
         recent = self._store.recent_jobs(chain_id, self._source.address, anchor.number)
-        known = {job.key: job for job in recent}
-        others = self._store.jobs([key for key in found if key not in known])
-        writer.load(known)
+        others = self._store.jobs(list(found.keys() - {job.key for job in recent}))
+        # Read again under their locks: another relayer on the same store may have moved them.
+        stale = {key for key, job in others.items() if not job.terminal}
+        writer.load({job.key for job in recent} | stale)
+        known = {job.key: writer.job(job.key) for job in recent}
+        others.update((key, writer.job(key)) for key in stale)
         seen, moved, orphaned = [], [], []
         for key, request in found.items():
             job = known.get(key) or others.get(key)
@@ -162,7 +165,7 @@ class Intake:
                 writer.advance(key, Seen(request))
                 moved.append(key)
         for key, job in known.items():
-            if key in found:
+            if key in found or job.terminal:
                 continue
             block = job.request.block.number
             if job.state is JobState.ORPHANED:

@@ -42,6 +42,8 @@ BACK_TO_THE_FIRST = (
     "DROP TABLE seat",
     "DROP TABLE round",
     "ALTER TABLE result DROP COLUMN call",
+    "ALTER TABLE job DROP COLUMN claimant",
+    "ALTER TABLE job DROP COLUMN claim_token",
     "ALTER TABLE job DROP COLUMN call",
     "ALTER TABLE job DROP COLUMN target",
     "ALTER TABLE job DROP COLUMN kind",

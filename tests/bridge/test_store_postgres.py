@@ -112,7 +112,8 @@ def test_a_stopped_machine_does_not_hold_its_locks_for_ever(shared_database: Pos
     """The server ends a transaction that nothing is heard from."""
     store = Store.open(shared_database, Clock())
     with store._transaction() as connection:
-        for name in ("idle_in_transaction_session_timeout", "lock_timeout"):
+        timeouts = ("idle_in_transaction_session_timeout", "transaction_timeout", "lock_timeout")
+        for name in timeouts:
             shown = connection.exec_driver_sql(f"SHOW {name}").scalar_one()
             assert shown == "30s"
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"

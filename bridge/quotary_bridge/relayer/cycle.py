@@ -138,6 +138,19 @@ class Cycle:
         """Those of `slots` that no block holds."""
         return tuple(slot for slot in self.slots if slot.state is SlotState.OPEN)
 
+    def free_jobs(
+        self,
+        *states: JobState,
+        most: int,
+        without_slot: bool = False,
+        kind: JobKind | None = None,
+    ) -> tuple[Job, ...]:
+        """Like `Ports.open_jobs`, without those that another relayer works on."""
+        oracle = self.ports.oracle.address
+        return self.ports.store.free_jobs(
+            self.lease, oracle, *states, most=most, without_slot=without_slot, kind=kind
+        )
+
     def canonical(self, block: BlockRef) -> bool:
         """Whether `block` is part of the chain, as far as the pinned block."""
         if block.number > self.number:

@@ -26,6 +26,9 @@ __all__ = ["Dispatcher", "retry"]
 JOBS_PER_CYCLE = 512
 """How many jobs one cycle begins to ask for: what a commit and a memory easily hold."""
 
+TAKEN_PER_NONCE = 4
+"""Answers wait for nonces, and those for blocks; what lies here meanwhile others could deliver."""
+
 STORE_SECONDS = 0.2
 """How long a checked answer may wait for others to share a commit; losing it costs a question."""
 
@@ -64,8 +67,9 @@ class Dispatcher:
         due = self._due(cycle) if begin else []
         if due:
             with cycle.write() as writer:
-                writer.load(job.key for job in due)
-                due = [job for job in due if writer.still(job)]
+                mine = writer.claim(job.key for job in due)
+                writer.load(mine)
+                due = [job for job in due if job.key in mine and writer.still(job)]
                 for job in due:
                     writer.advance(job.key, Dispatched())
         for job in due:
@@ -78,16 +82,17 @@ class Dispatcher:
         self._rests_until = {
             key: until for key, until in self._rests_until.items() if until > self._cycles
         }
-        most = JOBS_PER_CYCLE + len(self._rests_until) + len(self._asker.asking)
+        room = _room(cycle)
+        most = room + len(self._rests_until) + len(self._asker.asking)
         kind = JobKind.ANSWER
-        seen = cycle.ports.open_jobs(JobState.SEEN, most=most, kind=kind)
+        seen = cycle.free_jobs(JobState.SEEN, most=most, kind=kind)
         limit = cycle.ports.settings.results_per_job
         spent = [job for job in seen if job.retries >= limit and job.slot is None]
         conclude(cycle, [(job, Failed(job.reason or "NoResult", cycle.ref)) for job in spent])
         left = {job.key for job in spent} | self._rests_until.keys() | self._asker.asking.keys()
-        found = [*seen, *cycle.ports.open_jobs(JobState.DISPATCHED, most=most, kind=kind)]
+        found = [*seen, *cycle.free_jobs(JobState.DISPATCHED, most=most, kind=kind)]
         due = [job for job in found if job.key not in left and _confirmed(cycle, job)]
-        return due[: max(0, JOBS_PER_CYCLE - len(self._asker.asking))]
+        return due[: max(0, room - len(self._asker.asking))]
 
     def _collect(self, cycle: Cycle) -> None:
         """Hear answers until all are in, or the patience of this cycle is over."""
@@ -162,6 +167,12 @@ def retry(cycle: Cycle, refused: Sequence[tuple[Job, str]]) -> None:
         for job, reason in again:
             if writer.still(job):
                 writer.advance(job.key, Retried(reason))
+
+
+def _room(cycle: Cycle) -> int:
+    """Return how many jobs may be asked for at a time."""
+    limit = min(JOBS_PER_CYCLE, TAKEN_PER_NONCE * cycle.ports.settings.in_flight)
+    return limit - len(cycle.free_jobs(JobState.SIGNED, most=limit, without_slot=True))
 
 
 def _confirmed(cycle: Cycle, job: Job) -> bool:

@@ -108,7 +108,7 @@ class Lanes:
             return shares
         # Those that wait for the node to catch up must not keep the place of others.
         wanted = sum(rooms) + len(self._waiting)
-        jobs = cycle.ports.open_jobs(JobState.SIGNED, most=wanted, without_slot=True)
+        jobs = cycle.free_jobs(JobState.SIGNED, most=wanted, without_slot=True)
         for job in sorted(jobs, key=lambda job: job.key in self._waiting)[: sum(rooms)]:
             widest = max(range(len(rooms)), key=rooms.__getitem__)
             rooms[widest] -= 1

@@ -170,7 +170,7 @@ class Relayer:
         return self._lanes
 
     def _is_drained(self, cycle: Cycle, lanes: Lanes) -> bool:
-        begun = cycle.ports.open_jobs(JobState.SIGNED, most=1)
+        begun = cycle.free_jobs(JobState.SIGNED, most=1)
         at_work = begun or self._dispatcher.asking or self._rounds.at_work
         return lanes.is_idle(cycle) and not at_work
 

@@ -27,6 +27,8 @@ BUSY_TIMEOUT_MILLISECONDS = 30_000
 CONNECT_TIMEOUT_SECONDS = 10
 """How long a database server may take to accept us."""
 
+_KNOWS_WHOLE_TRANSACTIONS = 170_000
+
 READS = {"quotary_reads": True}
 """Execution option of connections that only read: they need not wait for the writer."""
 
@@ -104,11 +106,14 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _begin_postgres(connection: Connection) -> None:
     # Set in every transaction: a pooler between us and the server may change the session. One that
-    # a stopped machine left open must not hold its locks for ever.
+    # a stopped machine left open must not hold its locks for ever: the server's timer for idle ones
+    # does not run after rows that were sent as a pipeline, that for whole ones (17 and later) does.
     connection.exec_driver_sql(
         "SELECT set_config('synchronous_commit', 'on', true), "
         f"set_config('lock_timeout', '{BUSY_TIMEOUT_MILLISECONDS}', true), "
-        f"set_config('idle_in_transaction_session_timeout', '{BUSY_TIMEOUT_MILLISECONDS}', true)"
+        f"set_config('idle_in_transaction_session_timeout', '{BUSY_TIMEOUT_MILLISECONDS}', true), "
+        f"CASE WHEN current_setting('server_version_num')::int >= {_KNOWS_WHOLE_TRANSACTIONS} "
+        f"THEN set_config('transaction_timeout', '{BUSY_TIMEOUT_MILLISECONDS}', true) END"
     )
 
 

@@ -18,7 +18,7 @@ from quotary_bridge.errors import ConfigurationError, Reason
 
 __all__ = ["bring_up_to_date"]
 
-NEWEST = "0007"
+NEWEST = "0008"
 """The revision this bridge works with; a test holds it equal to the newest migration."""
 
 _FIRST = "0001"
@@ -32,6 +32,13 @@ _LOCK = 0x71756F74617279
 def bring_up_to_date(connection: Connection, name: str) -> None:
     """Run what is missing; raises `ConfigurationError` where the store called `name` is newer."""
     if connection.dialect.name == "postgresql":
+        # A revision of a large store takes its time.
+        connection.execute(
+            text(
+                "SELECT set_config(name, '0', true) FROM pg_settings "
+                "WHERE name = 'transaction_timeout'"
+            )
+        )
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
     found = _revision(connection)
     if found == NEWEST:

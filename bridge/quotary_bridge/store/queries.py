@@ -14,6 +14,7 @@ from sqlalchemy import Select, bindparam, exists, func, literal_column, select, 
 
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import JobKind
+from quotary_bridge.store.claims import FREE
 from quotary_bridge.store.tables import attempt, cursor, job, result, slot
 
 __all__ = [
@@ -46,10 +47,15 @@ _REQUESTS = job.c.kind.in_(_words(JobKind.ANSWER, JobKind.QUORUM))
 
 
 def in_state(
-    *states: JobState, without_slot: bool = False, kind: JobKind | None = None
+    *states: JobState,
+    without_slot: bool = False,
+    kind: JobKind | None = None,
+    free: bool = False,
 ) -> Select[Any]:
     """Return the question for open jobs in `states`, or in any, oldest first, with a limit."""
     query = select(job).where(_OURS, _OPEN)
+    if free:
+        query = query.where(FREE)
     if kind is not None:
         query = query.where(job.c.kind.in_(_words(kind)))
     if states:

@@ -26,12 +26,13 @@ from quotary_bridge.model import (
 from quotary_bridge.rounds import Round
 from quotary_bridge.store import leases, queries, rounds
 from quotary_bridge.store.availability import StoreUnavailableError, available
+from quotary_bridge.store.claims import chunked, claimant
 from quotary_bridge.store.engine import READS, open_engine
 from quotary_bridge.store.leases import Lease
 from quotary_bridge.store.location import Location
 from quotary_bridge.store.overview import Overview, overview
 from quotary_bridge.store.rows import job_from, result_from, slot_from
-from quotary_bridge.store.writer import Cursor, Writer, chunked
+from quotary_bridge.store.writer import Cursor, Writer
 
 __all__ = ["LEASE_SECONDS", "ROWS_LIMIT", "Store", "StoreUnavailableError"]
 
@@ -118,8 +119,9 @@ class Store:
         Proves and prolongs the lease first; raises `LeaseHeldError` where it was lost.
         """
         with self._transaction() as connection:
-            leases.renew(connection, held, self._now(), LEASE_SECONDS)
-            writer = Writer(connection, held)
+            now = self._now()
+            leases.renew(connection, held, now, LEASE_SECONDS)
+            writer = Writer(connection, held, now)
             yield writer
             writer.flush()
 
@@ -148,6 +150,20 @@ class Store:
         """Return the jobs that can still move, oldest request first, of `states` or of all."""
         query = _in_state(*states, without_slot=without_slot, kind=kind)
         return self._jobs(query, chain_id, oracle, most=most)
+
+    def free_jobs(
+        self,
+        held: Lease,
+        oracle: Address,
+        *states: JobState,
+        most: int,
+        without_slot: bool = False,
+        kind: JobKind | None = None,
+    ) -> tuple[Job, ...]:
+        """Like `open_jobs`, without those that another relayer works on whose lease holds."""
+        query = _in_state(*states, without_slot=without_slot, kind=kind, free=True)
+        mine = claimant(held, self._now())
+        return self._jobs(query, held.chain_id, oracle, most=most, **mine)
 
     def recent_jobs(
         self, chain_id: ChainId, oracle: Address, after: BlockNumber
@@ -246,7 +262,7 @@ class Store:
         )
 
     def _jobs(
-        self, query: Select[Any], chain_id: ChainId, oracle: Address, **more: int
+        self, query: Select[Any], chain_id: ChainId, oracle: Address, **more: int | str
     ) -> tuple[Job, ...]:
         wanted = {"chain": chain_id, "oracle_": oracle, **more}
         with self._read() as connection:

@@ -93,6 +93,8 @@ job = Table(
     Column("kind", String(16), nullable=False, server_default=text("'answer'")),
     Column("target", String(42)),
     Column("call", LargeBinary),
+    Column("claimant", String(42)),
+    Column("claim_token", BigInteger),
     Index(
         "job_unfinished",
         "chain_id",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
@@ -27,23 +27,20 @@ from quotary_bridge.model import (
     SignedResult,
     Slot,
     SlotState,
+    Timestamp,
     TransactionHash,
 )
 from quotary_bridge.rounds import Round
 from quotary_bridge.store import changes
+from quotary_bridge.store.claims import chunked, claim
 from quotary_bridge.store.leases import Lease
 from quotary_bridge.store.rounds import put_rounds, read_rounds
 from quotary_bridge.store.rows import job_from, job_row, progress_row, result_row
 from quotary_bridge.store.tables import attempt, cursor, job, result, slot
 from quotary_bridge.store.upsert import upsert
 
-__all__ = ["Cursor", "SignedTransaction", "Writer", "chunked"]
+__all__ = ["Cursor", "SignedTransaction", "Writer"]
 
-_Item = TypeVar("_Item")
-
-
-KEYS_PER_QUERY = 500
-"""Databases bound how many parameters one statement may have; this many all of them take."""
 
 # Locked in the order of the keys, so that no two relayers wait for each other.
 _JOBS = (
@@ -109,10 +106,11 @@ class Writer:
     refuses is raised by `flush`, which the store calls before it commits.
     """
 
-    def __init__(self, connection: Connection, held: Lease) -> None:
-        """Write through `connection`, in whose transaction `held` was proven."""
+    def __init__(self, connection: Connection, held: Lease, now: Timestamp) -> None:
+        """Write through `connection`, in whose transaction `held` was proven at `now`."""
         self._connection = connection
         self._lease = held
+        self._now = now
         self.slot_changes: list[changes.SlotChange] = []
         self._jobs: dict[JobKey, Job] = {}
         self._stored: dict[JobKey, Job] = {}
@@ -162,6 +160,10 @@ class Writer:
             for row in self._connection.execute(_JOBS, {"keys": some}).mappings():
                 found = job_from(row)
                 self._jobs[found.key] = self._stored[found.key] = found
+
+    def claim(self, keys: Iterable[JobKey]) -> frozenset[JobKey]:
+        """Take those of many jobs that no other relayer works on; returns which."""
+        return claim(self._connection, self._lease, keys, self._now)
 
     def job(self, key: JobKey) -> Job:
         """Return the job as this transaction sees it; raises `KeyError` where there is none."""
@@ -315,7 +317,9 @@ class Writer:
         token = self._lease.token
         if self._fresh:
             rows = [{**job_row(self._jobs[key]), "token": token} for key in self._fresh]
-            self._connection.execute(insert(job), rows)
+            # Two relayers read the same block: whoever comes second finds the job there.
+            fresh = upsert(self._connection, job).on_conflict_do_nothing()
+            self._connection.execute(fresh, rows)
             self._stored.update((key, self._jobs[key]) for key in self._fresh)
             self._fresh = []
         self._results = self._executed(insert(result), self._results)
@@ -354,9 +358,3 @@ class Writer:
             "the_signer": self._lease.signer,
             "token": self._lease.token,
         }
-
-
-def chunked(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
-    """Yield `items` in pieces that every database takes in one statement."""
-    for start in range(0, len(items), KEYS_PER_QUERY):
-        yield items[start : start + KEYS_PER_QUERY]
