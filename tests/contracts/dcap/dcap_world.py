@@ -47,6 +47,8 @@ SENDER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 TRANSACTION_GAS = 1 << 24
 """EIP-7825: no transaction may use more."""
 
+_PATIENCE_SECONDS = 10
+
 _REFUSED = Web3.keccak(text="EvidenceRefused(bytes32)")[:4]
 
 
@@ -178,10 +180,12 @@ class Node:
 
     def receipt(self, digest: str) -> dict[str, Any]:
         """The receipt of a transaction that was sent."""
-        receipt: dict[str, Any] | None = None
-        while receipt is None:  # mined at once, reported a moment later
-            receipt = self.ask("eth_getTransactionReceipt", digest)
-        return receipt
+        patience = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < patience:  # mined at once, reported a moment later
+            receipt: dict[str, Any] | None = self.ask("eth_getTransactionReceipt", digest)
+            if receipt is not None:
+                return receipt
+        raise Refused(f"never mined: {self.ask('txpool_content')}")
 
     def call(self, target: str | None, data: str) -> bytes:
         """Call a contract; raises `Refused` where it reverts."""
