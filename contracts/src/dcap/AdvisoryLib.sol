@@ -26,7 +26,7 @@ library AdvisoryLib {
     /// @dev Genuine documents name up to 30 different ones, and list them 150 times.
     uint256 private constant MAX_ADVISORIES = 128;
     uint256 private constant MAX_POOL = 2048;
-    /// @dev A power of two.
+    /// @dev As many as a byte counts: see {_find}.
     uint256 private constant BUCKETS = 256;
     uint256 private constant MAX_LENGTH = 32;
 
@@ -47,7 +47,7 @@ library AdvisoryLib {
         unchecked {
             if (length > advisories.longest) advisories.longest = length;
             uint256 id = Mem.word(position) >> (256 - 8 * length) << (256 - 8 * length);
-            Mem.storeByte(Mem.at(advisories.pool) + end, _place(advisories, bytes32(id)));
+            Mem.storeByte(Mem.at(advisories.pool) + end, _place(advisories, id));
         }
     }
 
@@ -138,23 +138,35 @@ library AdvisoryLib {
 
     /// @dev The place of an id among the words; a new one is added. Ids are found by hash, as a level
     /// may repeat a long list that others have.
-    function _place(Advisories memory advisories, bytes32 id) private pure returns (uint256) {
+    function _place(Advisories memory advisories, uint256 id) private pure returns (uint256) {
         unchecked {
-            uint256 buckets = Mem.at(advisories.buckets);
             uint256 words = Mem.at(advisories.words) - 32; // places count from 1
-            uint256 bucket = Mem.hash(id) % BUCKETS;
-            uint256 found;
-            while ((found = Mem.word(buckets + 32 * bucket)) != 0) {
-                if (Mem.word(words + 32 * found) == uint256(id)) return found - 1;
-                bucket = (bucket + 1) % BUCKETS;
-            }
+            (uint256 found, uint256 bucket) = _find(Mem.at(advisories.buckets), words, id);
+            if (found != 0) return found - 1;
             uint256 count = advisories.count + 1;
             check(count <= MAX_ADVISORIES, "INPUT_TOO_LARGE");
-            Mem.store(words + 32 * count, uint256(id));
-            Mem.store(buckets + 32 * bucket, count);
+            Mem.store(words + 32 * count, id);
+            Mem.store(bucket, count);
             advisories.count = count;
-            advisories.differing |= uint256(id) ^ Mem.word(words + 32);
+            advisories.differing |= id ^ Mem.word(words + 32);
             return count - 1;
+        }
+    }
+
+    /// @dev The number of `id`, counted from 1, and 0 with the bucket that is free for it.
+    function _find(uint256 buckets, uint256 words, uint256 id)
+        private
+        pure
+        returns (uint256 found, uint256 bucket)
+    {
+        assembly ("memory-safe") {
+            mstore(0, id) // scratch space
+            for { let at := keccak256(0, 0x20) } 1 { at := add(at, 1) } {
+                bucket := add(buckets, shl(5, and(at, 0xff)))
+                found := mload(bucket)
+                if iszero(found) { break }
+                if eq(mload(add(words, shl(5, found))), id) { break }
+            }
         }
     }
 }

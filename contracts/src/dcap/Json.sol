@@ -3,13 +3,16 @@ pragma solidity 0.8.30;
 
 import {Der} from "./Der.sol";
 import {Mem} from "./Mem.sol";
+import {PlainJson} from "./PlainJson.sol";
 import {check, refuse} from "./Refusal.sol";
 import {TextLib} from "./TextLib.sol";
 
-/// @dev Where a document is being read: memory addresses.
+/// @dev Where a document is being read: memory addresses; and whether all of it is plain, so that
+/// {PlainJson} may be tried.
 struct Reader {
     uint256 position;
     uint256 end;
+    bool plain;
 }
 
 /// @title Json
@@ -24,6 +27,9 @@ library Json {
     // slither-disable-next-line divide-before-multiply
     uint256 private constant ZEROS = type(uint256).max / 0xff * 0x30;
     uint256 private constant QUOTATION = 0x22;
+    /// @dev A brace or a comma, and the quotation mark of a key.
+    uint256 private constant FIRST_KEY = 0x7b22;
+    uint256 private constant NEXT_KEY = 0x2c22;
     /// @dev The last second of the year 9999: journals can state no later one.
     uint256 private constant LAST_SECOND = 253_402_300_799;
     /// @dev The longest integer that is read: far above every limit.
@@ -35,11 +41,25 @@ library Json {
         unchecked {
             reader.end = reader.position + document.length;
         }
+        reader.plain = PlainJson.isPlain(reader.position, reader.end);
     }
 
     /// @notice The next key of an object, up to 32 bytes of it; 0 when the object is over. `first`
     /// for the first call, which reads the opening brace.
     function member(Reader memory reader, bool first) internal pure returns (bytes32 name) {
+        if (reader.plain) {
+            uint256 p = reader.position;
+            uint256 next;
+            (next, name) = PlainJson.member(p, reader.end, first ? FIRST_KEY : NEXT_KEY);
+            if (next != 0) {
+                reader.position = next;
+                return name;
+            }
+            if (!first && Mem.u8(p) == 0x7d && p < reader.end) {
+                _advance(reader);
+                return 0;
+            }
+        }
         if (first) {
             _open(reader, 0x7b);
             if (_skipTo(reader) == 0x7d) {
@@ -64,6 +84,10 @@ library Json {
 
     /// @notice Whether a list has another value, which is then next. `first` for the first call.
     function item(Reader memory reader, bool first) internal pure returns (bool) {
+        if (!first && Mem.u8(reader.position) == 0x2c && reader.position < reader.end) {
+            _advance(reader);
+            return true;
+        }
         if (first) {
             _open(reader, 0x5b);
             if (_skipTo(reader) != 0x5d) return true;
@@ -91,6 +115,17 @@ library Json {
 
     /// @notice A text of printable ASCII: where, and how long.
     function text(Reader memory reader) internal pure returns (uint256 start, uint256 length) {
+        uint256 p = reader.position;
+        if (reader.plain && Mem.u8(p) == QUOTATION && p < reader.end) {
+            unchecked {
+                bool ended;
+                (length, ended) = PlainJson.text(p + 1, reader.end);
+                if (ended) {
+                    reader.position = p + length + 2;
+                    return (p + 1, length);
+                }
+            }
+        }
         _want(reader, QUOTATION);
         return _text(reader);
     }
@@ -158,6 +193,17 @@ library Json {
     /// @notice A time like 2025-01-31T12:00:00Z, in Unix seconds: from 1970 on, perhaps with a fraction,
     /// which does not count, and with an offset in place of the Z.
     function time(Reader memory reader) internal pure returns (uint256 value) {
+        if (reader.plain) {
+            (uint256 next, uint256 year, uint256 month, uint256 day, uint256 clock) =
+                PlainJson.time(reader.position, reader.end);
+            if (next != 0 && year > 1969) {
+                value = Der.secondsOf(year, month, day, clock);
+                if (value != 0) {
+                    reader.position = next;
+                    return value;
+                }
+            }
+        }
         (uint256 p, uint256 length) = text(reader);
         uint256 w = Mem.word(p);
         // The punctuation of the form: bytes 4, 7, 10, 13 and 16.
@@ -233,6 +279,8 @@ library Json {
         unchecked {
             uint256 p = reader.position;
             uint256 end = reader.end;
+            c = Mem.u8(p);
+            if (c > 0x20 && p < end) return c;
             while (p < end) {
                 c = Mem.u8(p);
                 if (c > 0x20 || (c != 0x20 && c != 0x0a && c != 0x0d && c != 0x09)) {

@@ -41,14 +41,6 @@ library Mem {
         }
     }
 
-    /// @notice Keccak-256 of one word.
-    function hash(bytes32 value) internal pure returns (uint256 digest) {
-        assembly ("memory-safe") {
-            mstore(0, value) // scratch space
-            digest := keccak256(0, 0x20)
-        }
-    }
-
     /// @notice SHA-256 of the `length` bytes from `position`.
     function sha(uint256 position, uint256 length) internal view returns (bytes32 digest) {
         assembly ("memory-safe") {

@@ -238,11 +238,13 @@ library TcbInfoLib {
 
     /// @dev Sixteen SVNs in sixteen bytes. Category and type describe a component to people.
     function _components(Reader memory reader) private pure returns (uint256 components) {
-        uint256 next;
-        (next, components) = TextLib.components(reader.position, reader.end);
-        if (next != 0) {
-            reader.position = next;
-            return components;
+        if (reader.plain) {
+            uint256 next;
+            (next, components) = TextLib.components(reader.position, reader.end);
+            if (next != 0) {
+                reader.position = next;
+                return components;
+            }
         }
         uint256 count;
         bool more = Json.item(reader, true);

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Mem} from "./Mem.sol";
+import {PlainJson} from "./PlainJson.sol";
 
 /// @title TextLib
 /// @notice Text a word at a time: plain text of JSON, hex, and base64.
@@ -25,6 +26,9 @@ library TextLib {
     /// @dev `[{"svn":`, `,{"svn":`, `,"category":"` and `,"type":"`.
     uint256 private constant FIRST_COMPONENT = 0x5b7b2273766e223a;
     uint256 private constant NEXT_COMPONENT = 0x2c7b2273766e223a;
+    /// @dev `,{"svn":0}` three times.
+    uint256 private constant THREE_ZEROS =
+        0x2c7b2273766e223a307d2c7b2273766e223a307d2c7b2273766e223a307d;
     uint256 private constant CATEGORY = 0x2c2263617465676f7279223a22;
     uint256 private constant TYPE = 0x2c2274797065223a22;
 
@@ -73,15 +77,23 @@ library TextLib {
 
     /// @notice The sixteen SVNs of a list of components in the form that Intel writes: no white space,
     /// `svn`, then perhaps `category`, then perhaps `type`. Returns where the list ends; 0 where it has
-    /// another form, or does not end before `end`.
+    /// another form, or does not end before `end`. Presumes that `[p, end)` is plain: see {PlainJson}.
     function components(uint256 p, uint256 end)
         internal
         pure
         returns (uint256 next, uint256 packed)
     {
         unchecked {
-            for (uint256 count = 0; count < 16; ++count) {
+            uint256 count = 0;
+            while (count < 16) {
                 uint256 w = Mem.word(p);
+                // Most components are zero, and stand at the end.
+                if (w >> 16 == THREE_ZEROS && count != 0 && count < 14) {
+                    p += 30;
+                    packed <<= 24;
+                    count += 3;
+                    continue;
+                }
                 // `[{"svn":` or `,{"svn":`, then up to three digits.
                 if (w >> 192 != (count == 0 ? FIRST_COMPONENT : NEXT_COMPONENT)) return (0, 0);
                 uint256 svn = (w >> 184 & 0xff) - 0x30;
@@ -103,9 +115,10 @@ library TextLib {
                     if (p == 0 || Mem.u8(p) != 0x7d) return (0, 0);
                 }
                 ++p;
+                ++count;
                 packed = packed << 8 | svn;
             }
-            if (p < end && Mem.u8(p) == 0x5d) next = p + 1;
+            return p < end && Mem.u8(p) == 0x5d ? (p + 1, packed) : (0, 0);
         }
     }
 
@@ -113,11 +126,11 @@ library TextLib {
     function _described(uint256 p, uint256 end) private pure returns (uint256) {
         unchecked {
             if (Mem.number(p, 13) != CATEGORY) return p;
-            (uint256 length, bool ended) = plain(p + 13, end);
+            (uint256 length, bool ended) = PlainJson.text(p + 13, end);
             if (!ended) return 0;
             p += 14 + length;
             if (Mem.number(p, 9) != TYPE) return p;
-            (length, ended) = plain(p + 9, end);
+            (length, ended) = PlainJson.text(p + 9, end);
             return ended ? p + 10 + length : 0;
         }
     }
