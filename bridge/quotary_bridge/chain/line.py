@@ -34,6 +34,11 @@ class Line:
         return self._web3
 
     @property
+    def wire(self) -> Wire:
+        """The exchanges beneath."""
+        return self._wire
+
+    @property
     def endpoint(self) -> str:
         """Scheme, host and port of the node: paths and credentials of RPC URLs are secrets."""
         return self._wire.endpoint

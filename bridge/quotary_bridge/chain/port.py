@@ -102,6 +102,16 @@ class Chain(Line):
         """Without the URL's path and credentials."""
         return f"Chain({self.endpoint}, chain id {self._expected})"
 
+    def choose(self) -> None:
+        """Choose the node to ask until the next choice; one node alone leaves none."""
+
+    def set_aside(self) -> None:
+        """Note that the node failed, or lags, so that another one is chosen, where there is one."""
+
+    def doubts(self, number: int, digest: bytes) -> Mapping[str, str]:  # noqa: ARG002 (one node)
+        """Return why other nodes do not confirm a block, by node; nothing where they do."""
+        return {}
+
     def block(self, at: BlockTag = "latest") -> Block:
         """Return a block by number or tag; raises `BlockNotFound` where the node has none."""
         answer = self.rpc("eth_getBlockByNumber", [tag(at), False])

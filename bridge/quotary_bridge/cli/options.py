@@ -15,6 +15,7 @@ from quotary_bridge.chain import Chain
 from quotary_bridge.chain.accounts import DEVELOPMENT_CHAIN_IDS, AccountChoice
 from quotary_bridge.chain.deployment import Deployment
 from quotary_bridge.chain.sender import Sender
+from quotary_bridge.chain.several import SeveralNodes
 from quotary_bridge.config import Settings
 from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.model import Address, Bytes32
@@ -64,6 +65,10 @@ class Context:
             private_key=getattr(args, "private_key", None),
             sender=getattr(args, "sender", None),
         )
+        others = getattr(args, "fallback_url", ())
+        if others:
+            chain = SeveralNodes.among((settings.rpc_url, *others), settings.chain_id)
+            return cls(settings, chain, choice)
         return cls(settings, Chain.connect(settings.rpc_url, settings.chain_id), choice)
 
     @property

@@ -88,6 +88,13 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="another node of the chain: what it does not confirm is not final; repeatable",
     )
     parser.add_argument(
+        "--fallback-url",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="another node, asked when the one before it fails; repeatable",
+    )
+    parser.add_argument(
         "--lane",
         action="append",
         default=[],

@@ -180,8 +180,9 @@ class Cycle:
         """The newest block that counts as final, -1 for none: where all witnesses say the same."""
         if self._final is None:
             deep = BlockNumber(self.number - self.ports.settings.finality_depth)
-            agreed = deep < 0 or all(
-                self._confirms(witness, deep) for witness in self.ports.witnesses
+            agreed = deep < 0 or (
+                all(self._confirms(witness, deep) for witness in self.ports.witnesses)
+                and self._others_confirm(deep)
             )
             self._final = deep if agreed else _NOTHING
         return self._final
@@ -200,6 +201,14 @@ class Cycle:
             )
             return False
         return True
+
+    def _others_confirm(self, number: BlockNumber) -> bool:
+        """Whether the nodes that stand by have the block at `number`: see `SeveralNodes`."""
+        self.look_up([number])
+        doubts = self.ports.chain.doubts(number, self._hashes[number] or b"")
+        for node, reason in doubts.items():
+            self.tell(ProgressKind.FINALITY_UNCONFIRMED, node=node, reason=reason)
+        return not doubts
 
     @property
     def used_nonces(self) -> Nonce:

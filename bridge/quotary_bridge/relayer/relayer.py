@@ -22,6 +22,7 @@ from typing import Self
 
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.accounts import Signer
+from quotary_bridge.errors import BlockNotFound, RpcUnavailable
 from quotary_bridge.intake import Intake, IntakeReport
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import Address, BlockNumber, JobKey
@@ -145,6 +146,18 @@ class Relayer:
         Raises `Transient` where the node failed in the middle: call again. Raises `Fatal`
         (`FinalityViolation`, `WrongChain`, `LeaseHeldError`) where a person has to look.
         """
+        chain = self._ports.chain
+        chain.choose()
+        try:
+            report = self._cycle()
+        except (RpcUnavailable, BlockNotFound):
+            chain.set_aside()
+            raise
+        if report.skipped:
+            chain.set_aside()
+        return report
+
+    def _cycle(self) -> TickReport:
         ports, lanes = self._ports, self._held()
         cycle = Cycle(ports, lanes.first.lease, ports.chain.head(), lanes.first.book)
         if self._node_is_behind(cycle):
