@@ -8,6 +8,7 @@ import {
     RequestParams,
     RequestStatus
 } from "../src/interfaces/IRequestBook.sol";
+import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
 import {IResultOracle} from "../src/interfaces/IResultOracle.sol";
 import {IWorkerRegistry} from "../src/interfaces/IWorkerRegistry.sol";
 import {BatchOracle} from "../src/oracle/BatchOracle.sol";
@@ -22,7 +23,7 @@ contract BatchesTest is OracleFixture {
 
     function setUp() public override {
         super.setUp();
-        batches = new BatchOracle(workers, _quotas(), _tokens());
+        batches = new BatchOracle(workers, models, _quotas(), _tokens());
     }
 
     /* COMMITMENT */
@@ -125,7 +126,7 @@ contract BatchesTest is OracleFixture {
         _expectNotInBatch(made, _told(id, worker, 1), _output(1), path);
         // Another app's or model's request is none of this batch's, even under the same root.
         RequestParams memory params = _plain();
-        params.modelId = "another model";
+        params.modelId = _admitModel("other weights");
         made = _askBatch(params);
         bytes32[] memory alone = new bytes32[](0);
         uint256 other = _commitRoot(
@@ -170,6 +171,19 @@ contract BatchesTest is OracleFixture {
         _expectNotInBatch(asked[1], _told(id, worker, 1), _output(1), _path(leaves, 1));
         vm.expectPartialRevert(IBatchOracle.UnknownBatch.selector);
         batches.void(id, _committed(root));
+    }
+
+    /// @dev The worker is as good as ever; what it served is not.
+    function test_Void_StopsClaimsOnARevokedModel() public {
+        bytes32[] memory leaves = _answered(1);
+        uint256 id = _commit(leaves);
+        vm.prank(GUARDIAN);
+        models.revoke(MODEL);
+        vm.expectEmit(true, true, true, true, address(batches));
+        emit IBatchOracle.BatchVoided(id, worker, IModelRegistry.ModelNotAdmitted.selector);
+        batches.void(id, _committed(leaves[0]));
+        _expectNotInBatch(asked[0], _told(id, worker, 0), _output(0), new bytes32[](0));
+        _expectRefused(_batch("root", 1), IModelRegistry.ModelNotAdmitted.selector);
     }
 
     /// @dev A worker that retired answered as well as ever.
@@ -227,7 +241,7 @@ contract BatchesTest is OracleFixture {
 
     function _batch(bytes32 root, uint64 count) private view returns (Batch memory) {
         uint64 deadline = uint64(block.timestamp) + 10 minutes;
-        return Batch(APP, MODEL, MODEL, root, count, 0, 0, worker, 1, deadline);
+        return Batch(APP, MODEL, WEIGHTS, root, count, 0, 0, worker, 1, deadline);
     }
 
     function _signedBatch(Batch memory batch) private view returns (bytes memory) {

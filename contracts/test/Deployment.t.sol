@@ -4,10 +4,12 @@ pragma solidity 0.8.30;
 import {CommitteeVerifier} from "../src/committee/CommitteeVerifier.sol";
 import {QuotaTerms, TokenTerms} from "../src/interfaces/IEscrow.sol";
 import {Manifest} from "../src/interfaces/IMeasurementRegistry.sol";
+import {Model} from "../src/interfaces/IModelRegistry.sol";
 import {QuoteNotary} from "../src/notary/QuoteNotary.sol";
 import {ResultOracle} from "../src/oracle/ResultOracle.sol";
 import {ChangeLog} from "../src/registry/ChangeLog.sol";
 import {MeasurementRegistry} from "../src/registry/MeasurementRegistry.sol";
+import {ModelRegistry} from "../src/registry/ModelRegistry.sol";
 import {TcbPolicy} from "../src/registry/TcbPolicy.sol";
 import {WorkerRegistry} from "../src/registry/WorkerRegistry.sol";
 import {MeasurementLib} from "../src/types/Measurement.sol";
@@ -21,6 +23,9 @@ import {Base} from "./Base.t.sol";
 abstract contract Deployment is Base {
     bytes4 internal constant COMMITTEE = "Comm";
     bytes32 internal constant APP = keccak256("app");
+    bytes32 internal constant WEIGHTS = keccak256("weights");
+    bytes32 internal constant TOKENIZER = keccak256("tokenizer");
+    bytes32 internal constant CONFIG = keccak256("config");
     bytes32 internal constant ROOT = keccak256("root key");
     address internal constant OPERATOR = address(0x0930);
     uint256 internal constant WORKER_KEY = 0xa11ce;
@@ -33,6 +38,7 @@ abstract contract Deployment is Base {
 
     ChangeLog internal log;
     MeasurementRegistry internal measurements;
+    ModelRegistry internal models;
     VerifierRouter internal router;
     CommitteeVerifier internal committee;
     TcbPolicy internal policy;
@@ -47,8 +53,9 @@ abstract contract Deployment is Base {
     function setUp() public virtual {
         vm.warp(1_750_000_000);
         vm.roll(1_000_000);
-        log = new ChangeLog(4);
+        log = new ChangeLog(5);
         measurements = new MeasurementRegistry(GOVERNOR, GUARDIAN, log);
+        models = new ModelRegistry(GOVERNOR, GUARDIAN, log);
         bytes32[] memory roots = new bytes32[](1);
         roots[0] = ROOT;
         router = new VerifierRouter(GOVERNOR, GUARDIAN, log, false, roots);
@@ -59,11 +66,12 @@ abstract contract Deployment is Base {
             measurements, router, policy, CHALLENGE_AGE, ACTIVATION_DELAY, REGISTRATION_AGE
         );
         notary = new QuoteNotary(measurements, router);
-        oracle = new ResultOracle(workers, _quotas(), _tokens());
+        oracle = new ResultOracle(workers, models, _quotas(), _tokens());
         worker = vm.addr(WORKER_KEY);
         vm.startPrank(GOVERNOR);
         router.addRoute(COMMITTEE, committee);
         measurements.admit(APP, _verdict().measurementId, _manifest());
+        models.admit(_model());
         vm.stopPrank();
         _nextBlock();
     }
@@ -137,6 +145,16 @@ abstract contract Deployment is Base {
             sourceCommit: bytes32(bytes20(hex"00112233445566778899aabbccddeeff00112233")),
             buildDigest: keccak256("image"),
             sourceUri: "https://example.org/worker"
+        });
+    }
+
+    function _model() internal pure returns (Model memory) {
+        return Model({
+            weightsRoot: WEIGHTS,
+            tokenizerHash: TOKENIZER,
+            configHash: CONFIG,
+            name: "advisor",
+            licenceUri: "https://example.org/licence"
         });
     }
 
@@ -214,6 +232,14 @@ abstract contract Deployment is Base {
         vm.assertEq(until, 0);
         vm.expectPartialRevert(reason);
         workers.requireActive(worker, appId);
+    }
+
+    /// @dev Admits a model of these weights, else like the first.
+    function _admitModel(bytes32 weightsRoot) internal returns (bytes32 modelId) {
+        Model memory model = _model();
+        model.weightsRoot = weightsRoot;
+        vm.prank(GOVERNOR);
+        return models.admit(model);
     }
 
     function _admit(bytes32 appId, bytes32 measurementId) internal {

@@ -47,6 +47,19 @@ contract Eip712Test is Deployment {
         vm.assertEq(attestations, 2);
     }
 
+    function test_ModelIds_AreThoseOfTheVectors() public view {
+        vm.assertEq(models.MODEL_TYPEHASH(), _typeHash(".types.Model"));
+        for (uint256 i = 0; i < 2; ++i) {
+            string memory at = string.concat(".models[", vm.toString(i), "].");
+            bytes32 id = models.modelIdOf(
+                _bytes32(at, "weightsRoot"),
+                _bytes32(at, "tokenizerHash"),
+                _bytes32(at, "configHash")
+            );
+            vm.assertEq(id, _bytes32(at, "modelId"));
+        }
+    }
+
     function _checkResult(string memory at, address place, bytes32 digest) private {
         Result memory result = _resultAt(string.concat(at, ".message."));
         vm.assertEq(

@@ -185,7 +185,7 @@ contract EscrowTest is OracleFixture {
             if (i == 2) terms.appBurst = 0;
             if (i == 3) terms.appPerHour = 0;
             vm.expectRevert(IEscrow.QuotaMissing.selector);
-            new ResultOracle(workers, terms, none);
+            new ResultOracle(workers, models, terms, none);
         }
     }
 

@@ -9,7 +9,14 @@ import {Deployment} from "./Deployment.t.sol";
 
 /// @notice An active worker and a consumer that asks it.
 abstract contract OracleFixture is Deployment {
-    bytes32 internal constant MODEL = keccak256("weights");
+    bytes32 internal constant MODEL = keccak256(
+        abi.encode(
+            keccak256("Model(bytes32 weightsRoot,bytes32 tokenizerHash,bytes32 configHash)"),
+            WEIGHTS,
+            TOKENIZER,
+            CONFIG
+        )
+    );
     bytes internal constant INPUT = "Is the proposal sound?";
     bytes internal constant OUTPUT = "It is.";
     uint96 internal constant FEE = 0.01 ether;
@@ -91,7 +98,7 @@ abstract contract OracleFixture is Deployment {
             requestId: requestId,
             appId: APP,
             modelId: MODEL,
-            weightsRoot: MODEL,
+            weightsRoot: WEIGHTS,
             inputCommitment: sha256(INPUT),
             outputHash: sha256(OUTPUT),
             decision: sha256(OUTPUT),

@@ -33,7 +33,7 @@ contract OracleGasTest is RoundFixture {
     function setUp() public override {
         super.setUp();
         quiet = new QuietConsumer(oracle);
-        batches = new BatchOracle(workers, _quotas(), _tokens());
+        batches = new BatchOracle(workers, models, _quotas(), _tokens());
         // Everybody was paid before, and the consumer got something back.
         _submit(_hold(_askQuietly(_thirds(3, 3)), 0, _agreeing(3)), OUTPUT);
         RequestParams memory params = _params();
@@ -109,7 +109,7 @@ contract OracleGasTest is RoundFixture {
     function _commit(bytes32 root) private {
         uint64 deadline = uint64(block.timestamp) + 10 minutes;
         Batch memory batch =
-            Batch(APP, MODEL, MODEL, root, uint64(LEAVES), 0, 0, worker, 1, deadline);
+            Batch(APP, MODEL, WEIGHTS, root, uint64(LEAVES), 0, 0, worker, 1, deadline);
         bytes memory signature = _sign(WORKER_KEY, batches.batchDigest(batch));
         batches.commit(batch, signature);
         vm.snapshotGasLastCall("Oracle", "commit a batch");

@@ -171,7 +171,7 @@ contract ResultOracleTest is OracleFixture {
             APP,
             worker,
             ProofKind.Committee,
-            MODEL,
+            WEIGHTS,
             sha256(OUTPUT),
             sha256(OUTPUT),
             OUTPUT
@@ -320,8 +320,9 @@ contract ResultOracleTest is OracleFixture {
     function test_Fulfill_RevertWhen_SignedForAnotherOracleOrChain() public {
         Request memory made = _ask();
         Result memory result = _result(made);
-        bytes memory elsewhere =
-            _sign(WORKER_KEY, new ResultOracle(workers, _quotas(), _tokens()).resultDigest(result));
+        bytes memory elsewhere = _sign(
+            WORKER_KEY, new ResultOracle(workers, models, _quotas(), _tokens()).resultDigest(result)
+        );
         vm.expectPartialRevert(IResultOracle.WrongSigner.selector);
         oracle.fulfill(made, result, OUTPUT, elsewhere);
         bytes memory here = _signed(result);
@@ -493,7 +494,7 @@ contract ResultOracleTest is OracleFixture {
 
     function test_Constructor_RevertWhen_SomethingIsMissing() public {
         vm.expectRevert(IGoverned.ZeroAddress.selector);
-        new ResultOracle(IWorkerRegistry(address(0)), _quotas(), _tokens());
+        new ResultOracle(IWorkerRegistry(address(0)), models, _quotas(), _tokens());
         vm.expectRevert(abi.encodeWithSelector(AttestedConsumer.OracleMissing.selector, STRANGER));
         new MoodyConsumer(IResultOracle(STRANGER));
     }

@@ -17,6 +17,7 @@ from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.contracts import (
     Binding,
+    Model,
     Operation,
     ProofKind,
     Timelock,
@@ -77,6 +78,7 @@ class AdmissionWorld:
             (1, self._lift),
             (2, self._admit),
             (1, self._rule_out),
+            (1, self._change_models),
             (1, self._end_worker),
             (1, self._change_route),
             (1, self._change_receipts),
@@ -190,6 +192,16 @@ class AdmissionWorld:
         number = dice.randrange(1, len(MEASUREMENTS))
         measurement = self._measurement_id(number)
         return self.send(GUARDIAN, "MeasurementRegistry", "revoke", dice.choice(APPS), measurement)
+
+    def _change_models(self) -> bool:
+        dice = self.random
+        model = Model(*(Bytes32(bytes([dice.randrange(1, 5)]) * 32),) * 3, "a model", "a licence")
+        if dice.random() < 0.5:
+            return self.govern("ModelRegistry", "admit", astuple(model))
+        account = dice.choice([GUARDIAN, GUARDIAN, STRANGER])
+        function = dice.choice(["revoke", "ban"])
+        model_id = model.id if dice.random() < 0.7 else dice.randbytes(32)
+        return self.send(account, "ModelRegistry", function, model_id)
 
     def _end_worker(self) -> bool:
         dice = self.random

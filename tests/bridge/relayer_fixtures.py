@@ -13,6 +13,7 @@ from quotary_bridge.chain.sender import Sender
 from quotary_bridge.model import Address, Timestamp
 from quotary_bridge.store import Store
 
+from tests.bridge.model_parts import deploy_models
 from tests.bridge.relayer_town import EVERYTHING, OPEN_GATE, Town
 
 
@@ -30,9 +31,10 @@ def oracle_town(relayer_node: AnvilNode) -> Town:
     node = relayer_node
     chain = node.chain
     gate = Address(chain.web3.to_checksum_address(gate))
+    models = deploy_models(node, gate)
     chain.rpc("anvil_setCode", [gate, OPEN_GATE])
     sender = Sender(chain, node.signers[0], timeout_seconds=10)
-    creation = interface("ResultOracle").encode_creation([gate, *EVERYTHING])
+    creation = interface("ResultOracle").encode_creation([gate, models, *EVERYTHING])
     receipt = sender.send(sender.request(None, creation))
     assert receipt.contract_address is not None
     return Town(node, chain, Address(receipt.contract_address), gate, receipt.block_number)

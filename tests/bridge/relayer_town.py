@@ -24,8 +24,10 @@ from quotary_bridge.relayer import Progress, ProgressKind, Relayer, RelayerSetti
 from quotary_bridge.store import Store
 from quotary_bridge.workers import Endpoint, WorkerClient, result_digest
 
+from tests.bridge.model_parts import A_MODEL
+
 APP = Bytes32(keccak(text="an app"))
-MODEL = Bytes32(keccak(text="a model"))
+MODEL = A_MODEL.id
 LIFETIME = 3600
 RELAYER = 2
 FEE = 10**15
@@ -89,7 +91,7 @@ class Worker:
             request_id=_word(asked["requestId"]),
             app_id=_word(asked["appId"]),
             model_id=_word(asked["modelId"]),
-            weights_root=_word(asked["modelId"]),
+            weights_root=A_MODEL.weights_root,
             input_commitment=Bytes32(sha256(bytes.fromhex(asked["input"][2:])).digest()),
             output_hash=Bytes32(sha256(self.output).digest()),
             decision=Bytes32(sha256(self.output).digest()),

@@ -36,6 +36,7 @@ def test_the_state_is_in_the_events(tmp_path: Path) -> None:
         assert state.workers
         assert state.policies.versions
         assert state.policies.barred
+        assert state.models
         half = audit(world.chain, world.record, world.record.since + STEPS)
         assert half.findings == ()
         assert half.compared < found.compared

@@ -10,8 +10,10 @@ from importlib.resources import files
 import pytest
 from eth_utils.crypto import keccak
 from quotary import TcbStatus
+from quotary_bridge.chain.contracts import Model
 from quotary_bridge.chain.contracts.base import address_of
 from quotary_bridge.chain.interface import interface
+from quotary_bridge.model import Bytes32
 from quotary_bridge.zk import RELEASES
 
 from tests.bridge.admission_world import (
@@ -26,6 +28,7 @@ from tests.contracts.zk_trapdoor import known_release
 from tests.contracts.zk_world import deploy_release
 
 IMAGE, RUMOUR, ROUTE = b"\x21" * 32, b"\x22" * 32, b"Test"
+MODEL = Model(*(Bytes32(b"\x23" * 32),) * 3, "a model", "a licence")
 STOP = f"RiscZeroEmergencyStop-{RELEASES[0].version}"
 # One of two functions of this name: the other takes a proof of exploit.
 ESTOP = keccak(text="estop()")[:4]
@@ -67,6 +70,9 @@ CHANGES: dict[tuple[str, str], Call] = {
     ),
     ("MeasurementRegistry", "revoke"): _guarded("MeasurementRegistry", "revoke", APPS[0], IMAGE),
     ("MeasurementRegistry", "ban"): _guarded("MeasurementRegistry", "ban", APPS[0], RUMOUR),
+    ("ModelRegistry", "admit"): _governed("ModelRegistry", "admit", astuple(MODEL)),
+    ("ModelRegistry", "revoke"): _guarded("ModelRegistry", "revoke", MODEL.id),
+    ("ModelRegistry", "ban"): _guarded("ModelRegistry", "ban", RUMOUR),
     ("VerifierRouter", "addRoute"): _add_route,
     ("VerifierRouter", "freeze"): _guarded("VerifierRouter", "freeze", ROUTE),
     ("TcbPolicy", "publish"): _publish,

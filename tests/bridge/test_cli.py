@@ -19,7 +19,7 @@ import pytest
 from eth_account import Account
 from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain.well_known import WELL_KNOWN_KEYS
-from quotary_bridge.cli import deploy, doctor, measurement, relay, request, worker
+from quotary_bridge.cli import deploy, doctor, measurement, model, relay, request, worker
 from quotary_bridge.errors import Reason
 from quotary_enclave.simulator import Simulator
 
@@ -50,7 +50,7 @@ class Ran:
 
 
 Command = Callable[..., Ran]
-COMMANDS = (deploy, doctor, measurement, relay, request, worker)
+COMMANDS = (deploy, doctor, measurement, model, relay, request, worker)
 
 
 @pytest.fixture
@@ -160,6 +160,23 @@ def admitted(quotary: Command, world: World) -> str:
     return str(ran.json["measurement_id"])
 
 
+def model_admitted(quotary: Command, world: World) -> dict[str, str]:
+    """Admit the model that the worker serves; returns the worker's card of it."""
+    card: dict[str, str] = httpx.get(f"{world.worker}/v1/quotary/worker", timeout=60).json()[
+        "models"
+    ][0]
+    manifest = world.folder / "model.json"
+    hashes = {"weights_root": "weightsRoot", "tokenizer_hash": "tokenizerHash"}
+    hashes["config_hash"] = "configHash"
+    manifest.write_text(json.dumps({key: card[name] for key, name in hashes.items()}))
+    terms = ("--name", card["name"], "--licence-uri", "https://example.org/licence")
+    assert quotary("model", "propose", manifest, *terms, *world.flags()).code == 8
+    ran = quotary("model", "execute", manifest, *terms, *world.flags(), "--json")
+    assert ran.code == 0, ran
+    assert ran.json["model_id"] == card["modelId"]
+    return card
+
+
 def submit(world: World, *more: object, key: int = 0) -> tuple[object, ...]:
     return (
         *("worker", "submit", world.worker, "--app", APP, *world.flags(key)),
@@ -189,7 +206,7 @@ def test_from_deployment_to_answer(quotary: Command, world: World) -> None:
     assert (status["active"], status["proof_kind"]) == (True, "committee")
     assert address in quotary("worker", "list", *world.reading, "--app", APP).out
 
-    card = httpx.get(f"{world.worker}/v1/quotary/worker", timeout=60).json()["models"][0]
+    card = model_admitted(quotary, world)
     asked = quotary(
         *("request", "ask", "Pay 5 to the fund?", "--app", APP, "--model", card["modelId"]),
         *("--fee", "3gwei", *world.flags(5), "--json"),

@@ -40,6 +40,7 @@ from quotary_bridge.workers import (
     signer_of,
 )
 from quotary_bridge.workers.client import ANSWER_BYTES_LIMIT
+from quotary_enclave.worker.statements import model_id_of
 
 from tests.bridge.relayer_town import Worker, client_of
 from tests.enclave.worker_parts import NOW, CountingModel, make_worker
@@ -55,7 +56,7 @@ REQUEST = Request(
     oracle=ORACLE,
     request_id=Bytes32(bytes([9]) * 32),
     app_id=Bytes32(bytes([1]) * 32),
-    model_id=Bytes32(bytes(CountingModel.weights_root)),
+    model_id=Bytes32(bytes(model_id_of(CountingModel()))),
     requester=ORACLE,
     input=b"a question",
     deadline=Timestamp(NOW + 60),

@@ -40,6 +40,7 @@ RESULT_FIELDS = [
     ("nonce", "uint256"),
     ("deadline", "uint64"),
 ]
+MODEL_FIELDS = [("weightsRoot", "bytes32"), ("tokenizerHash", "bytes32"), ("configHash", "bytes32")]
 ATTESTATION_FIELDS = [("journalDigest", "bytes32")]
 
 
@@ -82,7 +83,7 @@ def _case(
 
 
 def build() -> dict[str, Any]:
-    """Return the vectors: types, then results, then attestations of verdicts."""
+    """Return the vectors: types, then results, attestations of verdicts, and ids of models."""
     ordinary = {
         "keyEpoch": 0,
         "policyVersion": 0,
@@ -117,11 +118,24 @@ def build() -> dict[str, Any]:
         cases.append(_case(name, domain, "VerdictAttestation", message, MEMBER_KEY))
     return {
         "types": {
+            "Model": _type("Model", MODEL_FIELDS),
             "Result": _type("Result", RESULT_FIELDS),
             "VerdictAttestation": _type("VerdictAttestation", ATTESTATION_FIELDS),
         },
         "cases": cases,
+        "models": [_model(seed) for seed in ("a model", "the same of other weights")],
     }
+
+
+def _model(seed: str) -> dict[str, Any]:
+    content = {
+        "weightsRoot": _word(f"{seed}/weightsRoot"),
+        "tokenizerHash": _word("a model/tokenizerHash"),
+        "configHash": _word("a model/configHash"),
+    }
+    types = {"Model": [{"name": field, "type": type_} for field, type_ in MODEL_FIELDS]}
+    signable = encode_typed_data(_domain("", 1, _address("nobody")), types, content)
+    return {"name": seed, **content, "modelId": "0x" + signable.body.hex()}
 
 
 def _domain(name: str, chain_id: int, contract: str) -> dict[str, Any]:

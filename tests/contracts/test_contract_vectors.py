@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
+from typing import cast
+
+from quotary_bridge.chain.contracts import Model
+from quotary_bridge.model import Bytes32
+from quotary_enclave.model import Model as MeasuredModel
+from quotary_enclave.worker.statements import model_id_of
 
 from tests.contracts.build_vectors import VECTORS, build
+
+_CONTENT = ("weightsRoot", "tokenizerHash", "configHash")
 
 
 def test_the_committed_vectors_are_the_generated_ones() -> None:
     """Signatures are deterministic, so that the file can be built again bit by bit."""
     assert json.loads(VECTORS.read_text()) == build()
+
+
+def test_both_packages_find_the_ids_of_the_golden_models() -> None:
+    """The worker measures a model, the bridge reads of it: one id for all."""
+    for golden in json.loads(VECTORS.read_text())["models"]:
+        content = [bytes.fromhex(golden[name][2:]) for name in _CONTENT]
+        measured = SimpleNamespace(
+            **dict(zip(("weights_root", "tokenizer_hash", "config_hash"), content, strict=True))
+        )
+        expected = bytes.fromhex(golden["modelId"][2:])
+        assert model_id_of(cast("MeasuredModel", measured)) == expected
+        assert Model(*map(Bytes32, content), "", "").id == expected

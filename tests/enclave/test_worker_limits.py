@@ -25,6 +25,7 @@ from quotary_enclave.worker import (
 )
 from quotary_enclave.worker.app import _Gateway
 from quotary_enclave.worker.bounded_json import MAX_DEPTH, loads
+from quotary_enclave.worker.statements import model_id_of
 
 from tests.enclave.worker_parts import SEED, CountingModel, client_of, make_worker
 
@@ -238,7 +239,7 @@ def test_logs_hold_no_secret_and_no_plaintext(caplog: pytest.LogCaptureFixture) 
         request = {
             "requestId": "0x" + "55" * 32,
             "appId": "0x" + "66" * 32,
-            "modelId": "0x" + model.weights_root.hex(),
+            "modelId": "0x" + model_id_of(model).hex(),
             "input": "0x" + CANARY.encode().hex(),
             "deadline": 2**63,
             "oracle": "0x" + "11" * 20,

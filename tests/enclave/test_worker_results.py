@@ -12,6 +12,7 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 from quotary_enclave.keys import Address
 from quotary_enclave.worker import WorkerConfig
+from quotary_enclave.worker.statements import model_id_of
 from starlette.testclient import TestClient
 
 from tests.enclave.test_worker_statements import typed_data
@@ -37,7 +38,7 @@ REGISTRATION = {
 REQUEST = {
     "requestId": "0x" + "55" * 32,
     "appId": "0x" + "66" * 32,
-    "modelId": "0x" + CountingModel.weights_root.hex(),
+    "modelId": "0x" + model_id_of(CountingModel()).hex(),
     "input": "0x" + b"Why?".hex(),
     "deadline": NOW + 60,
     "oracle": ORACLE,
@@ -115,7 +116,8 @@ def test_a_result_is_signed_by_the_worker_over_all_it_says() -> None:
     assert output == b"4 characters"
     assert result["outputHash"] == "0x" + sha256(output).hexdigest()
     assert result["inputCommitment"] == "0x" + sha256(b"Why?").hexdigest()
-    assert result["modelId"] == result["weightsRoot"] == REQUEST["modelId"]
+    assert result["modelId"] == REQUEST["modelId"]
+    assert result["weightsRoot"] == "0x" + CountingModel.weights_root.hex()
     for name in ("requestId", "appId", "deadline"):
         assert result[name] == REQUEST[name]
     assert (result["keyEpoch"], result["policyVersion"], result["units"]) == (0, 0, 4)

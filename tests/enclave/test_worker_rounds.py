@@ -14,6 +14,7 @@ from eth_utils.crypto import keccak
 from quotary_enclave.model import Answer, Message, Units
 from quotary_enclave.worker import Limits, WorkerConfig
 from quotary_enclave.worker.rounds import Rule
+from quotary_enclave.worker.statements import model_id_of
 from starlette.testclient import TestClient
 
 from tests.enclave.test_worker_results import digest_of
@@ -46,7 +47,7 @@ def terms(
     results, seats = quorum.get("results", 2), quorum.get("seats", 3)
     nobody = "0x" + "00" * 20
     words = (
-        *(b"\x66" * 32, CountingModel.weights_root, sha256(content).digest()),
+        *(b"\x66" * 32, model_id_of(CountingModel()), sha256(content).digest()),
         *("0x" + "77" * 20, 5, 0, 0, deadline),
         *((nobody, nobody, 10, 0, 0), (results, seats, 1, 1, int(rule), 0), []),
     )

@@ -20,14 +20,16 @@ import {Result, ResultLib} from "src/types/Result.sol";
 contract TrustingOracle is EIP712("Quotary Result", "1") {
     /// @notice Whom the relayer asks about workers.
     address public immutable WORKERS;
+    /// @notice Whom it asks about models.
+    address public immutable MODELS;
     /// @notice As {IResultOracle-RESULT_TYPEHASH}.
     bytes32 public constant RESULT_TYPEHASH = ResultLib.TYPEHASH;
 
     mapping(address account => uint64) private _sequences;
     mapping(bytes32 requestId => RequestState) private _states;
 
-    constructor(address workers) {
-        WORKERS = workers;
+    constructor(address workers, address models) {
+        (WORKERS, MODELS) = (workers, models);
     }
 
     /// @notice As {IRequestBook-request}, without its checks.

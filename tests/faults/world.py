@@ -15,6 +15,7 @@ from quotary_bridge.chain.interface import Interface, interface, parse_interface
 from quotary_bridge.chain.sender import Sender
 from quotary_bridge.model import Address, Bytes32
 
+from tests.bridge.model_parts import deploy_models
 from tests.bridge.relayer_town import EVERYTHING, OPEN_GATE, question
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -41,11 +42,12 @@ class World:
         self.chain_id = node.chain_id
         # Deriving ten accounts takes longer than a relayer's whole life here.
         self.signers = node.signers
-        chain.rpc("anvil_setCode", [GATE, OPEN_GATE])
         self.gate = Address(chain.web3.to_checksum_address(GATE))
-        creation = interface("ResultOracle").encode_creation([self.gate, *EVERYTHING])
+        models = deploy_models(node, self.gate)
+        chain.rpc("anvil_setCode", [GATE, OPEN_GATE])
+        creation = interface("ResultOracle").encode_creation([self.gate, models, *EVERYTHING])
         if not strict:
-            creation = trusting_oracle().encode_creation([self.gate])
+            creation = trusting_oracle().encode_creation([self.gate, models])
         sender = Sender(chain, self.signers[DEPLOYER], timeout_seconds=30)
         receipt = sender.send(sender.request(None, creation))
         if receipt.contract_address is None:

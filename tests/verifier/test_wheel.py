@@ -25,6 +25,7 @@ EXTRAS = {
     "deploy": "bridge",
     "doctor": "bridge",
     "measurement": "bridge",
+    "model": "bridge",
     "platform": "bridge",
     "relay": "bridge",
     "request": "bridge",

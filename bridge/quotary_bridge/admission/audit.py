@@ -10,6 +10,7 @@ from quotary_bridge.admission.state import State
 from quotary_bridge.chain import Chain, TransactionRequest
 from quotary_bridge.chain.contracts import (
     MeasurementRegistry,
+    ModelRegistry,
     ReceiptRouter,
     RouteStatus,
     SelectorStatus,
@@ -73,6 +74,7 @@ def _comparisons(
 ) -> Iterator[Comparison]:
     yield from _log(_At(chain, record, block), state)
     yield from _measurements(chain, record, state, block)
+    yield from _models(chain, record, state, block)
     yield from _routers(chain, record, state, block)
     yield from _policies(chain, record, state, block)
     yield from _workers(chain, record, state, block)
@@ -114,6 +116,16 @@ def _measurements(
     for (app_id, measurement), status in state.measurements.items():
         found = registry.status_of(Bytes32(app_id), Bytes32(measurement), at=block)
         yield f"measurement 0x{measurement.hex()} of app 0x{app_id.hex()}", status, found
+
+
+def _models(chain: Chain, record: Deployment, state: State, block: int) -> Iterator[Comparison]:
+    registry = ModelRegistry(chain, record.address("ModelRegistry"))
+    for key, (status, model) in state.models.items():
+        model_id = Bytes32(key)
+        yield f"model 0x{key.hex()}", status, registry.status_of(model_id, block)
+        yield f"content of 0x{key.hex()}", model, registry.model_of(model_id, block)
+        if model is not None:
+            yield f"id of 0x{key.hex()}", model.id, model_id
 
 
 def _routers(chain: Chain, record: Deployment, state: State, block: int) -> Iterator[Comparison]:

@@ -10,12 +10,14 @@ from typing import Any
 from quotary_bridge.admission.policies import Policies, key_of
 from quotary_bridge.chain.contracts import (
     MeasurementStatus,
+    ModelStatus,
     RegisteredWorker,
     RouteStatus,
     SelectorStatus,
     WorkerStatus,
 )
 from quotary_bridge.chain.contracts.base import ZERO_ADDRESS, address_of
+from quotary_bridge.chain.contracts.models import Model, model_from
 from quotary_bridge.chain.contracts.policy import Bearer, TcbFacts, rules_from
 from quotary_bridge.chain.contracts.workers import CohortFacts, cohort_from
 from quotary_bridge.model import Address, Bytes32
@@ -60,7 +62,8 @@ class State:
     """
     What the governed contracts hold.
 
-    `measurements` by app and id; `routes` and `selectors` by their 4 bytes, with where they lead;
+    `measurements` by app and id; `models` by id, with what they were admitted as; `routes` and
+    `selectors` by their 4 bytes, with where they lead;
     `stopped` names the stops that were shut; `workers` by address; `seats` by app and platform;
     `roles` by id; `operations` holds when each can be executed, 1 once it was.
     """
@@ -70,6 +73,7 @@ class State:
     sources: set[Address] = field(default_factory=set)
     follower: Address = ZERO_ADDRESS
     measurements: dict[tuple[bytes, bytes], MeasurementStatus] = field(default_factory=dict)
+    models: dict[bytes, tuple[ModelStatus, Model | None]] = field(default_factory=dict)
     routes: dict[bytes, tuple[RouteStatus, Address]] = field(default_factory=dict)
     selectors: dict[bytes, tuple[SelectorStatus, Address]] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
@@ -147,6 +151,17 @@ def _measurement(state: State, told: Told) -> None:
     admitted = told.event == "MeasurementAdmitted"
     status = MeasurementStatus.ADMITTED if admitted else MeasurementStatus.REVOKED
     state.measurements[told.values["appId"], told.values["measurementId"]] = status
+
+
+def _model_admitted(state: State, told: Told) -> None:
+    admitted = model_from(told.values["model"])
+    state.models[told.values["modelId"]] = (ModelStatus.ADMITTED, admitted)
+
+
+def _model_revoked(state: State, told: Told) -> None:
+    model_id = told.values["modelId"]
+    _, model = state.models.get(model_id, (None, None))
+    state.models[model_id] = (ModelStatus.REVOKED, model)
 
 
 def _route_added(state: State, told: Told) -> None:
@@ -246,6 +261,8 @@ EVENTS: Mapping[tuple[str, str], Callable[[State, Told], None]] = MappingProxyTy
         ("ChangeLog", "PolicyChanged"): _changed,
         ("MeasurementRegistry", "MeasurementAdmitted"): _measurement,
         ("MeasurementRegistry", "MeasurementRevoked"): _measurement,
+        ("ModelRegistry", "ModelAdmitted"): _model_admitted,
+        ("ModelRegistry", "ModelRevoked"): _model_revoked,
         ("VerifierRouter", "RouteAdded"): _route_added,
         ("VerifierRouter", "RouteFrozen"): _route_frozen,
         ("RiscZeroRouter", "VerifierAdded"): _selector_added,

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from quotary import TeeType
 from quotary.cli.inputs import read_time
@@ -21,7 +22,7 @@ from quotary_bridge.admission.policy_file import (
 )
 from quotary_bridge.admission.state import State
 from quotary_bridge.chain.contracts.policy import PolicyRules, TcbPolicy
-from quotary_bridge.chain.governance import Act, Governor
+from quotary_bridge.chain.governance import Governor
 from quotary_bridge.cli.answer import answer, command
 from quotary_bridge.cli.options import (
     Context,
@@ -31,8 +32,7 @@ from quotary_bridge.cli.options import (
     app_id,
     read_file,
 )
-from quotary_bridge.cli.sending import Governed
-from quotary_bridge.errors import ConfigurationError, Reason
+from quotary_bridge.cli.sending import govern_by
 from quotary_bridge.model import Address, Bytes32
 
 __all__ = [
@@ -246,33 +246,21 @@ def _simulate(args: Namespace) -> int:
 
 @command
 def _propose(args: Namespace) -> int:
-    return _change(args, lambda governor, *call: governor.propose(*call), waits=True)
+    return _change(args, "propose")
 
 
 @command
 def _execute(args: Namespace) -> int:
-    return _change(args, lambda governor, *call: governor.execute(*call), waits=False)
+    return _change(args, "execute")
 
 
-def _change(args: Namespace, act: Callable[..., Act], *, waits: bool) -> int:
+def _change(args: Namespace, verb: Literal["propose", "execute"]) -> int:
     rules = _rules(args)
     subject = _Subject.of(args)
-    governor = subject.governor()
-    if waits and governor.timelock is None:
-        raise ConfigurationError(
-            Reason.CONFIGURATION_INVALID,
-            f"the governor {governor.address} is an account: there is nowhere to propose",
-            "publish at once: quotary policy execute",
-        )
-    at = subject.now + (_delay(subject) if waits else 0)
+    at = subject.now + (_delay(subject) if verb == "propose" else 0)
     fates = subject.fates(args, rules, at)
-    target, data = subject.call(args, rules)
     lines = [*_lines(fates, at)]
-    if args.dry_run:
-        governed = Governed(governor.simulate(target, data), None)
-    else:
-        done = act(governor, subject.context.sender(), target, data)
-        governed = Governed(sum(receipt.gas_used for receipt in done.receipts), done)
+    governed = govern_by(args, subject.context, *subject.call(args, rules), verb)
     fields = {**_fields(subject, fates, at), **governed.fields()}
     answer(args, fields, "\n".join([*lines, governed.text()]))
     return ExitCode.OK if governed.done or args.dry_run else ExitCode.PARTIAL

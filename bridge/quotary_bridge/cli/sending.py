@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import dataclass
+from typing import Literal
 
 from quotary_bridge.chain.governance import Act, Governor
 from quotary_bridge.chain.records import Receipt
 from quotary_bridge.cli.options import Context
+from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.model import Address
 
-__all__ = ["Governed", "Sent", "govern", "send"]
+__all__ = ["Governed", "Sent", "govern", "govern_by", "send"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Governed:
 
     gas: int
     act: Act | None
+    then: str = "run the same command again"
 
     @property
     def done(self) -> bool:
@@ -88,7 +91,7 @@ class Governed:
             f"transaction  0x{receipt.transaction_hash.hex()}" for receipt in self.act.receipts
         ]
         if not self.act.done:
-            lines.append(f"waits        {self.act.told()}; then run the same command again")
+            lines.append(f"waits        {self.act.told()}; then {self.then}")
         return "\n".join(lines)
 
 
@@ -103,3 +106,31 @@ def govern(args: Namespace, context: Context, target: Address, data: bytes) -> G
         return Governed(governor.simulate(target, data), None)
     act = governor.advance(context.sender(), target, data)
     return Governed(sum(receipt.gas_used for receipt in act.receipts), act)
+
+
+def govern_by(
+    args: Namespace,
+    context: Context,
+    target: Address,
+    data: bytes,
+    verb: Literal["propose", "execute"],
+) -> Governed:
+    """
+    Propose a call of the governor, or execute it, or with `--dry-run` only simulate it.
+
+    Raises `ConfigurationError` where there is nowhere to propose, and what `Governor.propose` and
+    `Governor.execute` raise.
+    """
+    governor = Governor.of(context.chain, context.deployment())
+    if verb == "propose" and governor.timelock is None:
+        raise ConfigurationError(
+            Reason.CONFIGURATION_INVALID,
+            f"the governor {governor.address} is an account: there is nowhere to propose",
+            "use execute in place of propose",
+        )
+    if args.dry_run:
+        return Governed(governor.simulate(target, data), None)
+    step = governor.propose if verb == "propose" else governor.execute
+    act = step(context.sender(), target, data)
+    gas = sum(receipt.gas_used for receipt in act.receipts)
+    return Governed(gas, act, "use execute in place of propose")

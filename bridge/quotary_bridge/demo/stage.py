@@ -21,7 +21,7 @@ from quotary_enclave.simulator import Platform, Simulator
 from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain import Chain, Receipt
 from quotary_bridge.chain.accounts import Signer
-from quotary_bridge.chain.contracts import Manifest, MeasurementRegistry
+from quotary_bridge.chain.contracts import Manifest, MeasurementRegistry, Model, ModelRegistry
 from quotary_bridge.chain.deployment import Deployment
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.sender import Sender
@@ -48,6 +48,7 @@ PROOF_PATHS: Mapping[str, str] = MappingProxyType(
 )
 """The proof paths of this chain, and the verifier behind each."""
 
+_MODEL_LICENCE = "https://www.apache.org/licenses/LICENSE-2.0"
 _COMMITTEE_SIZE, _COMMITTEE_THRESHOLD = 3, 2
 _RECEIPT_SECONDS = 30.0
 # The chain starts a little after the time the evidence is judged at: a verdict may be old,
@@ -100,6 +101,11 @@ class Stage:
         data = registry.admit(Bytes32(app), Bytes32(measurement_id), manifest)
         self.transact(what, "MeasurementRegistry", data)
 
+    def admit_model(self, what: str) -> None:
+        """Admit the demonstration's model as the governor."""
+        registry = ModelRegistry(self.chain, self.address("ModelRegistry"))
+        self.transact(what, "ModelRegistry", registry.admit(demonstration_model()))
+
     def proof(self, path: str, verdict: Verdict) -> bytes:
         """The proof of a verdict on one of `PROOF_PATHS`."""
         digest = verdict.journal_digest
@@ -149,7 +155,7 @@ def open_stage(report: Report, at: datetime) -> Iterator[Stage]:
             root_key_hashes=(INTEL_ROOT_KEY_HASH, simulator.root_key_hash),
             allow_stub=True,
             app_id=ADVISOR_APP,
-            model_id=model_id(),
+            model_id=demonstration_model().id,
         )
         outcome = Deployer(sender, Path(folder)).run(parameters)
         deployment = outcome.deployment
@@ -167,11 +173,18 @@ def open_stage(report: Report, at: datetime) -> Iterator[Stage]:
         )
 
 
-def model_id() -> bytes:
-    """The demonstration model's id: the hash of its weights."""
+def demonstration_model() -> Model:
+    """The model that the workers serve, as the registry is to know it."""
     from quotary_enclave.model import load_advisor  # noqa: PLC0415 (reading 90 MB takes a moment)
 
-    return load_advisor().weights_root
+    advisor = load_advisor()
+    return Model(
+        weights_root=Bytes32(advisor.weights_root),
+        tokenizer_hash=Bytes32(advisor.tokenizer_hash),
+        config_hash=Bytes32(advisor.config_hash),
+        name=advisor.name,
+        licence_uri=_MODEL_LICENCE,
+    )
 
 
 def _member(number: int, chain_id: int) -> Signer:

@@ -76,6 +76,7 @@ def _register_all(stage: Stage, workers: tuple[RunningWorker, ...]) -> None:
     measurement = measurement_of(stage, workers[0])
     source = "https://example.org/quotary/enclave"
     stage.admit("admit the workers' measurement", ADVISOR_APP, measurement, source)
+    stage.admit_model("admit the model they serve")
     for worker, path in zip(workers, cycle(PROOF_PATHS), strict=False):
         verdict = register(stage, worker, path)
         stage.report.fact(
@@ -97,7 +98,7 @@ def _answer_and_attack(
     report.fact(
         "model id",
         answer.signed.result.model_id.hex()[:32] + "…",
-        note="its weights' hash",
+        note="of its weights, tokenizer and configuration",
         exact=answer.signed.result.model_id.hex(),
     )
     report.fact("answered by", answer.signed.result.worker)

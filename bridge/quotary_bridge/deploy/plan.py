@@ -15,8 +15,9 @@ __all__ = ["Step", "plan", "stop_of"]
 
 Addresses = Mapping[str, Address]
 
-# MeasurementRegistry, VerifierRouter, TcbPolicy and WorkerRegistry: whoever reports changes.
-_SEATS = 4
+# MeasurementRegistry, ModelRegistry, VerifierRouter, TcbPolicy and WorkerRegistry: whoever reports
+# changes.
+_SEATS = 5
 # RiscZeroRouter, where there is one: it speaks for the stops of its verifiers, too.
 _SEATS_FOR_RECEIPTS = 1
 
@@ -80,6 +81,7 @@ def _governed(parameters: Parameters) -> list[Step]:
         Step.of("ChangeLog", lambda _: {"seats": _seats(parameters)}),
         *_timelock(parameters),
         Step.of("MeasurementRegistry", lambda at: _reporting(parameters, at)),
+        Step.of("ModelRegistry", lambda at: _reporting(parameters, at)),
         Step.of(
             "VerifierRouter",
             lambda at: {
@@ -251,6 +253,7 @@ def _registries(parameters: Parameters) -> list[Step]:
             "ResultOracle",
             lambda at: {
                 "workers": at["WorkerRegistry"],
+                "models": at["ModelRegistry"],
                 "quotas": list(astuple(parameters.oracle.quotas)),
                 "tokens": [list(astuple(token)) for token in parameters.oracle.tokens],
             },

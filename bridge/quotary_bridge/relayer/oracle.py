@@ -7,6 +7,7 @@ from hashlib import sha256
 from quotary_bridge.chain import Chain, Log, TransactionRequest
 from quotary_bridge.chain.contracts import (
     Activity,
+    ModelRegistry,
     RequestCreated,
     ResultOracle,
     RoundDisputed,
@@ -35,6 +36,7 @@ from quotary_bridge.workers import DOMAIN_VERSION, RESULT_TYPE_HASH
 __all__ = ["Oracle"]
 
 LOGS_REMEMBERED = 4096
+MODELS_REMEMBERED = 256
 
 _CREATED = "RequestCreated"
 _DISPUTED = "RoundDisputed"
@@ -60,6 +62,8 @@ class Oracle:
         self._chain = chain
         self._oracle = ResultOracle(chain, address)
         self._workers: WorkerRegistry | None = None
+        self._models: ModelRegistry | None = None
+        self._weights: dict[Bytes32, Bytes32] = {}
         self._requests: dict[tuple[bytes, int], Request | None] = {}
 
     @property
@@ -129,6 +133,21 @@ class Oracle:
         return {
             each for event in told if isinstance(event, RoundDisputed) for each in event.workers
         }
+
+    def weights_root(self, model_id: Bytes32, at: BlockNumber) -> Bytes32 | None:
+        """Return the weights that a result of the model must name, None for an unknown model."""
+        if model_id not in self._weights:
+            if self._models is None:
+                registry = address_of(self._oracle.read("MODELS", at=at))
+                self._models = ModelRegistry(self._chain, registry)
+            found = self._models.model_of(model_id, at)
+            if found is None:
+                return None
+            if len(self._weights) >= MODELS_REMEMBERED:
+                self._weights.clear()
+            # It is in the id: once known, always so.
+            self._weights[model_id] = found.weights_root
+        return self._weights[model_id]
 
     def delivery(
         self, request: Request, signed: SignedResult, sender: Address

@@ -61,7 +61,8 @@ def check_result(
     `expected_worker` is the worker that was asked, where its address is known. Raises
     `ResultRejectedError`.
 
-    Warning: that the worker is active on the chain is not checked here: it needs the chain.
+    Warning: that the worker is active on the chain, and the weights root its model's there, is not
+    checked here: it needs the chain.
     """
     said = signed.result
     _require_answers(request, signed, at, expected_worker)
@@ -113,8 +114,6 @@ def _require_answers(
         (RejectReason.WRONG_REQUEST, said.request_id, request.request_id),
         (RejectReason.WRONG_APP, said.app_id, request.app_id),
         (RejectReason.WRONG_MODEL, said.model_id, request.model_id),
-        # A model is named by its weights root (docs/formats.md, "Result").
-        (RejectReason.WRONG_WEIGHTS, said.weights_root, request.model_id),
         (RejectReason.WRONG_INPUT, said.input_commitment, sha256(request.input).digest()),
         (RejectReason.OUTPUT_MISMATCH, said.output_hash, sha256(signed.output).digest()),
         (RejectReason.WRONG_KEY_EPOCH, said.key_epoch, 0),

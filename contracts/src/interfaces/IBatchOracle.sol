@@ -63,7 +63,7 @@ interface IBatchOracle is IRequestBook {
         ProofKind proofKind
     );
 
-    /// @notice What is left of the batch counts for nothing: `worker` was ruled out.
+    /// @notice What is left of the batch counts for nothing: `worker` was ruled out, or its model.
     event BatchVoided(uint256 indexed batchId, address indexed worker, bytes4 reason);
 
     /// @notice The request has its answer, by the worker of the batch; the batch's operator was
@@ -80,7 +80,7 @@ interface IBatchOracle is IRequestBook {
     /// @custom:remedy Say the batch as {BatchCommitted} told it.
     error UnknownBatch(uint256 batchId);
 
-    /// @notice The worker is active, or only left: its answers stand.
+    /// @notice The worker is active, or only left, and its model is admitted: its answers stand.
     /// @custom:remedy Nothing is left to do.
     error WorkerNotRuledOut(address worker, bytes4 reason);
 
@@ -98,8 +98,8 @@ interface IBatchOracle is IRequestBook {
         external
         returns (uint256 batchId);
 
-    /// @notice Stops claims on a batch whose worker was ruled out since: revoked, or its measurement, route or
-    /// platform. Open to any sender.
+    /// @notice Stops claims on a batch whose worker was ruled out since: revoked, or its measurement,
+    /// route or platform; or whose model was revoked. Open to any sender.
     function void(uint256 batchId, CommittedBatch calldata batch) external;
 
     /// @notice Ends a request with its answer in a batch. Open to any sender.

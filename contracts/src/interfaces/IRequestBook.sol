@@ -4,6 +4,7 @@ pragma solidity ^0.8.24;
 import {ProofKind} from "../types/ProofKind.sol";
 import {Payment, Quorum, Request} from "../types/Request.sol";
 import {IEscrow} from "./IEscrow.sol";
+import {IModelRegistry} from "./IModelRegistry.sol";
 
 /// @notice How far a request is. The last three are final, and every request reaches one of them.
 enum RequestStatus {
@@ -185,7 +186,7 @@ interface IRequestBook is IEscrow {
     /// @custom:remedy Mend the consumer and try again.
     error CallbackReverted(bytes32 requestId, bytes32 reason);
 
-    /// @notice Asks the workers of `params.appId`. Ether is sent along; tokens are fetched from the
+    /// @notice Asks the workers of `params.appId` for an answer of a model that {MODELS} admits. Ether is sent along; tokens are fetched from the
     /// caller, who approved them.
     /// @return requestId keccak256(abi.encode(chain id, oracle, request)).
     function request(RequestParams calldata params) external payable returns (bytes32 requestId);
@@ -202,4 +203,7 @@ interface IRequestBook is IEscrow {
 
     /// @notice The id of a request made here.
     function requestIdOf(Request calldata made) external view returns (bytes32);
+
+    /// @notice Whether a model is admitted is asked here, at every request and at every answer.
+    function MODELS() external view returns (IModelRegistry);
 }

@@ -117,7 +117,7 @@ interface IResultOracle is IRequestBook {
     error WrongModel(bytes32 actual, bytes32 expected);
 
     /// @notice The worker loaded other weights than the model's.
-    /// @custom:remedy Have the worker load the weights whose sha256 is `expected`.
+    /// @custom:remedy Have the worker load the weights whose root is `expected`.
     error WrongWeights(bytes32 actual, bytes32 expected);
 
     /// @notice The result answers another input.

@@ -4,16 +4,16 @@ pragma solidity 0.8.30;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
-import {IGoverned} from "../interfaces/IGoverned.sol";
 import {RequestState} from "../interfaces/IRequestBook.sol";
 import {IResultOracle} from "../interfaces/IResultOracle.sol";
 import {Request} from "../types/Request.sol";
 import {Result, ResultLib} from "../types/Result.sol";
+import {ModelChecks} from "./ModelChecks.sol";
 import {SignatureLib} from "./SignatureLib.sol";
 
 /// @title AnswerChecks
 /// @notice What must hold of one worker's answer to one request.
-abstract contract AnswerChecks is IResultOracle, EIP712 {
+abstract contract AnswerChecks is IResultOracle, ModelChecks, EIP712 {
     /* CONSTANTS */
 
     /// @notice What a worker signs.
@@ -40,7 +40,6 @@ abstract contract AnswerChecks is IResultOracle, EIP712 {
     /* CONSTRUCTOR */
 
     constructor(IAttestationGate workers) EIP712("Quotary Result", "1") {
-        require(address(workers) != address(0), IGoverned.ZeroAddress());
         WORKERS = workers;
     }
 
@@ -54,26 +53,19 @@ abstract contract AnswerChecks is IResultOracle, EIP712 {
     /* CHECKS */
 
     /// @dev Whether `result` answers exactly the request that was made, and is still worth something.
-    function _requireAnswers(bytes32 requestId, Request calldata made, Result calldata result)
-        internal
-        view
-    {
+    function _requireAnswers(
+        bytes32 requestId,
+        Request calldata made,
+        RequestState memory state,
+        Result calldata result
+    ) internal view {
         _requireSame(requestId, made, result);
-        _requireTerms(
-            made.modelId, result.weightsRoot, result.keyEpoch, result.policyVersion, result.deadline
-        );
+        _requireModel(made.modelId, result.weightsRoot, state);
+        _requireTerms(result.keyEpoch, result.policyVersion, result.deadline);
     }
 
-    /// @dev What a statement says beside its answer and what it repeats of the request.
-    function _requireTerms(
-        bytes32 modelId,
-        bytes32 weightsRoot,
-        uint64 keyEpoch,
-        uint64 policyVersion,
-        uint64 deadline
-    ) internal view {
-        // Until models are registered, a model is named by its weights root.
-        require(weightsRoot == modelId, WrongWeights(weightsRoot, modelId));
+    /// @dev What a statement says beside its answer, its model and what it repeats of the request.
+    function _requireTerms(uint64 keyEpoch, uint64 policyVersion, uint64 deadline) internal view {
         require(keyEpoch == 0, WrongKeyEpoch(keyEpoch, 0));
         require(policyVersion == 0, WrongPolicyVersion(policyVersion, 0));
         require(deadline >= block.timestamp, ResultExpired(deadline, block.timestamp));
@@ -107,6 +99,16 @@ abstract contract AnswerChecks is IResultOracle, EIP712 {
         // {_requireAnswers} and the payment read every narrow field of the result.
         bytes32 digest = _hashTypedDataV4(ResultLib.hashCalldata(result));
         SignatureLib.requireSigned(digest, result.worker, signature);
+    }
+
+    /// @dev Whether nothing is left for {_requireEligible} to look at, whoever answers.
+    function _isOpenToAll(Request calldata made, RequestState memory state)
+        internal
+        view
+        returns (bool)
+    {
+        return state.disputes == 0 && (made.workers.length == 0 || state.reassigned)
+            && _probationsUntil < block.timestamp;
     }
 
     /// @dev Whether `worker` may answer this request now, as far as this oracle knows.

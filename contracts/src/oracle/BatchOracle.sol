@@ -7,7 +7,7 @@ import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
 import {Batch, Claim, CommittedBatch, IBatchOracle} from "../interfaces/IBatchOracle.sol";
 import {QuotaTerms, TokenTerms} from "../interfaces/IEscrow.sol";
-import {IGoverned} from "../interfaces/IGoverned.sol";
+import {IModelRegistry, ModelStatus} from "../interfaces/IModelRegistry.sol";
 import {IRequestBook, RequestState, RequestStatus} from "../interfaces/IRequestBook.sol";
 import {ResultStatus} from "../interfaces/IResultConsumer.sol";
 import {IResultOracle} from "../interfaces/IResultOracle.sol";
@@ -15,6 +15,7 @@ import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
 import {ProofKind} from "../types/ProofKind.sol";
 import {Request} from "../types/Request.sol";
 import {MerkleLib} from "./MerkleLib.sol";
+import {ModelChecks} from "./ModelChecks.sol";
 import {RequestBook} from "./RequestBook.sol";
 import {SignatureLib} from "./SignatureLib.sol";
 
@@ -47,11 +48,12 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
 
     /* CONSTRUCTOR */
 
-    constructor(IAttestationGate workers, QuotaTerms memory quotas, TokenTerms[] memory tokens)
-        EIP712("Quotary Batch", "1")
-        RequestBook(quotas, tokens)
-    {
-        require(address(workers) != address(0), IGoverned.ZeroAddress());
+    constructor(
+        IAttestationGate workers,
+        IModelRegistry models,
+        QuotaTerms memory quotas,
+        TokenTerms[] memory tokens
+    ) EIP712("Quotary Batch", "1") ModelChecks(models, workers) RequestBook(quotas, tokens) {
         WORKERS = workers;
     }
 
@@ -63,10 +65,7 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
         returns (uint256 batchId)
     {
         require(batch.count != 0, EmptyBatch());
-        require(
-            batch.weightsRoot == batch.modelId,
-            IResultOracle.WrongWeights(batch.weightsRoot, batch.modelId)
-        );
+        _requireModelNow(batch.modelId, batch.weightsRoot);
         require(batch.keyEpoch == 0, IResultOracle.WrongKeyEpoch(batch.keyEpoch, 0));
         require(batch.policyVersion == 0, IResultOracle.WrongPolicyVersion(batch.policyVersion, 0));
         require(
@@ -95,6 +94,9 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
         require(batchOf[batchId] == keccak256(abi.encode(batch)), UnknownBatch(batchId));
         address worker = batch.worker;
         (bool ok, bytes4 reason,) = WORKERS.checkActive(worker, batch.appId);
+        if (MODELS.statusOf(batch.modelId) == ModelStatus.Revoked) {
+            (ok, reason) = (false, IModelRegistry.ModelNotAdmitted.selector);
+        }
         // Whoever only left, or ran out of time, answered as well as ever.
         bool left = reason == IWorkerRegistry.WorkerExpired.selector
             || reason == IWorkerRegistry.WorkerIsRetired.selector;

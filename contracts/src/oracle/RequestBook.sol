@@ -16,6 +16,7 @@ import {IResultConsumer, ResultStatus} from "../interfaces/IResultConsumer.sol";
 import {Payment, Request, RequestLib} from "../types/Request.sol";
 import {CallbackLib} from "./CallbackLib.sol";
 import {Escrow} from "./Escrow.sol";
+import {ModelChecks} from "./ModelChecks.sol";
 import {Quotas} from "./Quotas.sol";
 import {RequestTerms} from "./RequestTerms.sol";
 import {StateLib} from "./StateLib.sol";
@@ -24,7 +25,7 @@ import {StateLib} from "./StateLib.sol";
 /// @notice Requests, and the ways they end without a result.
 /// @dev Of a request one slot is kept, under the hash of its terms. {_end} is the only way out of
 /// `Pending`, and every way out pays what was put up, to the last unit.
-abstract contract RequestBook is IRequestBook, Escrow, Quotas {
+abstract contract RequestBook is ModelChecks, Escrow, Quotas {
     /* CONSTANTS */
 
     /// @notice What {reassign} earns: one part in so many of what was put up.
@@ -66,7 +67,7 @@ abstract contract RequestBook is IRequestBook, Escrow, Quotas {
         uint64 sequence = _count(msg.sender, params.appId);
         Request memory made = RequestTerms.toRequest(params, msg.sender, sequence);
         requestId = RequestLib.idOf(made);
-        _states[requestId] = StateLib.PENDING;
+        _states[requestId] = _begun(made.modelId);
         emit RequestCreated(requestId, made.appId, msg.sender, made, params.input);
         _collect(made.payment.token, made.payment.maxFee);
     }
@@ -92,7 +93,7 @@ abstract contract RequestBook is IRequestBook, Escrow, Quotas {
     function refund(Request calldata made) external nonReentrant {
         (bytes32 requestId, RequestState memory state) = _pending(made);
         require(made.deadline < block.timestamp, RequestNotExpired(made.deadline, block.timestamp));
-        state.status = RequestStatus.Refunded;
+        (state.status, state.worker) = (RequestStatus.Refunded, address(0));
         uint256 amount = _escrowOf(made, state);
         _credit(made.payment.token, made.payment.refundTo, amount);
         emit RequestRefunded(requestId, made.payment.refundTo, amount);
@@ -102,8 +103,8 @@ abstract contract RequestBook is IRequestBook, Escrow, Quotas {
     /* VIEWS */
 
     /// @inheritdoc IRequestBook
-    function stateOf(bytes32 requestId) public view returns (RequestState memory) {
-        return StateLib.unpack(_states[requestId]);
+    function stateOf(bytes32 requestId) external view returns (RequestState memory) {
+        return StateLib.shown(_states[requestId]);
     }
 
     /// @inheritdoc IRequestBook
@@ -113,13 +114,18 @@ abstract contract RequestBook is IRequestBook, Escrow, Quotas {
 
     /* STATE */
 
+    /// @dev The state as it is kept: see {StateLib}.
+    function _stateOf(bytes32 requestId) internal view returns (RequestState memory) {
+        return StateLib.unpack(_states[requestId]);
+    }
+
     function _pending(Request calldata made)
         internal
         view
         returns (bytes32 requestId, RequestState memory state)
     {
         requestId = RequestLib.idOfCalldata(made);
-        state = stateOf(requestId);
+        state = _stateOf(requestId);
         RequestStatus status = state.status;
         if (status == RequestStatus.Pending) return (requestId, state);
         require(status != RequestStatus.Unknown, UnknownRequest(requestId));
@@ -166,6 +172,7 @@ abstract contract RequestBook is IRequestBook, Escrow, Quotas {
         FailureReason reason
     ) internal {
         (state.status, state.failure) = (RequestStatus.Failed, reason);
+        state.worker = address(0);
         uint256 amount = _escrowOf(made, state);
         _credit(made.payment.token, made.payment.refundTo, amount);
         emit RequestFailed(requestId, made.payment.refundTo, reason, amount);

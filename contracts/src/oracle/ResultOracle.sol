@@ -5,6 +5,7 @@ import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 
 import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
 import {QuotaTerms, TokenTerms} from "../interfaces/IEscrow.sol";
+import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {
     CallbackStatus,
     FailureReason,
@@ -20,6 +21,7 @@ import {Payment, Request, RequestLib, Rule} from "../types/Request.sol";
 import {Result} from "../types/Result.sol";
 import {AgreementLib} from "./AgreementLib.sol";
 import {AnswerChecks} from "./AnswerChecks.sol";
+import {ModelChecks} from "./ModelChecks.sol";
 import {RequestBook} from "./RequestBook.sol";
 import {Judgement, RoundVerifier} from "./RoundVerifier.sol";
 
@@ -56,10 +58,12 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
 
     /* CONSTRUCTOR */
 
-    constructor(IAttestationGate workers, QuotaTerms memory quotas, TokenTerms[] memory tokens)
-        AnswerChecks(workers)
-        RequestBook(quotas, tokens)
-    {
+    constructor(
+        IAttestationGate workers,
+        IModelRegistry models,
+        QuotaTerms memory quotas,
+        TokenTerms[] memory tokens
+    ) ModelChecks(models, workers) AnswerChecks(workers) RequestBook(quotas, tokens) {
         ROUNDS = new RoundVerifier(workers);
     }
 
@@ -74,7 +78,7 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
     ) external nonReentrant {
         (bytes32 requestId, RequestState memory state) = _pendingInTime(made);
         require(made.quorum.results == 1, WrongAnswerCount(1, made.quorum.results));
-        _requireAnswers(requestId, made, result);
+        _requireAnswers(requestId, made, state, result);
         require(result.round == 0, WrongRound(result.round, 0));
         require(
             made.quorum.rule != Rule.Exact || result.decision == result.outputHash,
@@ -142,7 +146,7 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
         external
     {
         bytes32 requestId = RequestLib.idOfCalldata(made);
-        RequestState memory state = stateOf(requestId);
+        RequestState memory state = _stateOf(requestId);
         require(
             state.status == RequestStatus.Fulfilled && made.quorum.results > 1
                 && !AgreementLib.agree(made.quorum, result.decision, _decisionOf(requestId)),
@@ -162,7 +166,7 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
     /// @inheritdoc IResultOracle
     function retryCallback(Request calldata made, bytes calldata output) external nonReentrant {
         bytes32 requestId = RequestLib.idOfCalldata(made);
-        RequestState memory state = stateOf(requestId);
+        RequestState memory state = _stateOf(requestId);
         require(state.status != RequestStatus.Unknown, UnknownRequest(requestId));
         require(made.requester == msg.sender, NotTheRequester(msg.sender, made.requester));
         require(
@@ -182,7 +186,7 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
 
     /// @inheritdoc IResultOracle
     function getResult(bytes32 requestId) external view returns (FulfilledResult memory) {
-        RequestState memory state = stateOf(requestId);
+        RequestState memory state = _stateOf(requestId);
         require(state.status == RequestStatus.Fulfilled, NotFulfilled(requestId));
         return FulfilledResult({
             outputHash: _outputHashes[requestId],
@@ -210,9 +214,9 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
         Round calldata round,
         Reveal[] calldata reveals
     ) private view {
-        _requireTerms(
-            made.modelId, round.weightsRoot, round.keyEpoch, round.policyVersion, round.deadline
-        );
+        _requireModel(made.modelId, round.weightsRoot, state);
+        _requireTerms(round.keyEpoch, round.policyVersion, round.deadline);
+        if (_isOpenToAll(made, state)) return;
         for (uint256 i = 0; i < reveals.length; ++i) {
             _requireEligible(requestId, made, state, reveals[i].worker);
         }

@@ -42,7 +42,7 @@ struct Payment {
 /// @notice A request as it was made. Its id is the hash of all of it, so the oracle keeps no more.
 struct Request {
     bytes32 appId;
-    /// @dev The model, named by its weights root.
+    /// @dev The model, by its id in {IModelRegistry}.
     bytes32 modelId;
     /// @dev sha256 of the input.
     bytes32 inputCommitment;

@@ -23,7 +23,7 @@ from quotary_enclave.worker.fields import (
 )
 from quotary_enclave.worker.openai import read_messages
 from quotary_enclave.worker.rounds import Pledge, Pledges, Terms, decision_of, read_round
-from quotary_enclave.worker.statements import Result, ResultDomain, SignedResult
+from quotary_enclave.worker.statements import Result, ResultDomain, SignedResult, model_id_of
 
 __all__ = ["Notary", "messages_of"]
 
@@ -191,10 +191,11 @@ class Notary:
         return domain
 
     def _admit(self, model_id: Bytes32, deadline: int, content: bytes) -> None:
-        if model_id != Bytes32(self.model.weights_root):
+        served = model_id_of(self.model)
+        if model_id != served:
             raise RefusalError(
                 WorkerReason.MODEL_NOT_SERVED,
-                f"the model served here is 0x{self.model.weights_root.hex()}",
+                f"the model served here is 0x{served.hex()}",
                 404,
                 "modelId",
             )

@@ -19,6 +19,7 @@ from quotary_enclave.worker.openai import ChatRequest, Completion
 from quotary_enclave.worker.quotes import QuoteSource
 from quotary_enclave.worker.reports import Reporter
 from quotary_enclave.worker.results import Notary
+from quotary_enclave.worker.statements import model_id_of
 
 __all__ = ["CHAT_ENDPOINT", "ChatReply", "Worker"]
 
@@ -101,7 +102,7 @@ class Worker:
     def _model_card(self) -> dict[str, str]:
         return {
             "name": self.model.name,
-            "modelId": "0x" + self.model.weights_root.hex(),
+            "modelId": "0x" + model_id_of(self.model).hex(),
             "weightsRoot": "0x" + self.model.weights_root.hex(),
             "tokenizerHash": "0x" + self.model.tokenizer_hash.hex(),
             "configHash": "0x" + self.model.config_hash.hex(),

@@ -1,7 +1,7 @@
 """
 The statements a contract checks: the binding in a quote's report data, and the signed result.
 
-Byte formats: docs/formats.md, "Report data" and "Result".
+Byte formats: docs/formats.md, "Report data", "Models" and "Result".
 """
 
 from __future__ import annotations
@@ -13,9 +13,17 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from quotary_enclave.keys import Address, WorkerKeys
+from quotary_enclave.model import Model
 from quotary_enclave.worker.fields import Bytes32
 
-__all__ = ["BINDING_VERSION", "Result", "ResultDomain", "SignedResult", "WorkerBinding"]
+__all__ = [
+    "BINDING_VERSION",
+    "Result",
+    "ResultDomain",
+    "SignedResult",
+    "WorkerBinding",
+    "model_id_of",
+]
 
 BINDING_VERSION: Final = 1
 
@@ -40,6 +48,8 @@ _RESULT_TYPE: Final = (
     b"uint64 keyEpoch,uint64 policyVersion,"
     b"address worker,uint64 units,uint256 nonce,uint64 deadline)"
 )
+
+_MODEL_TYPE: Final = b"Model(bytes32 weightsRoot,bytes32 tokenizerHash,bytes32 configHash)"
 
 _RESULT_TYPES: Final = ("bytes32",) * 9 + (
     "uint64",
@@ -185,6 +195,12 @@ class SignedResult:
             "chainId": self.domain.chain_id,
             "oracle": self.domain.oracle,
         }
+
+
+def model_id_of(model: Model) -> Bytes32:
+    """Return the id of a model: of all that decides what it answers, as it was measured."""
+    content = (model.weights_root, model.tokenizer_hash, model.config_hash)
+    return Bytes32(keccak(encode(("bytes32",) * 4, (keccak(_MODEL_TYPE), *content))))
 
 
 def _camel_json(fields: dict[str, object]) -> dict[str, object]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from quotary_bridge.chain.contracts.base import (
     Contract,
     MeasurementStatus,
+    ModelStatus,
     ProofKind,
     RouteStatus,
     SelectorStatus,
@@ -30,6 +31,8 @@ from quotary_bridge.chain.contracts.events import (
     Event,
     MeasurementAdmitted,
     MeasurementRevoked,
+    ModelAdmitted,
+    ModelRevoked,
     PolicyChanged,
     RequestCreated,
     RequestFailed,
@@ -45,6 +48,7 @@ from quotary_bridge.chain.contracts.events import (
     decode_event,
     topics_of,
 )
+from quotary_bridge.chain.contracts.models import Model, ModelRegistry
 from quotary_bridge.chain.contracts.notary import Notarization, QuoteNotary
 from quotary_bridge.chain.contracts.oracle import (
     CallbackStatus,
@@ -102,6 +106,11 @@ __all__ = [
     "MeasurementRegistry",
     "MeasurementRevoked",
     "MeasurementStatus",
+    "Model",
+    "ModelAdmitted",
+    "ModelRegistry",
+    "ModelRevoked",
+    "ModelStatus",
     "Notarization",
     "Operation",
     "OperationState",

@@ -16,6 +16,7 @@ __all__ = [
     "ZERO_ADDRESS",
     "Contract",
     "MeasurementStatus",
+    "ModelStatus",
     "ProofKind",
     "RouteStatus",
     "SelectorStatus",
@@ -53,6 +54,14 @@ class SelectorStatus(IntEnum):
 
 class MeasurementStatus(IntEnum):
     """What became of a measurement; it only ever moves to the right."""
+
+    UNKNOWN = 0
+    ADMITTED = 1
+    REVOKED = 2
+
+
+class ModelStatus(IntEnum):
+    """What became of a model; it only ever moves to the right."""
 
     UNKNOWN = 0
     ADMITTED = 1

@@ -8,7 +8,13 @@ from functools import cache
 from types import MappingProxyType
 from typing import Self
 
-from quotary_bridge.chain.contracts.base import MeasurementStatus, ProofKind, address_of
+from quotary_bridge.chain.contracts.base import (
+    MeasurementStatus,
+    ModelStatus,
+    ProofKind,
+    address_of,
+)
+from quotary_bridge.chain.contracts.models import Model, model_from
 from quotary_bridge.chain.contracts.registries import Manifest
 from quotary_bridge.chain.contracts.requests import RequestTerms
 from quotary_bridge.chain.contracts.workers import CohortFacts, cohort_from
@@ -23,6 +29,8 @@ __all__ = [
     "Event",
     "MeasurementAdmitted",
     "MeasurementRevoked",
+    "ModelAdmitted",
+    "ModelRevoked",
     "PolicyChanged",
     "RequestCreated",
     "RequestFailed",
@@ -58,6 +66,23 @@ class MeasurementRevoked:
     app_id: Bytes32
     measurement_id: Bytes32
     previous: MeasurementStatus
+    by: Address
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAdmitted:
+    """Requests may ask for a model from now on."""
+
+    model_id: Bytes32
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRevoked:
+    """No result may ever name a model again."""
+
+    model_id: Bytes32
+    previous: ModelStatus
     by: Address
 
 
@@ -226,6 +251,8 @@ class CallbackFailed:
 Event = (
     MeasurementAdmitted
     | MeasurementRevoked
+    | ModelAdmitted
+    | ModelRevoked
     | PolicyChanged
     | CohortFormed
     | WorkerRegistered
@@ -252,6 +279,14 @@ def _admitted(a: AbiValue) -> MeasurementAdmitted:
 def _measurement_revoked(a: AbiValue) -> MeasurementRevoked:
     previous = MeasurementStatus(a["from"])
     return MeasurementRevoked(a["appId"], a["measurementId"], previous, address_of(a["by"]))
+
+
+def _model_admitted(a: AbiValue) -> ModelAdmitted:
+    return ModelAdmitted(a["modelId"], model_from(a["model"]))
+
+
+def _model_revoked(a: AbiValue) -> ModelRevoked:
+    return ModelRevoked(a["modelId"], ModelStatus(a["from"]), address_of(a["by"]))
 
 
 def _policy_changed(a: AbiValue) -> PolicyChanged:
@@ -351,6 +386,8 @@ _DECODERS: Mapping[str, tuple[str, Callable[[AbiValue], Event]]] = MappingProxyT
     {
         "MeasurementAdmitted": ("MeasurementRegistry", _admitted),
         "MeasurementRevoked": ("MeasurementRegistry", _measurement_revoked),
+        "ModelAdmitted": ("ModelRegistry", _model_admitted),
+        "ModelRevoked": ("ModelRegistry", _model_revoked),
         "PolicyChanged": ("ChangeLog", _policy_changed),
         "CohortFormed": ("WorkerRegistry", _cohort_formed),
         "WorkerRegistered": ("WorkerRegistry", _worker_registered),
@@ -381,7 +418,7 @@ def decode_event(log: Log) -> Event | None:
 
     Warning: the log's address is not looked at; ask the node for the right contract's logs only.
     """
-    for contract in ("ResultOracle", "WorkerRegistry", "MeasurementRegistry", "ChangeLog"):
+    for contract in dict.fromkeys(contract for contract, _ in _DECODERS.values()):
         found = interface(contract).decode_log(log)
         if found is not None:
             decoder = _DECODERS.get(found[0])
