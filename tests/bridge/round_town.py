@@ -20,6 +20,7 @@ from quotary_bridge.rounds import commitment_of
 from quotary_bridge.store import Store
 from quotary_bridge.workers import Endpoint, WorkerClient, result_digest
 
+from tests.bridge.model_parts import A_MODEL
 from tests.bridge.relayer_town import APP, FEE, LIFETIME, MODEL, Town, _fields, _shown, settings_of
 
 TWO_OF_THREE = Quorum(2, 3)
@@ -118,7 +119,7 @@ class Member:
             request_id=Bytes32(request_id),
             app_id=terms.app_id,
             model_id=terms.model_id,
-            weights_root=terms.model_id,
+            weights_root=A_MODEL.weights_root,
             input_commitment=terms.input_commitment,
             output_hash=Bytes32(bytes(32)),
             decision=Bytes32(bytes(32)),

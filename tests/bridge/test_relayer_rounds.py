@@ -59,7 +59,7 @@ def test_a_quorum_answers_once(town: Town, store: Store) -> None:
     assert states(store, key) == [RoundState.REPORTED]
     (held,) = store.rounds([key])[key]
     assert all(seat.signed is not None and seat.fault is None for seat in held.seats)
-    assert events(town, "WorkerPaid") == 2
+    assert events(town, "RoundPaid") == 1
     assert errands(store, JobKind.DISSENT) == []
 
 

@@ -14,14 +14,13 @@ from collections.abc import Sequence
 
 from quotary_bridge.errors import ContractError
 from quotary_bridge.lifecycle import Dispatched, Failed, Job, JobState, Retried
-from quotary_bridge.model import Address, JobKey, JobKind, Request, Result, SignedResult
+from quotary_bridge.model import Address, JobKey, JobKind, Request, SignedResult
 from quotary_bridge.relayer.asking import Answer, Asker, Asking
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.relayer.settle import conclude
 from quotary_bridge.workers import (
     Endpoint,
-    RejectReason,
     ResultRejectedError,
     WorkerFaultError,
 )
@@ -118,7 +117,7 @@ class Dispatcher:
         job, endpoint = answer.asking.job, answer.endpoint
         try:
             signed = answer.result()
-            _require_weights(cycle, signed.result)
+            cycle.ports.oracle.require_weights(signed.result, cycle.number)
             _require_active(cycle, signed.result.worker, job.request)
         except (WorkerFaultError, ResultRejectedError) as fault:
             rejected = isinstance(fault, ResultRejectedError)
@@ -188,14 +187,6 @@ def _confirmed(cycle: Cycle, job: Job) -> bool:
 
 def _still_asks(now: Job, asked: Job) -> bool:
     return now.state is JobState.DISPATCHED and now.request.asks_the_same_as(asked.request)
-
-
-def _require_weights(cycle: Cycle, said: Result) -> None:
-    expected = cycle.ports.oracle.weights_root(said.model_id, cycle.number)
-    if said.weights_root != expected:
-        known = "no model of that id" if expected is None else f"0x{expected.hex()}"
-        detail = f"found 0x{said.weights_root.hex()}, the registry has {known}"
-        raise ResultRejectedError(RejectReason.WRONG_WEIGHTS, detail)
 
 
 def _require_active(cycle: Cycle, worker: Address, request: Request) -> None:

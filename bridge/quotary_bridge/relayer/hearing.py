@@ -178,6 +178,8 @@ class Floor:
         outcome, worker = heard.outcome, heard.worker
         if worker is None or isinstance(outcome, str):
             return None
+        if isinstance(outcome, SignedResult):
+            outcome = _held_to_its_model(cycle, outcome)
         if isinstance(outcome, WorkerFaultError):
             if heard.step is Step.REVEAL and outcome.kind in _WORTH_ANOTHER:
                 change.table.rests[worker] = time.monotonic() + AGAIN_SECONDS
@@ -263,3 +265,11 @@ def _expected(table: Table, heard: Heard) -> bool:
     committing = table.held.state is RoundState.COMMITTING
     step = Step.COMMIT if committing else Step.REVEAL
     return heard.step is step and heard.worker in {seat.worker for seat in table.waiting}
+
+
+def _held_to_its_model(cycle: Cycle, said: SignedResult) -> SignedResult | ResultRejectedError:
+    try:
+        cycle.ports.oracle.require_weights(said.result, cycle.number)
+    except ResultRejectedError as fault:
+        return fault
+    return said

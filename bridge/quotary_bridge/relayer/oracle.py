@@ -26,12 +26,18 @@ from quotary_bridge.model import (
     Bytes32,
     ChainId,
     Request,
+    Result,
     SignedResult,
     Timestamp,
     Wei,
     job_key,
 )
-from quotary_bridge.workers import DOMAIN_VERSION, RESULT_TYPE_HASH
+from quotary_bridge.workers import (
+    DOMAIN_VERSION,
+    RESULT_TYPE_HASH,
+    RejectReason,
+    ResultRejectedError,
+)
 
 __all__ = ["Oracle"]
 
@@ -134,8 +140,15 @@ class Oracle:
             each for event in told if isinstance(event, RoundDisputed) for each in event.workers
         }
 
-    def weights_root(self, model_id: Bytes32, at: BlockNumber) -> Bytes32 | None:
-        """Return the weights that a result of the model must name, None for an unknown model."""
+    def require_weights(self, said: Result, at: BlockNumber) -> None:
+        """Raise `ResultRejectedError` unless `said` names the weights of the model it names."""
+        expected = self._weights_root(said.model_id, at)
+        if said.weights_root != expected:
+            known = "no model of that id" if expected is None else f"0x{expected.hex()}"
+            detail = f"found 0x{said.weights_root.hex()}, the registry has {known}"
+            raise ResultRejectedError(RejectReason.WRONG_WEIGHTS, detail)
+
+    def _weights_root(self, model_id: Bytes32, at: BlockNumber) -> Bytes32 | None:
         if model_id not in self._weights:
             if self._models is None:
                 registry = address_of(self._oracle.read("MODELS", at=at))
