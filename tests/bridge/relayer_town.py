@@ -13,7 +13,13 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain import Chain, Log
-from quotary_bridge.chain.contracts import ONE_WORKER, Payment, RequestParams, RequestTerms
+from quotary_bridge.chain.contracts import (
+    ONE_WORKER,
+    Payment,
+    Quorum,
+    RequestParams,
+    RequestTerms,
+)
 from quotary_bridge.chain.contracts.base import ZERO_ADDRESS
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.sender import Sender
@@ -51,15 +57,21 @@ def closed_gate(error: str) -> str:
 
 
 def question(
-    requester: Address, sequence: int, text: bytes, deadline: int, fee: int
+    requester: Address,
+    sequence: int,
+    text: bytes,
+    deadline: int,
+    fee: int,
+    *,
+    quorum: Quorum = ONE_WORKER,
 ) -> tuple[RequestParams, RequestTerms]:
     """What `requester` asks as request number `sequence`, and what the oracle makes of it."""
     payment = Payment(fee)
-    params = RequestParams(APP, MODEL, text, 0, deadline, payment)
+    params = RequestParams(APP, MODEL, text, 0, deadline, payment, quorum)
     commitment = Bytes32(sha256(text).digest())
     terms = RequestTerms(
         *(APP, MODEL, commitment, requester, sequence, 0, 0, deadline),
-        *(replace(payment, refund_to=requester), ONE_WORKER, ()),
+        *(replace(payment, refund_to=requester), quorum, ()),
     )
     return params, terms
 

@@ -46,6 +46,7 @@ class Member:
     asked: int = 0
     revealed: int = 0
     seen: list[bytes] = field(default_factory=list)
+    stall_seconds: float = STALL_SECONDS
     over: threading.Event = field(default_factory=threading.Event)
     _kept: dict[bytes, Result] = field(default_factory=dict)
     _shown_to: dict[bytes, bytes] = field(default_factory=dict)
@@ -77,11 +78,13 @@ class Member:
 
     def _commit(self, asked: dict[str, Any]) -> httpx.Response:
         if self.manner == "mute":
-            self.over.wait(STALL_SECONDS)
+            self.over.wait(self.stall_seconds)
             return httpx.Response(503)
         terms = RequestTerms.decode(bytes.fromhex(asked["terms"][2:]))
         request_id = terms.request_id(ChainId(asked["chainId"]), Address(asked["oracle"]))
-        said = self._kept.setdefault(request_id, self._result(request_id, terms))
+        if self.showed(request_id):
+            return httpx.Response(409, json={"error": {"code": "already_revealed"}})
+        said = self.keep(request_id, self._result(request_id, terms))
         commitment = commitment_of(said)
         if self.manner == "copies" and self.seen:
             commitment = Bytes32(self.seen[0])
@@ -93,15 +96,17 @@ class Member:
     def _reveal(self, asked: dict[str, Any]) -> httpx.Response:
         self.revealed += 1
         if self.manner == "stalls":
-            self.over.wait(STALL_SECONDS)
+            self.over.wait(self.stall_seconds)
             return httpx.Response(503)
         commitments = [bytes.fromhex(each[2:]) for each in asked["round"]]
         closed = keccak(b"".join(commitments))
         request_id = bytes.fromhex(asked["requestId"][2:])
-        honest = self.manner not in ("swaps", "equivocates", "copies")
-        if honest and self._shown_to.setdefault(request_id, closed) != closed:
+        if not self.shows(request_id, closed):
             return httpx.Response(409, json={"error": {"code": "already_revealed"}})
-        said, output = replace(self._kept[request_id], round=Bytes32(closed)), self.output
+        kept = self.kept(request_id)
+        if kept is None:
+            return httpx.Response(404, json={"error": {"code": "not_committed"}})
+        said, output = replace(kept, round=Bytes32(closed)), self.output
         if self.manner in ("swaps", "equivocates"):
             output = b"other" if self.manner == "swaps" else b"other %d" % self.revealed
             said = self._saying(said, output)
@@ -113,6 +118,22 @@ class Member:
             "signature": f"0x{bytes(signed.signature).hex()}",
         }
         return httpx.Response(200, json=document)
+
+    def keep(self, request_id: bytes, said: Result) -> Result:
+        """Remember what was committed to; returns what counts: whatever came first."""
+        return self._kept.setdefault(request_id, said)
+
+    def kept(self, request_id: bytes) -> Result | None:
+        """What was committed to."""
+        return self._kept.get(request_id)
+
+    def showed(self, request_id: bytes) -> bool:
+        """Whether the answer to a request was shown to a round."""
+        return request_id in self._shown_to
+
+    def shows(self, request_id: bytes, closed: bytes) -> bool:
+        """Whether the answer to a request may be shown to a round: to one it may."""
+        return self._shown_to.setdefault(request_id, closed) == closed
 
     def _result(self, request_id: bytes, terms: RequestTerms) -> Result:
         honest = Result(

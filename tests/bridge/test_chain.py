@@ -305,6 +305,17 @@ def test_a_revert_without_data_says_so(anvil: AnvilNode) -> None:
     assert caught.value.name == "EmptyRevert"
 
 
+def test_a_call_that_runs_out_of_gas_is_at_fault_itself(anvil: AnvilNode) -> None:
+    """Taken for a failure of the node, it would be repeated for ever."""
+    # An endless loop: JUMPDEST PUSH0 JUMP.
+    anvil.chain.rpc("anvil_setCode", [f"0x{'00' * 18}10af", "0x5b5f56"])
+    endless = Address(anvil.chain.web3.to_checksum_address(f"0x{'00' * 18}10af"))
+    call = TransactionRequest(sender=anvil.signers[0].address, to=endless, gas=50_000)
+    for outcome in (*anvil.chain.calls([call], "latest"), *anvil.chain.estimates([call], "latest")):
+        assert isinstance(outcome, ContractError)
+        assert outcome.name == "OutOfGas"
+
+
 def test_a_revert_with_a_string_is_read(anvil: AnvilNode) -> None:
     """`Error(string)` comes out in words, through a real node."""
     text = bytes.fromhex("08c379a0") + (32).to_bytes(32, "big") + (5).to_bytes(32, "big")

@@ -16,7 +16,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -27,10 +27,11 @@ from quotary_bridge.errors import Transient
 from quotary_bridge.model import ChainId, Timestamp
 from quotary_bridge.relayer import Progress, Relayer, RelayerSettings
 from quotary_bridge.store import Location, Store
-from quotary_bridge.workers import Endpoint
+from quotary_bridge.workers import Endpoint, WorkerClient
 
 from tests.bridge.relayer_town import Worker, client_of
 from tests.faults.chaos import Chaos, Weather
+from tests.faults.crowd import Crowd, Reach
 from tests.faults.points import Doom, PointedStore, Points, pointed_chain
 from tests.faults.verdict import Verdict, judge
 from tests.faults.world import RELAYER, World
@@ -51,6 +52,9 @@ MINED_MEANWHILE = 0.8
 OPEN_REQUESTS = 10
 TICKS_PER_LIFE = 3
 POINTS_PER_LIFE = 80
+POINTS_PER_LIFE_OF_ROUNDS = 300
+ROUND_SECONDS = 1.5
+"""Long for an honest worker of a busy machine, and short beside one that stalls."""
 DRAIN_CYCLES = 400
 FINALITY_DEPTH = 6
 DEFECT = 70
@@ -69,6 +73,7 @@ class Plan:
     seed: int
     kills: int
     jobs_per_kill: float = 0.5
+    open_requests: int = OPEN_REQUESTS
     weather: Weather = field(default_factory=Weather)
     sabotage: Sabotage | None = None
     url: str | None = None
@@ -88,6 +93,10 @@ class Record:
     verdict: Verdict | None = None
 
 
+def _unnoticed(_name: str) -> None:
+    return None
+
+
 class RelayerDefectError(AssertionError):
     """A relayer ended by something else than the kill that was meant for it."""
 
@@ -101,6 +110,7 @@ class Campaign:
         self._where = where
         self._plan = plan
         self._log = folder / "relayer.log"
+        self._crowd = Crowd(folder / "workers")
         self._chance = random.Random(plan.seed)
         self._names: list[str] = []
         self._record = Record(plan.seed)
@@ -116,6 +126,10 @@ class Campaign:
         self._record.verdict = judge(
             self._world, self._where, self._log, (CANARY, self._key), FINALITY_DEPTH
         )
+        twice = self._crowd.asked_twice
+        if twice:
+            broken = (*self._record.verdict.broken, f"(i) {len(twice)} reveals to a second round")
+            self._record.verdict = replace(self._record.verdict, broken=broken)
         return self._record
 
     @property
@@ -138,14 +152,16 @@ class Campaign:
             self._chaos(0).mine()
 
     def _ask(self) -> None:
-        wanted = self._record.kills * self._plan.jobs_per_kill + OPEN_REQUESTS
+        wanted = self._record.kills * self._plan.jobs_per_kill + self._plan.open_requests
         while len(self._world.requests) < wanted:
             self._world.ask()
 
     def _choose(self) -> Doom:
         """Some kills fall anywhere; of most, every point has its turn, and grave ones more."""
         if not self._names or self._chance.random() < ANYWHERE:
-            return Doom(self._chance.randint(1, POINTS_PER_LIFE))
+            several = self._world.quorum.results > 1
+            most = POINTS_PER_LIFE_OF_ROUNDS if several else POINTS_PER_LIFE
+            return Doom(self._chance.randint(1, most))
         turns = {name: self._record.died_at[name] / _weight(name) for name in self._names}
         rarely = min(turns.values())
         choice = [name for name in self._names if turns[name] <= rarely + 1 / GRAVE_WEIGHT]
@@ -183,7 +199,7 @@ class Campaign:
         store = PointedStore.open(self._where, lambda: Timestamp(1_000))
         store.points = points
         chain = pointed_chain(self._url, self._world.chain_id, points)
-        relayer = self._relayer(store, chain)
+        relayer = self._relayer(store, chain, points.pass_by)
         if self._plan.sabotage is not None:
             self._plan.sabotage(relayer)
         for _ in range(TICKS_PER_LIFE):
@@ -237,7 +253,14 @@ class Campaign:
             step()
             relayer.tick()
 
-    def _relayer(self, store: Store, chain: Chain) -> Relayer:
+    def _workers(self, reach: Reach) -> tuple[list[Endpoint], WorkerClient]:
+        """Who is asked: one worker that always answers, or a crowd that does not."""
+        if self._world.quorum.results == 1:
+            return [Endpoint("http://one")], client_of(one=Worker())
+        return self._crowd.endpoints, self._crowd.client(reach)
+
+    def _relayer(self, store: Store, chain: Chain, reach: Reach = _unnoticed) -> Relayer:
+        endpoints, client = self._workers(reach)
         log = structlog.get_logger("quotary.relayer")
 
         def _tell(progress: Progress) -> None:
@@ -248,16 +271,17 @@ class Campaign:
             self._world.oracle,
             store,
             self._world.signers[RELAYER],
-            [Endpoint("http://one")],
+            endpoints,
             settings=RelayerSettings(
                 finality_depth=FINALITY_DEPTH,
                 start_block=self._world.deployed_at,
                 replace_after=2,
                 in_flight=8,
                 patience_seconds=60.0,
+                round_seconds=ROUND_SECONDS,
             ),
             listener=_tell,
-            client=client_of(one=Worker()),
+            client=client,
             holder="a campaign",
         )
 

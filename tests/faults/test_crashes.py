@@ -13,13 +13,14 @@ import pytest
 from quotary_bridge.store import Location
 
 from tests.bridge.postgres import running_postgres
-from tests.faults import mutants
+from tests.faults import crowd, mutants
 from tests.faults.campaign import Campaign, Plan, Record, RelayerDefectError, Sabotage
 from tests.faults.chaos import Weather
 from tests.faults.verdict import Verdict
 from tests.faults.world import world
 
 KILLS = 60
+ROUND_PLAN = Plan(20_262, kills=20, jobs_per_kill=0.3, open_requests=4)
 KILLS_BEFORE_CAUGHT = 50
 
 # Pools and reorgs that lose more: what a relayer that sends once is weakest against.
@@ -61,6 +62,24 @@ def test_kills_anywhere_lose_and_double_nothing(
     assert verdict.jobs >= KILLS / 2
     assert len(record.points) > 35, "hardly any point was passed"
     assert (tmp_path / "relayer.log").stat().st_size > 1_000, "there was no log to look through"
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_kills_in_the_middle_of_rounds_lose_and_double_nothing(
+    where: Location, tmp_path: Path, *, strict: bool
+) -> None:
+    """Three of five must agree, among workers that die, lie, stall, swap, copy and equivocate."""
+    if strict is isinstance(where, Path):
+        pytest.skip("each back end has one of both contracts: a round costs more than an answer")
+    with world(strict=strict, quorum=crowd.QUORUM) as place:
+        record = Campaign(place, where, ROUND_PLAN, tmp_path).run()
+    verdict = record.verdict
+    assert verdict is not None
+    assert verdict.broken == ()
+    assert record.kills == ROUND_PLAN.kills
+    # Before and after: seats, what was heard, what was decided, reports, commitments, reveals.
+    steps = {name for name in record.points if name.startswith(("rounds.", "errands.", "worker "))}
+    assert len(steps) >= 12, f"hardly any point of a round was passed: {sorted(steps)}"
 
 
 def test_the_harness_catches_a_relayer_that_sends_before_it_commits(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ Nothing lost, nothing doubled: what must be true, on the chain and in the store,
 (d) every row is terminal, and every final one names a transaction in a canonical block;
 (e) where the oracle keeps a ledger, what was paid in is what workers have;
 (f) nothing is queued, in the store or in the pool;
-(g) no log and no store holds a secret.
+(g) no log and no store holds a secret;
+(i) no worker was asked to show its answer to a second round of the same request.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from pathlib import Path
 from quotary_bridge.chain.contracts.base import ZERO_ADDRESS
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.lifecycle import JobState
-from quotary_bridge.model import ChainId, Timestamp
+from quotary_bridge.model import Address, JobKind, Timestamp
 from quotary_bridge.store import Location, Store
 from sqlalchemy import text
 
 from tests.faults.world import REQUEST_FEE, World
+
+_ENDED_ROUNDS = frozenset({"reported", "disputed", "abandoned"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def _judge(world: World, store: Store, told: list[str], depth: int) -> Verdict:
         *([f"(a) {len(lost)} of {len(asked)} lost"] if lost else []),
         *([f"(a) {len(doubled)} of {len(asked)} answered more than once"] if doubled else []),
         *_nonces(rows, nonce),
-        *_terminal(world, store, len(asked)),
+        *_terminal(store, len(asked)),
         *_canonical(world, rows, depth),
         *(_ledger(world, len(asked)) if world.strict else ()),
         *_queues(world),
@@ -94,11 +97,24 @@ def _nonces(rows: list[dict[str, object]], nonce: int) -> list[str]:
     return [f"(c) {len(given_out)} nonces given out, {nonce} used on the chain"]
 
 
-def _terminal(world: World, store: Store, asked: int) -> list[str]:
-    counts = store.counts(ChainId(world.chain_id), world.oracle)
-    if counts[JobState.FINAL] == asked == sum(counts.values()):
-        return []
-    return [f"(d) of {asked} jobs: { ({s.value: n for s, n in counts.items() if n}) }"]
+def _terminal(store: Store, asked: int) -> list[str]:
+    """Every request is final; errands and rounds came to an end of some kind."""
+    with store._read() as connection:
+        jobs = connection.execute(
+            text("SELECT kind, state, terminal, count(*) FROM job GROUP BY kind, state, terminal")
+        ).all()
+        rounds = connection.execute(text("SELECT state, count(*) FROM round GROUP BY state")).all()
+    requests = {
+        f"{state}": count
+        for kind, state, _, count in jobs
+        if kind in (JobKind.ANSWER, JobKind.QUORUM)
+    }
+    broken = []
+    if requests != {JobState.FINAL.value: asked}:
+        broken.append(f"(d) of {asked} jobs: {requests}")
+    moving = {f"{kind} {state}": count for kind, state, terminal, count in jobs if not terminal}
+    moving |= {f"round {state}": count for state, count in rounds if state not in _ENDED_ROUNDS}
+    return [*broken, *([f"(d) not at an end: {moving}"] if moving else [])]
 
 
 def _canonical(world: World, rows: list[dict[str, object]], depth: int) -> list[str]:
@@ -119,16 +135,22 @@ def _final(row: dict[str, object]) -> bool:
 
 def _ledger(world: World, asked: int) -> list[str]:
     held = world.node.chain.balance(world.oracle)
-    # The gate names the same operator for everybody: the address 1.
-    operator = f"0x{'00' * 19}01"
-    data = interface("ResultOracle").encode_call("creditOf", [ZERO_ADDRESS, operator])
-    answer = world.node.chain.rpc(
-        "eth_call", [{"to": world.oracle, "data": f"0x{data.hex()}"}, "latest"]
-    )
-    credit, paid = int(answer, 16), asked * REQUEST_FEE
+    # The gate names the same operator for everybody: the address 1. What three answers cannot share
+    # goes back to who asked.
+    operator = Address(f"0x{'00' * 19}01")
+    credit = sum(_credit(world, each) for each in (operator, world.requester))
+    paid = asked * REQUEST_FEE
     if held == credit == paid:
         return []
     return [f"(e) {paid} wei paid in, {held} held, {credit} credited"]
+
+
+def _credit(world: World, account: Address) -> int:
+    data = interface("ResultOracle").encode_call("creditOf", [ZERO_ADDRESS, account])
+    answer = world.node.chain.rpc(
+        "eth_call", [{"to": world.oracle, "data": f"0x{data.hex()}"}, "latest"]
+    )
+    return int(answer, 16)
 
 
 def _queues(world: World) -> list[str]:

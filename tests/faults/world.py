@@ -10,10 +10,10 @@ from pathlib import Path
 
 import solcx
 from quotary_bridge.anvil import AnvilNode
-from quotary_bridge.chain.contracts import RequestTerms
+from quotary_bridge.chain.contracts import ONE_WORKER, RequestTerms
 from quotary_bridge.chain.interface import Interface, interface, parse_interface
 from quotary_bridge.chain.sender import Sender
-from quotary_bridge.model import Address, Bytes32
+from quotary_bridge.model import Address, Bytes32, Quorum
 
 from tests.bridge.model_parts import deploy_models
 from tests.bridge.relayer_town import EVERYTHING, OPEN_GATE, question
@@ -32,12 +32,17 @@ _ANY_PRICE = {"maxFeePerGas": 5_000 * 10**9, "maxPriorityFeePerGas": 10**9}
 
 
 class World:
-    """One Anvil whose blocks come only on demand; `strict` oracles refuse a second delivery."""
+    """
+    One Anvil whose blocks come only on demand; `strict` oracles refuse a second delivery.
 
-    def __init__(self, node: AnvilNode, *, strict: bool) -> None:
+    Requests are for one worker, or for as many as `quorum` says.
+    """
+
+    def __init__(self, node: AnvilNode, *, strict: bool, quorum: Quorum = ONE_WORKER) -> None:
         """Deploy the oracle."""
         self.node = node
         self.strict = strict
+        self.quorum = quorum
         chain = node.chain
         self.chain_id = node.chain_id
         # Deriving ten accounts takes longer than a relayer's whole life here.
@@ -75,7 +80,9 @@ class World:
         """Sign and send one more request; the chaos sends it again where it gets lost."""
         number = len(self.requests)
         text = b"question %d" % number
-        params, terms = question(self.requester, number, text, self.deadline, REQUEST_FEE)
+        params, terms = question(
+            self.requester, number, text, self.deadline, REQUEST_FEE, quorum=self.quorum
+        )
         self.terms.append(terms)
         data = interface("ResultOracle").encode_call("request", [params.words()])
         raw = self.signers[REQUESTER].sign_transaction(
@@ -105,10 +112,10 @@ class World:
 
 
 @contextmanager
-def world(*, strict: bool) -> Iterator[World]:
+def world(*, strict: bool, quorum: Quorum = ONE_WORKER) -> Iterator[World]:
     """Start a chain and deploy an oracle on it."""
     with AnvilNode() as node:
-        yield World(node, strict=strict)
+        yield World(node, strict=strict, quorum=quorum)
 
 
 @cache

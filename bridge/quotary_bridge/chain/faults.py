@@ -23,7 +23,7 @@ from quotary_bridge.errors import (
     TransactionRefused,
 )
 
-__all__ = ["ALREADY_KNOWN", "TABLE", "Rule", "classify"]
+__all__ = ["ALREADY_KNOWN", "OUT_OF_GAS", "TABLE", "Rule", "classify"]
 
 ALREADY_KNOWN = (
     "already known",  # geth, reth, erigon
@@ -33,6 +33,14 @@ ALREADY_KNOWN = (
     "transaction already exists",
 )
 """The pool has these very bytes: for the sender that is success."""
+
+
+OUT_OF_GAS = (
+    "out of gas",  # geth, reth, erigon, besu
+    "outofgas",  # anvil, nethermind
+    "gas required exceeds allowance",  # geth's estimates
+)
+"""A call that was executed and needed more gas than it was given: the call's fault, no node's."""
 
 
 @dataclass(frozen=True, slots=True)

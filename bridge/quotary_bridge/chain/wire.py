@@ -16,9 +16,9 @@ from web3 import Web3
 from web3.providers import JSONBaseProvider
 from web3.types import RPCEndpoint
 
-from quotary_bridge.chain.faults import classify
+from quotary_bridge.chain.faults import OUT_OF_GAS, classify
 from quotary_bridge.chain.reverts import decode_revert, revert_data
-from quotary_bridge.errors import Reason, RequestRefused, RpcUnavailable
+from quotary_bridge.errors import ContractError, Reason, RequestRefused, RpcUnavailable
 
 __all__ = ["Call", "Json", "Wire", "error_of", "outcome"]
 
@@ -134,8 +134,11 @@ def outcome(method: str, answer: Mapping[str, Any]) -> Json:
         return answer["result"]
     code, message, data = error_of(answer)
     reverted = revert_data(code, message, data)
-    if reverted is not None and method in ("eth_call", "eth_estimateGas"):
+    executed = method in ("eth_call", "eth_estimateGas")
+    if executed and reverted is not None:
         raise decode_revert(reverted)
+    if executed and any(phrase in message.lower() for phrase in OUT_OF_GAS):
+        raise ContractError("OutOfGas", {}, b"", "offer more gas")
     raise classify(method, code, message)
 
 
