@@ -26,7 +26,16 @@ from quotary_bridge.store import Store
 from quotary_bridge.workers import Endpoint, WorkerPool
 from starlette.testclient import TestClient
 
-from tests.bridge.relayer_town import RELAYER, Town, Worker, client_of, relayer_of, settings_of
+from tests.bridge.relayer_town import (
+    RELAYER,
+    Town,
+    Worker,
+    client_of,
+    drive,
+    relayer_of,
+    settings_of,
+)
+from tests.bridge.round_town import ask_several, conductor, members
 from tests.bridge.store_parts import CHAIN, SIGNER, queue, request_of
 
 pytest_plugins = ["tests.bridge.relayer_fixtures"]
@@ -247,3 +256,29 @@ def test_an_api_counts_what_a_relayer_does(town: Town, store: Store) -> None:
     assert 'quotary_events_total{kind="transaction_sent"} 1.0' in text
     assert 'quotary_cycles_total{outcome="failed"} 1.0' in text
     assert f"quotary_block {float(report.block)}" in text
+
+
+def test_rounds_and_errands_are_shown(town: Town, tmp_path: Path) -> None:
+    """Who committed, who revealed what, who lied; and the report that came of it."""
+    store = Store.open(tmp_path / "rounds.sqlite", lambda: Timestamp(1_000))
+    key = ask_several(town)
+    workers = members("honest", "lies", "honest")
+    relayer = conductor(town, store, workers)
+    drive(relayer, town)
+    relayer.close()
+    client = TestClient(create_app(view_of(store)))
+    (held,) = client.get(f"/v1/rounds/0x{key.hex()}").json()["items"]
+    assert (held["round"], held["state"], len(held["commitments"])) == (1, "reported", 3)
+    decided = {seat["worker"]: seat["decision"] for seat in held["seats"]}
+    assert decided[workers[0].address] == decided[workers[2].address]
+    assert decided[workers[1].address] != decided[workers[0].address]
+    (errand,) = client.get("/v1/errands").json()["items"]
+    assert (errand["kind"], errand["state"], errand["terminal"]) == ("dissent", "final", True)
+    # An errand is no request, and has no result of its own.
+    for path in ("requests", "results", "rounds"):
+        assert client.get(f"/v1/{path}/{errand['key']}").status_code == 404
+    assert len(client.get("/v1/requests").json()["items"]) == 1
+    assert client.get(f"/v1/requests/0x{key.hex()}").json()["resultsNeeded"] == 2
+    assert len(client.get("/v1/results").json()["items"]) == 1
+    assert 'quotary_open_rounds{state="reported"} 0.0' in client.get("/metrics").text
+    store.close()

@@ -27,7 +27,7 @@ pytest_plugins = ["tests.bridge.relayer_fixtures"]
 
 
 def errands(store: Store, kind: JobKind) -> list[tuple[JobState, str | None]]:
-    jobs = store.page(None, 500)
+    jobs = store.page(None, 500, errands=True)
     return [(job.state, job.reason) for job in jobs if job.kind is kind]
 
 

@@ -47,10 +47,11 @@ _FAILURES = {
     ProgressKind.DELIVERY_REFUSED: ExitCode.REVERTED,
     ProgressKind.REVERTED: ExitCode.REVERTED,
     ProgressKind.WORKER_FAILED: ExitCode.NETWORK,
+    ProgressKind.WORKERS_MISSING: ExitCode.NETWORK,
     ProgressKind.TRANSACTION_HELD: ExitCode.NETWORK,
 }
 _SUCCESSES = {
-    *(ProgressKind.RESULT_STORED, ProgressKind.TRANSACTION_SENT),
+    *(ProgressKind.RESULT_STORED, ProgressKind.ROUND_AGREED, ProgressKind.TRANSACTION_SENT),
     *(ProgressKind.MINED, ProgressKind.FINAL, ProgressKind.WOULD_DELIVER),
 }
 
@@ -101,11 +102,24 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         metavar="PATH",
         help="the keystore of another account that delivers, of the same password; repeatable",
     )
+    parser.add_argument(
+        "--round-seconds",
+        type=float,
+        default=RelayerSettings().round_seconds,
+        metavar="SECONDS",
+        help="how long workers of a round may take to commit, and to reveal (%(default)s)",
+    )
+    parser.add_argument(
+        "--refund",
+        action="store_true",
+        help="refund requests that nobody answered in time; nothing is paid for that",
+    )
     parser.add_argument("--poll", type=float, default=1.0, metavar="SECONDS", help="(%(default)s)")
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
-        help="serve /v1/requests, /v1/results, /v1/workers, /healthz, /readyz and /metrics there",
+        help="serve /v1/requests, /v1/rounds, /v1/errands, /v1/results, /v1/workers, /healthz, "
+        "/readyz and /metrics there",
     )
     parser.add_argument(
         "--token-file", metavar="PATH", help="who asks the API has to know its first line"
@@ -143,6 +157,8 @@ def _run(args: Namespace) -> int:
             confirmations=context.settings.confirmations,
             finality_depth=default if args.finality is None else args.finality,
             poll_seconds=args.poll,
+            round_seconds=args.round_seconds,
+            refunds=args.refund,
         ),
     )
     stop = threading.Event()

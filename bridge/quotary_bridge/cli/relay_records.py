@@ -138,6 +138,7 @@ def _fields(found: Overview, now: Timestamp) -> dict[str, object]:
             }
             for each in found.signers
         ],
+        "rounds": {state.value: count for state, count in found.rounds.items()},
     }
 
 
@@ -154,4 +155,6 @@ def _text(found: Overview, now: Timestamp) -> str:
         nonces = ", ".join(f"{count} {name}" for name, count in sorted(signer.nonces.items()))
         lines.append(f"account {signer.signer} on chain {signer.chain_id}: {state}")
         lines.append(f"  held by {signer.holder or 'nobody'}; nonces: {nonces or 'none'}")
+    rounds = ", ".join(f"{count} {state.value}" for state, count in found.rounds.items() if count)
+    lines += [f"rounds of several workers: {rounds}"] if rounds else []
     return "\n".join(lines) or "nothing yet"

@@ -24,6 +24,7 @@ from quotary_bridge.http.metrics import CONTENT_TYPE, Metrics
 from quotary_bridge.http.openapi import LIMIT_DEFAULT, LIMIT_MOST, OPENAPI
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import JobKey, SignedResult
+from quotary_bridge.rounds import Round
 from quotary_bridge.store import Store
 from quotary_bridge.workers import Endpoint, Health
 
@@ -53,6 +54,8 @@ def create_app(view: View, token: str | None = None) -> Starlette:
     routes = {
         "/v1/requests": _requests,
         "/v1/requests/{key}": _request,
+        "/v1/rounds/{key}": _rounds,
+        "/v1/errands": _errands,
         "/v1/results": _results,
         "/v1/results/{key}": _result,
         "/v1/workers": _workers,
@@ -113,6 +116,18 @@ def _request(view: View, request: Request) -> Response:
     return JSONResponse(_job(_known(view, request)))
 
 
+def _rounds(view: View, request: Request) -> Response:
+    key = _known(view, request).key
+    found = view.store.rounds([key]).get(key, [])
+    return _listed([_round(held) for held in found], None)
+
+
+def _errands(view: View, request: Request) -> Response:
+    limit, after = _page(request)
+    jobs = view.store.page(after, limit, errands=True)
+    return _listed([_errand(job) for job in jobs], jobs[-1].key if len(jobs) == limit else None)
+
+
 def _results(view: View, request: Request) -> Response:
     limit, after = _page(request)
     jobs = view.store.page(after, limit, answered=True)
@@ -155,7 +170,9 @@ def _readyz(view: View, _request: Request) -> Response:
 
 
 def _metrics(view: View, _request: Request) -> Response:
-    return Response(view.metrics.exposition(view.open_jobs()), media_type=CONTENT_TYPE)
+    return Response(
+        view.metrics.exposition(view.open_jobs(), view.store.open_rounds()), media_type=CONTENT_TYPE
+    )
 
 
 def _page(request: Request, *more: str) -> tuple[int, JobKey | None]:
@@ -181,7 +198,7 @@ def _key(text: str) -> JobKey:
 def _known(view: View, request: Request) -> Job:
     _only(request)
     job = view.store.job(_key(request.path_params["key"]))
-    if job is None:
+    if job is None or job.errand is not None:
         raise HTTPException(404, "no such request")
     return job
 
@@ -204,11 +221,41 @@ def _job(job: Job) -> dict[str, Any]:
         "deadline": asked.deadline,
         "callbackGas": asked.callback_gas,
         "fee": str(asked.fee),
+        "resultsNeeded": asked.results_needed,
         "block": asked.block.number,
         "state": job.state.value,
         "reason": job.reason,
         "retries": job.retries,
         "terminal": job.terminal,
+    }
+
+
+def _errand(job: Job) -> dict[str, Any]:
+    return {
+        "key": _hex(job.key),
+        "requestId": _hex(job.request.request_id),
+        "kind": job.kind.value,
+        "target": None if job.errand is None else job.errand.target,
+        "state": job.state.value,
+        "reason": job.reason,
+        "terminal": job.terminal,
+    }
+
+
+def _round(held: Round) -> dict[str, Any]:
+    return {
+        "round": held.ordinal,
+        "state": held.state.value,
+        "commitments": [_hex(each) for each in held.commitments],
+        "seats": [
+            {
+                "worker": seat.worker,
+                "commitment": None if seat.commitment is None else _hex(seat.commitment),
+                "decision": None if seat.signed is None else _hex(seat.signed.result.decision),
+                "fault": seat.fault,
+            }
+            for seat in held.seats
+        ],
     }
 
 

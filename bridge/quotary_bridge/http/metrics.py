@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from quotary_bridge.lifecycle import JobState
+from quotary_bridge.rounds import RoundState
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -39,8 +40,13 @@ class Metrics:
         self._open = Gauge(
             "quotary_open_jobs", "Jobs that can still move", ["state"], registry=self._registry
         )
-        for state in JobState:
-            self._open.labels(state.value).set(0)
+        self._rounds = Gauge(
+            "quotary_open_rounds",
+            "Rounds of several workers that something can still come of",
+            ["state"],
+            registry=self._registry,
+        )
+        self._set({}, {})
 
     def event(self, kind: str) -> None:
         """Count one thing that happened; raises `ValueError` for what was not announced."""
@@ -57,11 +63,18 @@ class Metrics:
         if block is not None:
             self._block.set(block)
 
-    def exposition(self, open_jobs: Mapping[JobState, int]) -> bytes:
-        """Return the text that Prometheus reads, with the jobs as they are now."""
-        for state in JobState:
-            self._open.labels(state.value).set(open_jobs.get(state, 0))
+    def exposition(
+        self, open_jobs: Mapping[JobState, int], open_rounds: Mapping[RoundState, int]
+    ) -> bytes:
+        """Return the text that Prometheus reads, with jobs and rounds as they are now."""
+        self._set(open_jobs, open_rounds)
         return generate_latest(self._registry)
+
+    def _set(self, jobs: Mapping[JobState, int], rounds: Mapping[RoundState, int]) -> None:
+        for state in JobState:
+            self._open.labels(state.value).set(jobs.get(state, 0))
+        for stage in RoundState:
+            self._rounds.labels(stage.value).set(rounds.get(stage, 0))
 
     def _counter(self, name: str, text: str, label: str, values: Iterable[str]) -> Counter:
         counter = Counter(f"quotary_{name}_total", text, [label], registry=self._registry)

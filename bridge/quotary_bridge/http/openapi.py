@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from quotary_bridge.lifecycle import JobState
+from quotary_bridge.model import JobKind
+from quotary_bridge.rounds import RoundState
 
 __all__ = ["LIMIT_DEFAULT", "LIMIT_MOST", "OPENAPI"]
 
@@ -16,6 +18,7 @@ _HEX = {"type": "string", "pattern": "^0x([0-9a-f]{2})*$"}
 _ADDRESS = {"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$"}
 _DECIMAL = {"type": "string", "pattern": "^(0|[1-9][0-9]*)$"}
 _COUNT = {"type": "integer", "minimum": 0}
+_ERRANDS = [kind.value for kind in JobKind if kind not in (JobKind.ANSWER, JobKind.QUORUM)]
 _STATE = {"type": "string", "enum": [state.value for state in JobState]}
 
 
@@ -50,10 +53,34 @@ _SCHEMAS = {
         deadline=_COUNT,
         callbackGas=_COUNT,
         fee=_DECIMAL,
+        resultsNeeded=_COUNT,
         block=_COUNT,
         state=_STATE,
         reason=_maybe({"type": "string"}),
         retries=_COUNT,
+        terminal={"type": "boolean"},
+    ),
+    "Round": _object(
+        round=_COUNT,
+        state={"type": "string", "enum": [state.value for state in RoundState]},
+        commitments={"type": "array", "items": _HEX_32},
+        seats={
+            "type": "array",
+            "items": _object(
+                worker=_ADDRESS,
+                commitment=_maybe(_HEX_32),
+                decision=_maybe(_HEX_32),
+                fault=_maybe({"type": "string"}),
+            ),
+        },
+    ),
+    "Errand": _object(
+        key=_HEX_32,
+        requestId=_HEX_32,
+        kind={"type": "string", "enum": _ERRANDS},
+        target=_maybe(_ADDRESS),
+        state=_STATE,
+        reason=_maybe({"type": "string"}),
         terminal={"type": "boolean"},
     ),
     "Result": _object(
@@ -133,6 +160,8 @@ OPENAPI: dict[str, Any] = {
     "paths": {
         "/v1/requests": _get("Requests", _list("Request"), *_PAGE, _BY_STATE),
         "/v1/requests/{key}": _get("One request", _one("Request"), _KEY, **_UNKNOWN),
+        "/v1/rounds/{key}": _get("The rounds of a request", _list("Round"), _KEY, **_UNKNOWN),
+        "/v1/errands": _get("What else is brought to the chain", _list("Errand"), *_PAGE),
         "/v1/results": _get("The results in use", _list("Result"), *_PAGE),
         "/v1/results/{key}": _get("The result of one request", _one("Result"), _KEY, **_UNKNOWN),
         "/v1/workers": _get("How the workers do", _list("Worker")),

@@ -65,9 +65,11 @@ def in_state(
     return query.order_by(*_OLDEST_FIRST).limit(bindparam("most"))
 
 
-def page(state: JobState | None = None, *, answered: bool = False) -> Select[Any]:
-    """Return the question for a page of jobs, by key."""
-    query = select(job).where(job.c.key > bindparam("after"))
+def page(
+    state: JobState | None = None, *, answered: bool = False, errands: bool = False
+) -> Select[Any]:
+    """Return the question for a page of requests, or of errands, by key."""
+    query = select(job).where(job.c.key > bindparam("after"), ~_REQUESTS if errands else _REQUESTS)
     if state is not None:
         query = query.where(job.c.state == literal_column(f"'{state.value}'"))
     if answered:

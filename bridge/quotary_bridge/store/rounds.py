@@ -14,7 +14,13 @@ from quotary_bridge.store.rows import result_row, statement_from
 from quotary_bridge.store.tables import job, round_, seat
 from quotary_bridge.store.upsert import upsert
 
-__all__ = ["put_rounds", "read_rounds", "round_counts", "rounds_of_ended_jobs"]
+__all__ = [
+    "open_round_counts",
+    "put_rounds",
+    "read_rounds",
+    "round_counts",
+    "rounds_of_ended_jobs",
+]
 
 _KEYS: Any = bindparam("keys", expanding=True)
 _ROUNDS = select(round_).where(round_.c.job_key.in_(_KEYS)).order_by(round_.c.ordinal)
@@ -34,6 +40,7 @@ _ENDED = (
     .limit(bindparam("most"))
 )
 _COUNTS = select(round_.c.state, func.count()).group_by(round_.c.state)
+_OPEN_COUNTS = _COUNTS.where(_OPEN)
 _CHANGES = ("commitment", "statement", "output", "signature", "fault", "token")
 
 
@@ -62,6 +69,11 @@ def round_counts(connection: Connection) -> dict[RoundState, int]:
     """Return how many rounds there ever were in each state, zero included. Reads them all."""
     found = {RoundState(state): count for state, count in connection.execute(_COUNTS)}
     return {state: found.get(state, 0) for state in RoundState}
+
+
+def open_round_counts(connection: Connection) -> dict[RoundState, int]:
+    """Return how many rounds something can still come of, by state."""
+    return {RoundState(state): count for state, count in connection.execute(_OPEN_COUNTS)}
 
 
 def put_rounds(connection: Connection, held: Iterable[Round], token: int) -> None:

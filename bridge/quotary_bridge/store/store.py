@@ -23,7 +23,7 @@ from quotary_bridge.model import (
     Slot,
     Timestamp,
 )
-from quotary_bridge.rounds import Round
+from quotary_bridge.rounds import Round, RoundState
 from quotary_bridge.store import leases, queries, rounds
 from quotary_bridge.store.availability import StoreUnavailableError, available
 from quotary_bridge.store.claims import chunked, claimant
@@ -186,9 +186,14 @@ class Store:
         state: JobState | None = None,
         *,
         answered: bool = False,
+        errands: bool = False,
     ) -> tuple[Job, ...]:
-        """Return jobs of all oracles by key, behind `after`: in `state`, or with a result."""
-        query = _page(state, answered=answered)
+        """
+        Return requests' jobs of all oracles by key, behind `after`: in `state`, or with a result.
+
+        With `errands`, return errands instead.
+        """
+        query = _page(state, answered=answered, errands=errands)
         with self._read() as connection:
             rows = connection.execute(query, {"after": after or b"", "most": most}).mappings()
             return tuple(job_from(row) for row in rows)
@@ -232,6 +237,11 @@ class Store:
             for some in chunked(keys):
                 found.update(rounds.read_rounds(connection, some))
         return found
+
+    def open_rounds(self) -> dict[RoundState, int]:
+        """Return how many rounds something can still come of, by state."""
+        with self._read() as connection:
+            return rounds.open_round_counts(connection)
 
     def rounds_of_ended_jobs(
         self, chain_id: ChainId, oracle: Address, most: int
