@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-python test-contracts check format lock export clean \
 	fuzz fuzz-contracts differential differential-onchain campaign soak audit bench-verify bench-garbage bench-gas \
-	bench-relay check-gas slither halmos
+	bench-relay check-gas slither halmos sizes
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ format: setup ## Format Python and Solidity
 
 export: setup ## Recompile the contracts and write what the bridge package ships
 	@$(PY) scripts/export_abi.py
+
+sizes: setup ## Print how many bytes each contract has left of what a chain takes
+	@$(PY) scripts/compile.py
 
 # Slither and Halmos bring packages that nothing else needs: they stay apart.
 build/analysis/installed: requirements/analysis.txt

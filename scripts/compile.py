@@ -1,7 +1,7 @@
 """
 Compile contracts/src with py-solc-x, by the settings of contracts/foundry.toml.
 
-Run as a script, it says how large each contract is. Nothing is downloaded: the compiler is npm's
+Run as a script (`make sizes`), it says how much room each contract has left. Nothing is downloaded: the compiler is npm's
 soljson behind toolchain/solc.
 """
 
@@ -30,8 +30,10 @@ ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = ROOT / "contracts"
 COMPILER = ROOT / "toolchain" / "solc"
 
-# EIP-170: code longer than this cannot be deployed.
+# EIP-170: code longer than this cannot be deployed; EIP-3860: nor from a longer creation code, which
+# ends in the constructor's arguments.
 MAX_CODE_BYTES = 24_576
+MAX_CREATION_BYTES = 49_152
 
 # What deployments and the bridge need.
 OUTPUTS = (
@@ -118,10 +120,16 @@ def deployable(output: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def main() -> None:
-    """Print the size of each deployable contract."""
-    for name, (path, artefact) in sorted(deployable(compile_contracts()).items()):
-        size = len(artefact["evm"]["deployedBytecode"]["object"]) // 2
-        print(f"{name:24} {size:6} of {MAX_CODE_BYTES} bytes  {path}")
+    """Print what each deployable contract leaves of both bounds, the tightest first."""
+    rows = []
+    for name, (path, artefact) in deployable(compile_contracts()).items():
+        evm = artefact["evm"]
+        code = MAX_CODE_BYTES - len(evm["deployedBytecode"]["object"]) // 2
+        creation = MAX_CREATION_BYTES - len(evm["bytecode"]["object"]) // 2
+        rows.append((code, creation, name, path))
+    print(f"bytes left of {MAX_CODE_BYTES:,} of code, of {MAX_CREATION_BYTES:,} of creation code")
+    for code, creation, name, path in sorted(rows):
+        print(f"{code:7,} {creation:7,}  {name:24} {path}")
 
 
 if __name__ == "__main__":
