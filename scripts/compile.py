@@ -1,8 +1,8 @@
 """
 Compile contracts/src with py-solc-x, by the settings of contracts/foundry.toml.
 
-Run as a script (`make sizes`), it says how much room each contract has left. Nothing is downloaded: the compiler is npm's
-soljson behind toolchain/solc.
+Run as a script (`make sizes`), it says how much room each contract has left. Nothing is downloaded:
+the compiler is npm's soljson behind toolchain/solc.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = ROOT / "contracts"
 COMPILER = ROOT / "toolchain" / "solc"
 
-# EIP-170: code longer than this cannot be deployed; EIP-3860: nor from a longer creation code, which
-# ends in the constructor's arguments.
+# EIP-170: longer code cannot be deployed. EIP-3860: nor can it be from a longer creation code,
+# which ends in the constructor's arguments.
 MAX_CODE_BYTES = 24_576
 MAX_CREATION_BYTES = 49_152
 

@@ -130,6 +130,8 @@ contract ReceiptAdapter is IReceiptAdapter, EIP712 {
                 ICommitteeVerifier.CommitteeSignatureInvalid(i)
             );
             require(signer > previous, ICommitteeVerifier.SignersNotAscending(previous, signer));
+            // Signers ascend and must be members: there are no more of them than members.
+            // slither-disable-next-line calls-loop
             require(COMMITTEE.isMember(signer), ICommitteeVerifier.NotAMember(i, signer));
             previous = signer;
         }
