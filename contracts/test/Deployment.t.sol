@@ -3,11 +3,13 @@ pragma solidity 0.8.30;
 
 import {CommitteeVerifier} from "../src/committee/CommitteeVerifier.sol";
 import {QuotaTerms, TokenTerms} from "../src/interfaces/IEscrow.sol";
+import {ICollateralCalendar} from "../src/interfaces/ICollateralCalendar.sol";
 import {Manifest} from "../src/interfaces/IMeasurementRegistry.sol";
 import {Model} from "../src/interfaces/IModelRegistry.sol";
 import {QuoteNotary} from "../src/notary/QuoteNotary.sol";
 import {ResultOracle} from "../src/oracle/ResultOracle.sol";
 import {ChangeLog} from "../src/registry/ChangeLog.sol";
+import {Corroborations} from "../src/registry/Corroborations.sol";
 import {MeasurementRegistry} from "../src/registry/MeasurementRegistry.sol";
 import {ModelRegistry} from "../src/registry/ModelRegistry.sol";
 import {TcbPolicy} from "../src/registry/TcbPolicy.sol";
@@ -42,6 +44,7 @@ abstract contract Deployment is Base {
     VerifierRouter internal router;
     CommitteeVerifier internal committee;
     TcbPolicy internal policy;
+    Corroborations internal corroborations;
     WorkerRegistry internal workers;
     QuoteNotary internal notary;
     ResultOracle internal oracle;
@@ -62,8 +65,16 @@ abstract contract Deployment is Base {
         policy = new TcbPolicy(GOVERNOR, GUARDIAN, log, STATUSES);
         _formCommittee(3);
         committee = new CommitteeVerifier(_members(), 2, MAX_AGE);
+        corroborations = new Corroborations();
         workers = new WorkerRegistry(
-            measurements, router, policy, CHALLENGE_AGE, ACTIVATION_DELAY, REGISTRATION_AGE
+            measurements,
+            router,
+            policy,
+            corroborations,
+            _calendar(),
+            CHALLENGE_AGE,
+            ACTIVATION_DELAY,
+            REGISTRATION_AGE
         );
         notary = new QuoteNotary(measurements, router);
         oracle = new ResultOracle(workers, models, _quotas(), _tokens());
@@ -77,6 +88,11 @@ abstract contract Deployment is Base {
     }
 
     /* TERMS */
+
+    /// @dev No registration reaches beyond its end.
+    function _calendar() internal virtual returns (ICollateralCalendar) {
+        return ICollateralCalendar(address(0));
+    }
 
     function _quotas() internal pure virtual returns (QuotaTerms memory) {
         return QuotaTerms(1_000_000, 3_600_000, 1_000_000, 3_600_000);

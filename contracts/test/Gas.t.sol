@@ -5,11 +5,13 @@ import {CommitteeVerifier} from "../src/committee/CommitteeVerifier.sol";
 import {RequestParams} from "../src/interfaces/IRequestBook.sol";
 import {Policy} from "../src/interfaces/ITcbPolicy.sol";
 import {MeasurementLib} from "../src/types/Measurement.sol";
+import {ProofKind} from "../src/types/ProofKind.sol";
 import {Request} from "../src/types/Request.sol";
 import {Result} from "../src/types/Result.sol";
 import {Verdict} from "../src/types/Verdict.sol";
 import {WorkerBinding} from "../src/types/WorkerBinding.sol";
 import {Mood} from "./Consumers.t.sol";
+import {VerifierOfKind} from "./KindsFixture.t.sol";
 import {RoundFixture} from "./RoundFixture.t.sol";
 
 /// @notice What the entry points cost: snapshots/Gas.json, which forge compares at every run.
@@ -92,6 +94,16 @@ contract GasTest is RoundFixture {
             verdict.measurement[208 + i] = bytes1(uint8(1 + i));
         }
         verdict.measurementId = MeasurementLib.idOf(verdict.teeType, verdict.measurement);
+    }
+
+    function test_Corroborate() public {
+        VerifierOfKind zk = new VerifierOfKind(committee, ProofKind.Zk);
+        vm.prank(GOVERNOR);
+        router.addRoute("ZkR0", zk);
+        WorkerBinding memory binding = _binding();
+        bytes memory journal = abi.encode(_boundVerdict(STRANGER, binding));
+        corroborations.corroborate("ZkR0", journal, _proof(journal), binding);
+        _snapshot("corroborate, 2 committee signatures");
     }
 
     function test_Revoke() public {

@@ -6,10 +6,11 @@ import {MeasurementStatus} from "../src/interfaces/IMeasurementRegistry.sol";
 import {RouteStatus} from "../src/interfaces/IVerifierRouter.sol";
 import {Verdict} from "../src/types/Verdict.sol";
 import {WorkerBinding} from "../src/types/WorkerBinding.sol";
+import {KindsFixture} from "./KindsFixture.t.sol";
 import {PolicyFixture} from "./PolicyFixture.t.sol";
 
 /// @notice Governs, registers and waits in any order, and asks both twins after every step.
-contract StandingHandler is PolicyFixture {
+contract StandingHandler is KindsFixture {
     uint256 private constant WORKERS = 3;
 
     /// @dev What {WorkerRegistry.activeAt} foretold for the time it is now, if nothing intervened.
@@ -17,10 +18,14 @@ contract StandingHandler is PolicyFixture {
     uint256 public wrongForecasts;
     uint256 public widenedByGuardian;
     uint256 public registrations;
+    uint256 public corroborated;
+    /// @dev How often a worker counted that needed two kinds.
+    uint256 public together;
     uint256 public answers;
 
     constructor() {
         super.setUp();
+        _publish(_policy(), true);
         for (uint256 i = 0; i < WORKERS; ++i) {
             register(i);
         }
@@ -45,11 +50,27 @@ contract StandingHandler is PolicyFixture {
         _compare();
     }
 
+    function corroborate(uint256 who, bool onChain, uint32 life) public {
+        who = who % WORKERS;
+        _nextBlock();
+        WorkerBinding memory binding = _binding();
+        Verdict memory verdict = _boundVerdict(_key(who), binding);
+        verdict.platformId = keccak256(abi.encode(who));
+        verdict.validUntil = uint64(block.timestamp + 1 + life % 5 days);
+        bytes memory journal = abi.encode(verdict);
+        bytes4 route = onChain ? ON_CHAIN : ZK;
+        try corroborations.corroborate(route, journal, _proof(journal), binding) {
+            ++corroborated;
+        } catch {}
+        _compare();
+    }
+
     function publish(uint16 statuses, uint8 minimum, uint32 grace, uint32 age, bool emergency)
         external
     {
         Policy memory made = _policy();
         made.acceptedStatuses = uint16(_bound(statuses, 1, 3)) << 1;
+        made.kindsNeeded = uint8(grace % 3);
         made.minEvaluationNumber = uint32(_bound(minimum, 16, 19));
         made.maxCollateralAge = age % 4 == 0 ? 0 : uint32(_bound(age, 1 days, 20 days));
         made.graces[0] = uint32(_bound(grace, 0, 3 days));
@@ -76,7 +97,8 @@ contract StandingHandler is PolicyFixture {
         if (what % 8 == 2) try policy.lift(APP, _subject(subject)) {} catch {}
         if (what % 8 == 3) try workers.revoke(_key(subject % WORKERS)) {} catch {}
         if (what % 8 == 4) try measurements.ban(APP, bytes32(subject)) {} catch {}
-        if (what % 8 == 5) try router.freeze(bytes4(uint32(subject))) {} catch {}
+        bytes4 route = [bytes4(uint32(subject)), ZK, ON_CHAIN][subject % 64 % 3];
+        if (what % 8 == 5) try router.freeze(route) {} catch {}
         if (what % 8 == 6) try policy.publish(APP, 2, _policy(), true) returns (uint64) {} catch {}
         if (what % 8 == 7) {
             try measurements.admit(APP, bytes32(subject), _manifest()) {} catch {}
@@ -116,6 +138,7 @@ contract StandingHandler is PolicyFixture {
             if (ok && until < block.timestamp) ++disagreements;
             try workers.requireActive(_key(i), APP) {
                 if (!ok) ++disagreements;
+                if (workers.claimOf(_key(i)) != 0) ++together;
                 ++answers;
             } catch (bytes memory failure) {
                 if (ok || bytes4(failure) != reason) ++disagreements;
@@ -173,9 +196,15 @@ contract StandingInvariants is PolicyFixture {
         handler.guard(0, 0);
         handler.refresh(1);
         vm.assertEq(handler.answers(), before + 7);
+        handler.publish(2, 0, 2, 0, true);
+        handler.register(1);
+        handler.wait(1 hours);
+        handler.corroborate(1, false, 1 days);
+        handler.refresh(1);
+        vm.assertEq(handler.together(), 2);
         handler.publish(1, 0, 0, 0, true);
         handler.refresh(1);
-        vm.assertEq(handler.answers(), before + 9);
+        vm.assertEq(handler.corroborated(), 1);
     }
 
     function invariant_BothTwinsSayTheSame() public view {

@@ -7,13 +7,14 @@ import {IWorkerRegistry} from "../src/interfaces/IWorkerRegistry.sol";
 import {MeasurementLib} from "../src/types/Measurement.sol";
 import {Verdict} from "../src/types/Verdict.sol";
 import {WorkerBinding} from "../src/types/WorkerBinding.sol";
-import {Deployment} from "./Deployment.t.sol";
+import {ITcbPolicy} from "../src/interfaces/ITcbPolicy.sol";
+import {KindsFixture} from "./KindsFixture.t.sol";
 
 /// @notice The attack of June 2026 on Taiko, step by step: the enclave's signing key leaked, whoever
 /// had it signed enclaves of his own, in debug mode, registered them at once and forged proofs; and
 /// after the repair, live instances outlived the removal of their policy.
 /// @dev Each test gives the attacker everything but one place, and that place stops him.
-contract TaikoReplayTest is Deployment {
+contract TaikoReplayTest is KindsFixture {
     uint256 private constant MRENCLAVE_OFFSET = 48;
     uint256 private constant FLAGS_OFFSET = 32;
     uint256 private constant THIEF_KEY = 0x7417;
@@ -25,6 +26,7 @@ contract TaikoReplayTest is Deployment {
 
     function setUp() public override {
         super.setUp();
+        _publish(_policy(), true);
         thief = vm.addr(THIEF_KEY);
         _admit(APP, _enclave("genuine code", PRODUCTION).measurementId);
     }
@@ -78,6 +80,20 @@ contract TaikoReplayTest is Deployment {
         vm.expectPartialRevert(IMeasurementRegistry.WrongMeasurementStatus.selector);
         vm.prank(GOVERNOR);
         measurements.admit(APP, verdict.measurementId, _manifest());
+    }
+
+    /// @dev Whoever breaks one way of proving owns nothing where the app wants two.
+    function test_AndOneBrokenVerifierIsNotEnough() public {
+        vm.prank(GOVERNOR);
+        policy.publish(APP, MeasurementLib.SGX, _together(2), true);
+        _register(_enclave("genuine code", PRODUCTION), _binding());
+        vm.warp(block.timestamp + ACTIVATION_DELAY);
+        vm.expectRevert(abi.encodeWithSelector(ITcbPolicy.ProofKindsTooFew.selector, 1, 2));
+        workers.requireActive(thief, APP);
+        vm.prank(GUARDIAN);
+        router.freeze(COMMITTEE);
+        vm.expectPartialRevert(IVerifierRouter.RouteNotActive.selector);
+        workers.requireActive(thief, APP);
     }
 
     /// @dev The entry point that checked the quotes was somebody else's, who could change it.

@@ -33,7 +33,7 @@ contract TcbPolicyTest is PolicyFixture {
     }
 
     function test_Publish_RevertWhen_ThePolicyIsUnsound() public {
-        for (uint256 i = 0; i < 7; ++i) {
+        for (uint256 i = 0; i < 8; ++i) {
             Policy memory made = _policy();
             if (i == 0) made.acceptedStatuses = 0;
             if (i == 1) made.acceptedStatuses = 0x0203;
@@ -42,6 +42,7 @@ contract TcbPolicyTest is PolicyFixture {
             if (i == 4) made.graces[7] = 90 days + 1;
             if (i == 5) made.denied = new bytes32[](129);
             if (i == 6) made.platforms = new bytes32[](129);
+            if (i == 7) made.kindsNeeded = 4;
             vm.expectRevert(ITcbPolicy.PolicyInvalid.selector);
             _publish(made, false);
         }
@@ -196,6 +197,40 @@ contract TcbPolicyTest is PolicyFixture {
         policy.requireAccepted(APP, facts, _bearer());
     }
 
+    /// @dev Against the plain count: how many there are, and when the last of them falls short.
+    function testFuzz_StandingOf_CountsKinds(uint32[4] memory ends, uint8 needed, uint32 at)
+        public
+    {
+        Policy memory made = _policy();
+        made.acceptedKinds = 0x1e;
+        made.kindsNeeded = needed = uint8(_bound(needed, 0, 4));
+        _publish(made, true);
+        Bearer memory bearer = _bearer();
+        for (uint256 i = 0; i < 4; ++i) {
+            bearer.kindsUntil[i] = ends[i] % 8;
+        }
+        at %= 8;
+        (uint256 standing, uint64 last) = (_standingAt(bearer, at), at);
+        while (last < 8 && _standingAt(bearer, last) >= needed) ++last;
+        (bytes memory failure, uint64 until) = policy.standingOf(APP, _facts(), bearer, at);
+        if (needed > 1 && standing < needed) {
+            vm.assertEq(
+                failure,
+                abi.encodeWithSelector(ITcbPolicy.ProofKindsTooFew.selector, standing, needed)
+            );
+        } else {
+            vm.assertEq(failure.length, 0);
+            vm.assertEq(until, needed < 2 ? type(uint64).max : last - 1);
+        }
+    }
+
+    /// @dev The registration's own kind, 3, stands by itself.
+    function _standingAt(Bearer memory bearer, uint64 at) private pure returns (uint256 standing) {
+        for (uint256 i = 0; i < 4; ++i) {
+            if (i + 1 == 3 || bearer.kindsUntil[i] >= at) ++standing;
+        }
+    }
+
     function test_StandingOf_NeverReachesTwoVersionsBack() public {
         _publish(_strict(2), false);
         (bytes memory failure,) =
@@ -251,10 +286,12 @@ contract TcbPolicyTest is PolicyFixture {
     }
 
     function _bearer() private view returns (Bearer memory) {
+        uint64[4] memory none;
         return Bearer({
             worker: STRANGER,
             platformId: keccak256("platform"),
-            collateralFrom: uint64(block.timestamp) - 1 days
+            collateralFrom: uint64(block.timestamp) - 1 days,
+            kindsUntil: none
         });
     }
 

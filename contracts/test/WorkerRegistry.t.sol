@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IAttestationGate} from "../src/interfaces/IAttestationGate.sol";
+import {ICorroborations} from "../src/interfaces/ICorroborations.sol";
 import {IGoverned} from "../src/interfaces/IGoverned.sol";
 import {IChangeLog} from "../src/interfaces/IChangeLog.sol";
 import {IMeasurementRegistry} from "../src/interfaces/IMeasurementRegistry.sol";
@@ -32,17 +33,27 @@ contract WorkerRegistryTest is Deployment {
         _expectOutOfRange(256, 0, 1);
         _expectOutOfRange(1, 5, 5);
         _renewGovernance(4);
-        new WorkerRegistry(measurements, router, policy, 255, 0, 1);
+        new WorkerRegistry(measurements, router, policy, corroborations, _calendar(), 255, 0, 1);
     }
 
     function test_Constructor_RevertWhen_AnAddressIsZero() public {
         _renewGovernance(4);
         vm.expectRevert(IGoverned.ZeroAddress.selector);
-        new WorkerRegistry(IMeasurementRegistry(address(0)), router, policy, 1, 0, 1);
+        new WorkerRegistry(
+            IMeasurementRegistry(address(0)), router, policy, corroborations, _calendar(), 1, 0, 1
+        );
         vm.expectRevert(IGoverned.ZeroAddress.selector);
-        new WorkerRegistry(measurements, IVerifierRouter(address(0)), policy, 1, 0, 1);
+        new WorkerRegistry(
+            measurements, IVerifierRouter(address(0)), policy, corroborations, _calendar(), 1, 0, 1
+        );
         vm.expectRevert(IGoverned.ZeroAddress.selector);
-        new WorkerRegistry(measurements, router, ITcbPolicy(address(0)), 1, 0, 1);
+        new WorkerRegistry(
+            measurements, router, ITcbPolicy(address(0)), corroborations, _calendar(), 1, 0, 1
+        );
+        vm.expectRevert(IGoverned.ZeroAddress.selector);
+        new WorkerRegistry(
+            measurements, router, policy, ICorroborations(address(0)), _calendar(), 1, 0, 1
+        );
     }
 
     function test_Constructor_RevertWhen_TheLogIsNotShared() public {
@@ -59,7 +70,7 @@ contract WorkerRegistryTest is Deployment {
         _expectNotShared(measurements, router);
         _renewGovernance(3);
         vm.expectRevert(abi.encodeWithSelector(IChangeLog.NoSeatLeft.selector, 3));
-        new WorkerRegistry(measurements, router, policy, 1, 0, 1);
+        new WorkerRegistry(measurements, router, policy, corroborations, _calendar(), 1, 0, 1);
     }
 
     /* REGISTER */
@@ -469,14 +480,16 @@ contract WorkerRegistryTest is Deployment {
     function _expectOutOfRange(uint64 challenge, uint64 delay, uint64 age) private {
         _renewGovernance(4);
         vm.expectRevert(IWorkerRegistry.ParameterOutOfRange.selector);
-        new WorkerRegistry(measurements, router, policy, challenge, delay, age);
+        new WorkerRegistry(
+            measurements, router, policy, corroborations, _calendar(), challenge, delay, age
+        );
     }
 
     function _expectNotShared(MeasurementRegistry images, VerifierRouter ways) private {
         vm.expectRevert(
             abi.encodeWithSelector(IWorkerRegistry.LogNotShared.selector, address(policy.LOG()))
         );
-        new WorkerRegistry(images, ways, policy, 1, 0, 1);
+        new WorkerRegistry(images, ways, policy, corroborations, _calendar(), 1, 0, 1);
     }
 
     /// @dev Governed contracts that sit in a new log with `seats` seats.

@@ -17,6 +17,7 @@ from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.contracts import (
     Binding,
+    CollateralStore,
     Model,
     Operation,
     ProofKind,
@@ -31,9 +32,10 @@ from quotary_bridge.deploy import Parameters, TimelockTerms
 from quotary_bridge.deploy.parameters import WorkerRules
 from quotary_bridge.model import Address, Bytes32
 from quotary_bridge.registration import _report_data
-from quotary_bridge.zk import RELEASES
+from quotary_bridge.zk import RELEASES, stub_seal
 
-from tests.bridge.deploy_parts import TEST_ROOT, deployer, parameters
+from tests.bridge.admission_collateral import Vendor
+from tests.bridge.deploy_parts import GUEST, TEST_ROOT, deployer, parameters
 
 GENESIS = 1_790_000_000
 DAY = 86_400
@@ -65,6 +67,10 @@ class AdmissionWorld:
         self.policy = TcbPolicy(self.chain, record.address("TcbPolicy"))
         self.workers = WorkerRegistry(self.chain, record.address("WorkerRegistry"))
         self.routes = [b"Comm"]
+        store = CollateralStore(self.chain, record.address("CollateralStore"))
+        self.vendor = Vendor(
+            store, lambda data: self.transact(STRANGER, store.address, data), self.random
+        )
         self.done = 0
         for app in APPS:
             self.govern("MeasurementRegistry", "admit", app, self._measurement_id(0), MANIFEST)
@@ -73,6 +79,8 @@ class AdmissionWorld:
         """Do something; returns whether it changed anything."""
         steps: Sequence[tuple[int, Callable[[], bool]]] = (
             (10, self.register),
+            (4, self.corroborate),
+            (2, self._renew_collateral),
             (3, self.publish),
             (2, self._bar),
             (1, self._lift),
@@ -123,7 +131,19 @@ class AdmissionWorld:
         platform = PLATFORMS[number] if dice.random() < 0.9 else dice.choice(PLATFORMS)
         return self._register(number, app, self._verdict(bytes(64), platform))
 
-    def _register(self, number: int, app: Bytes32, verdict: Verdict) -> bool:
+    def corroborate(self) -> bool:
+        """Bring evidence of another kind for a worker: a stub's, which this deployment takes."""
+        number = self.random.randrange(len(WORKERS))
+        verdict = self._verdict(bytes(64), PLATFORMS[number])
+        return self._register(number, APPS[number % len(APPS)], verdict, corroborates=True)
+
+    def _renew_collateral(self) -> bool:
+        fmspc = self.random.choice([FMSPCS[0], *FMSPCS])
+        return self.vendor.renew(fmspc, self.now)
+
+    def _register(
+        self, number: int, app: Bytes32, verdict: Verdict, *, corroborates: bool = False
+    ) -> bool:
         dice = self.random
         block = self.chain.head().number
         self.advance(self.now + 1)
@@ -132,13 +152,17 @@ class AdmissionWorld:
             chain_id=self.node.chain_id,
             registry=self.workers.address,
             app_id=app,
-            operator=self.signers[dice.randrange(5, 9)].address,
+            operator=self.signers[5 if dice.random() < 0.7 else dice.randrange(6, 9)].address,
             encryption_key=Bytes32(b"\5" * 32),
             challenge_block=block,
             challenge=self.workers.challenge_at(block),
         )
         bound = replace(verdict, report_data=_report_data(WORKERS[number], binding))
         journal = bound.journal()
+        if corroborates:
+            seal = stub_seal(GUEST, bound.journal_digest)
+            brought = (b"Stub", journal, seal, astuple(binding))
+            return self.send(STRANGER, "Corroborations", "corroborate", *brought)
         verifier = self.record.address("CommitteeVerifier")
         members = [self.signers[number] for number in MEMBERS]
         digest = bound.journal_digest
@@ -156,6 +180,7 @@ class AdmissionWorld:
         return PolicyRules(
             accepted_statuses=sum(2 << bit for bit in dice.sample(range(8), dice.randrange(4, 9))),
             accepted_kinds=0b1_0110 if dice.random() < 0.1 else 0b1_1110,
+            kinds_needed=dice.choice([0, 0, 1, 2, 2, 3] if dice.random() < 0.7 else [0]),
             min_evaluation_number=dice.choice([0, 0, 0, 17]),
             max_collateral_age=dice.choice([0, 0, 20 * DAY, 40 * DAY]),
             graces=tuple(dice.choice([0, DAY, 3 * DAY]) for _ in range(8)),
@@ -262,15 +287,19 @@ class AdmissionWorld:
 
     def _verdict(self, report_data: bytes, platform: bytes) -> Verdict:
         dice = self.random
+        fmspc = dice.choice([FMSPCS[0], *FMSPCS])
+        window = self.vendor.window_of(fmspc)
+        if window is None or window[1] <= self.now + 60 or dice.random() < 0.3:
+            window = (self.now - dice.randrange(30) * DAY, self.now + dice.randrange(1, 30) * DAY)
         return Verdict(
             tee_type=TeeType.TDX,
             tcb_status=dice.choice(STATUSES),
             verified_at=self.now,
-            valid_from=self.now - dice.randrange(30) * DAY,
-            valid_until=self.now + dice.randrange(1, 30) * DAY,
+            valid_from=window[0],
+            valid_until=window[1],
             tcb_date=self.now - 100 * DAY,
             tcb_evaluation_data_number=dice.choice([16, 17, 18]),
-            fmspc=dice.choice(FMSPCS),
+            fmspc=fmspc,
             quote_hash=dice.randbytes(32),
             attestation_key_id=b"\6" * 32,
             root_key_hash=TEST_ROOT,

@@ -10,8 +10,10 @@ import pytest
 from quotary_bridge.admission.audit import audit
 from quotary_bridge.admission.forecast import Proposal, forecast, standing_at
 from quotary_bridge.admission.history import rebuild
+from quotary_bridge.admission.state import State
 from quotary_bridge.cli import audit as cli_audit
 from quotary_bridge.deploy import ROUTES
+from quotary_bridge.model import Address
 
 from tests.bridge.admission_world import APPS, DAY, AdmissionWorld, admission_world
 from tests.bridge.test_cli import runner
@@ -37,6 +39,8 @@ def test_the_state_is_in_the_events(tmp_path: Path) -> None:
         assert state.policies.versions
         assert state.policies.barred
         assert state.models
+        assert state.corroborations
+        assert state.calendar.windows
         half = audit(world.chain, world.record, world.record.since + STEPS)
         assert half.findings == ()
         assert half.compared < found.compared
@@ -67,6 +71,50 @@ def test_what_is_simulated_is_what_happens(tmp_path: Path) -> None:
     assert published >= PROPOSALS // 2
     assert falls > 0
     assert asked > 10 * published
+
+
+def test_nobody_outlives_an_outage_by_more_than_signed_dates_allow(tmp_path: Path) -> None:
+    """
+    Twin and chain agree beyond the end of every registration, and kinds are counted on both.
+
+    A worker that counts after its end does so within the cap, ended in the very second in which a
+    document of its family did, and no document on the chain is newer than those behind its verdict.
+    """
+    stretched = together = 0
+    with admission_world(tmp_path, seed=5) as world:
+        for _ in range(STEPS // 4):
+            for _ in range(4):
+                world.step()
+            world.register()
+            world.corroborate()
+            state = rebuild(world.chain, world.record, world.chain.head().number)
+            for address, worker in state.workers.items():
+                app, end = state.cohorts[worker.cohort].app_id, worker.valid_until
+                cap = end + state.calendar.max_stretch
+                for moment in sorted({world.now, end, end + 1, cap, cap + 1}):
+                    if moment < world.now:
+                        continue
+                    found = world.workers.active_at(address, app, moment)
+                    twin = standing_at(state, state.policies, address, moment)
+                    assert (found.active, found.reason) == (twin.good, twin.reason)
+                    assert not found.active or found.until == twin.until
+                    if found.active and moment > end:
+                        stretched += 1
+                        _require_an_outage(world, state, address, moment)
+                    together += found.active and address in state.claims
+    assert stretched > STEPS // 20
+    assert together > STEPS // 20
+
+
+def _require_an_outage(world: AdmissionWorld, state: State, address: Address, moment: int) -> None:
+    worker = state.workers[address]
+    facts = state.cohorts[worker.cohort]
+    seat = state.seats[facts.app_id, worker.platform]
+    names = (facts.fmspc, "identity", "list", "root list")
+    windows = [world.vendor.windows[name] for name in names]
+    assert moment <= worker.valid_until + state.calendar.max_stretch
+    assert worker.valid_until in {until for _, until in windows}
+    assert max(issued for issued, _ in windows) <= seat.collateral_from
 
 
 def _propose(world: AdmissionWorld) -> tuple[bool, int, int]:

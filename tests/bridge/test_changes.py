@@ -95,7 +95,11 @@ OPEN = {
     ("WorkerRegistry", "reportEquivocation"),
 }
 # Contracts tell each other.
-INTERNAL = {("WorkerRegistry", "follow"), ("RiscZeroRouter", "reportStop")}
+INTERNAL = {
+    ("WorkerRegistry", "follow"),
+    ("WorkerRegistry", "corroborated"),
+    ("RiscZeroRouter", "reportStop"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from quotary_bridge.admission.forecast import standing_at
 from quotary_bridge.admission.history import rebuild
 from quotary_bridge.admission.state import State
 from quotary_bridge.chain import Chain, TransactionRequest
@@ -19,10 +20,11 @@ from quotary_bridge.chain.contracts import (
     WorkerRegistry,
 )
 from quotary_bridge.chain.contracts.base import ZERO_ADDRESS, address_of
+from quotary_bridge.chain.contracts.corroborations import Corroborations
 from quotary_bridge.chain.contracts.policy import TcbPolicy
 from quotary_bridge.chain.deployment import Deployment
 from quotary_bridge.chain.interface import interface
-from quotary_bridge.model import Bytes32
+from quotary_bridge.model import Address, Bytes32
 
 __all__ = ["Audit", "Finding", "audit"]
 
@@ -78,6 +80,7 @@ def _comparisons(
     yield from _routers(chain, record, state, block)
     yield from _policies(chain, record, state, block)
     yield from _workers(chain, record, state, block)
+    yield from _evidence(chain, record, state, block)
     if "GovernanceTimelock" in record.contracts:
         yield from _timelock(chain, record, state, block)
 
@@ -173,9 +176,35 @@ def _workers(chain: Chain, record: Deployment, state: State, block: int) -> Iter
             standing = state.policies.standing_of(worker.app_id, judged, moment)
             found = policy.standing_of(worker.app_id, judged, moment, block)
             yield f"standing of {address} at {moment}", standing, found
+        end = worker.valid_until
+        for moment in (now, now + 3600, end, end + 1, end + state.calendar.max_stretch + 1):
+            if moment >= now:
+                yield _activity(registry, state, address, moment, block)
+        yield (
+            f"claim of {address}",
+            state.claims.get(address, bytes(32)),
+            registry.claim_of(address, block),
+        )
     for (app, platform), seat in state.seats.items():
         found_holder = address_of(registry.read("workerOn", app, platform, at=block))
         yield f"worker on platform 0x{platform.hex()}", seat.holder, found_holder
+
+
+def _activity(
+    registry: WorkerRegistry, state: State, address: Address, moment: int, block: int
+) -> Comparison:
+    app_id = state.worker_of(address).app_id
+    twin = standing_at(state, state.policies, address, moment)
+    found = registry.active_at(address, app_id, moment, block)
+    by_events = (twin.reason, twin.until if twin.good else 0)
+    return f"worker {address} at {moment}", by_events, (found.reason, found.until)
+
+
+def _evidence(chain: Chain, record: Deployment, state: State, block: int) -> Iterator[Comparison]:
+    beside = Corroborations(chain, record.address("Corroborations"))
+    for (worker, kind), evidence in state.corroborations.items():
+        found = beside.corroboration_of(state.registry, worker, kind, block)
+        yield f"{kind.name} evidence for {worker}", (evidence.shown, evidence.facts), found
 
 
 def _timelock(chain: Chain, record: Deployment, state: State, block: int) -> Iterator[Comparison]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quotary_bridge.admission.policies import Policies
-from quotary_bridge.admission.state import Kept, State
+from quotary_bridge.admission.state import Evidence, Kept, State
 from quotary_bridge.chain.contracts import (
     MeasurementStatus,
+    ProofKind,
     RouteStatus,
     WorkerStatus,
 )
@@ -78,26 +79,75 @@ def standing_at(state: State, policies: Policies, address: Address, at: int) -> 
     """Return whether a worker counts for its app at `at` (`IWorkerRegistry.activeAt`)."""
     worker = state.workers[address]
     facts = state.cohorts[worker.cohort]
-    refusal = _life(state, worker, facts, at)
+    end = _end_of(state, address, at)
+    refusal = _life(state, worker, facts, at, end)
     if refusal:
         return Standing(refusal, 0)
-    standing = policies.standing_of(facts.app_id, state.judged(address), at)
+    judged, bearer = state.judged(address)
+    bearer = replace(bearer, kinds_until=_kinds_until(state, policies, address, at))
+    standing = policies.standing_of(facts.app_id, (judged, bearer), at)
     if not standing.good:
         return standing
     if worker.active_from > at:
         return Standing("WorkerNotYetActive", 0)
-    return Standing("", min(standing.until, worker.valid_until))
+    return Standing("", min(standing.until, end))
+
+
+def _end_of(state: State, address: Address, at: int) -> int:
+    """The last second of a registration, as far as it matters at `at`."""
+    worker = state.workers[address]
+    facts = state.cohorts[worker.cohort]
+    seat = state.seats[facts.app_id, worker.platform]
+    return _stretched(state, facts, seat.collateral_from, worker.valid_until, at)
+
+
+def _stretched(state: State, facts: CohortFacts, collateral_from: int, end: int, at: int) -> int:
+    if end >= at:
+        return end
+    return state.calendar.stretched(facts.tee_type, facts.fmspc, collateral_from, end)
+
+
+def _kinds_until(state: State, policies: Policies, address: Address, at: int) -> tuple[int, ...]:
+    """Until when evidence of each further kind stands (`ICorroborations.kindsUntil`)."""
+    kinds = [kind for kind in ProofKind if kind is not ProofKind.NONE]
+    beside = _evidence(state, address)
+    return tuple(
+        _stands_until(state, policies, address, beside[kind], at) if kind in beside else 0
+        for kind in kinds
+    )
+
+
+def _evidence(state: State, address: Address) -> dict[ProofKind, Evidence]:
+    """What speaks for the very claim that the worker registered with."""
+    claim = state.claims.get(address)
+    return {
+        kind: evidence
+        for (worker, kind), evidence in state.corroborations.items()
+        if claim is not None and worker == address and evidence.shown.claim == claim
+    }
+
+
+def _stands_until(
+    state: State, policies: Policies, address: Address, evidence: Evidence, at: int
+) -> int:
+    shown, facts = evidence.shown, evidence.facts
+    end = _stretched(state, facts, shown.collateral_from, shown.valid_until, at)
+    status, _ = state.routes.get(facts.route, (RouteStatus.UNKNOWN, None))
+    if end < at or status is not RouteStatus.ACTIVE:
+        return 0
+    standing = policies.standing_of(facts.app_id, evidence.judged(address), at)
+    return min(standing.until, end) if standing.good else 0
 
 
 def _concerns(proposal: Proposal, facts: CohortFacts) -> bool:
     return (facts.app_id, facts.tee_type) == (proposal.app_id, proposal.tee_type)
 
 
-def _life(state: State, worker: Kept, facts: CohortFacts, at: int) -> str:
+def _life(state: State, worker: Kept, facts: CohortFacts, at: int, end: int) -> str:
     """What ends a worker before its policy is asked, in the contract's order."""
     if worker.status is not WorkerStatus.REGISTERED:
         return _STATUS_REASONS[worker.status]
-    if worker.valid_until < at:
+    if end < at:
         return "WorkerExpired"
     key = (facts.app_id, facts.measurement_id)
     if state.measurements.get(key) is not MeasurementStatus.ADMITTED:
@@ -119,15 +169,18 @@ def _fate(state: State, after: Policies, address: Address, at: int) -> Fate:
 
 def _moments(state: State, after: Policies, address: Address, at: int) -> Iterable[int]:
     """Every second from `at` on at which an answer can change, in order."""
-    worker, judged = state.workers[address], state.judged(address)
+    worker, evidence = state.workers[address], _evidence(state, address).values()
     app_id = state.cohorts[worker.cohort].app_id
 
     def changes() -> Iterator[int]:
         yield at
         yield worker.active_from
-        yield worker.valid_until + 1
+        for end in (worker.valid_until, *(item.shown.valid_until for item in evidence)):
+            yield end + 1
+            yield end + state.calendar.max_stretch + 1
         for policies in (state.policies, after):
-            for last in policies.boundaries(app_id, judged):
-                yield last + 1
+            for judged in (state.judged(address), *(item.judged(address) for item in evidence)):
+                for last in policies.boundaries(app_id, judged):
+                    yield last + 1
 
     return sorted({moment for moment in changes() if moment >= at})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from quotary_bridge.admission.calendar import Calendar
 from quotary_bridge.admission.policies import Policies
 from quotary_bridge.admission.state import EVENTS, State, Told
 from quotary_bridge.chain import Chain
@@ -20,7 +21,8 @@ def rebuild(chain: Chain, record: Deployment, block: int) -> State:
     Raises what `Chain.all_logs` raises.
     """
     defaults = int(record.contracts["TcbPolicy"].arguments["defaultStatuses"])
-    state = State(Policies(defaults))
+    stretch = int(record.contracts["CollateralCalendar"].arguments["maxStretch"])
+    state = State(Policies(defaults), Calendar(stretch), record.address("WorkerRegistry"))
     for told in told_until(chain, record, block):
         state.apply(told)
     return state

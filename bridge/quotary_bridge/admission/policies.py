@@ -27,6 +27,7 @@ EVERY_APP = Bytes32(bytes(32))
 _FOREVER = 2**64 - 1
 _KNOWN_KINDS = sum(1 << kind for kind in ProofKind if kind is not ProofKind.NONE)
 _WORD = 32
+_SEVERAL = 2
 # Of a hash, as many bytes as an address has count.
 _KEY = 20
 
@@ -82,16 +83,16 @@ class Policies:
             return Standing("SubjectDenied", 0)
         versions = self.versions.get((app_id, facts.tee_type), ())
         if not versions:
-            return _judge(self._default(), facts, bearer, at)
+            return _judge_counted(self._default(), facts, bearer, at)
         head = versions[-1]
-        now = _judge(head.rules, facts, bearer, at)
+        now = _judge_counted(head.rules, facts, bearer, at)
         if now.good or at > head.grace_ends_at:
             return now
         end = head.published_at + head.rules.graces[facts.tcb_status - 1]
         if at > end:
             return now
         before = versions[-2].rules if len(versions) > 1 else self._default()
-        earlier = _judge(before, facts, bearer, at)
+        earlier = _judge_counted(before, facts, bearer, at)
         return Standing("", min(end, earlier.until)) if earlier.good else now
 
     def boundaries(self, app_id: bytes, judged: tuple[TcbFacts, Bearer]) -> Iterator[int]:
@@ -123,8 +124,20 @@ def key_of(subject: bytes) -> bytes:
     return start if any(start) else subject
 
 
+def _judge_counted(rules: PolicyRules, facts: TcbFacts, bearer: Bearer, at: int) -> Standing:
+    """The same, the kinds of proof that stand at `at` counted, the registration's among them."""
+    standing, needed = _judge(rules, facts, bearer, at), rules.kinds_needed
+    if not standing.good or needed < _SEVERAL:
+        return standing
+    others = (end for kind, end in enumerate(bearer.kinds_until, 1) if kind != facts.kind)
+    ends = sorted((end for end in others if end >= at), reverse=True)
+    if 1 + len(ends) < needed:
+        return Standing("ProofKindsTooFew", 0)
+    return Standing("", min(standing.until, ends[needed - 2]))
+
+
 def _judge(rules: PolicyRules, facts: TcbFacts, bearer: Bearer, at: int) -> Standing:
-    """What one version says at `at`, its checks in the contract's order."""
+    """What one version says at `at`, its checks in the contract's order, kinds not counted."""
     denied, listed = set(map(key_of, rules.denied)), set(map(key_of, rules.platforms))
     attributes, forbidden = map(int.from_bytes, (facts.attributes, rules.forbidden_attributes))
     platform = key_of(bearer.platform_id)

@@ -58,6 +58,8 @@ def parse_rules(text: bytes) -> PolicyRules:
     if "accepted_statuses" not in fields:
         raise _invalid("statuses", "is missing")
     fields.setdefault("accepted_kinds", _bits(_KINDS[name] for name in _PROVING))
+    if fields.get("kinds_needed", 1) > fields["accepted_kinds"].bit_count():
+        raise _invalid("proof_kinds_needed", "is more than the kinds that are accepted")
     return PolicyRules(**fields)
 
 
@@ -72,6 +74,7 @@ def rules_in_words(rules: PolicyRules) -> dict[str, str]:
     return {
         "statuses": _named(_STATUSES, rules.accepted_statuses),
         "proof_kinds": _named(_KINDS, rules.accepted_kinds),
+        "proof_kinds_needed": str(max(1, rules.kinds_needed)),
         "minimum_evaluation": str(rules.min_evaluation_number),
         "maximum_age_days": _days(age) if age else "as long as collateral is valid",
         "attributes_forbidden": rules.forbidden_attributes.hex(),
@@ -93,6 +96,13 @@ def _statuses(key: str, value: object) -> Fields:
 
 def _kinds(key: str, value: object) -> Fields:
     return {"accepted_kinds": _bits(_code(key, _KINDS, name) for name in _names(key, value))}
+
+
+def _kinds_needed(key: str, value: object) -> Fields:
+    needed = _number(key, value, len(_KINDS))
+    if needed == 0:
+        raise _invalid(key, "is 0: leave it out where the registration's own kind is enough")
+    return {"kinds_needed": needed}
 
 
 def _evaluation(key: str, value: object) -> Fields:
@@ -132,6 +142,7 @@ _KEYS: Mapping[str, Callable[[str, object], Fields]] = {
     "version": lambda *_: {},
     "statuses": _statuses,
     "proof_kinds": _kinds,
+    "proof_kinds_needed": _kinds_needed,
     "minimum_evaluation": _evaluation,
     "maximum_age_days": _age,
     "attributes_forbidden": _attributes,

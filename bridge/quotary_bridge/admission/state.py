@@ -7,23 +7,37 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from quotary_bridge.admission.calendar import (
+    Calendar,
+    Window,
+    identity,
+    revocation_list,
+    tcb_info,
+)
 from quotary_bridge.admission.policies import Policies, key_of
 from quotary_bridge.chain.contracts import (
     MeasurementStatus,
     ModelStatus,
+    ProofKind,
     RegisteredWorker,
     RouteStatus,
     SelectorStatus,
     WorkerStatus,
 )
 from quotary_bridge.chain.contracts.base import ZERO_ADDRESS, address_of
+from quotary_bridge.chain.contracts.corroborations import Corroboration, corroboration_from
 from quotary_bridge.chain.contracts.models import Model, model_from
 from quotary_bridge.chain.contracts.policy import Bearer, TcbFacts, rules_from
 from quotary_bridge.chain.contracts.workers import CohortFacts, cohort_from
 from quotary_bridge.model import Address, Bytes32
 
-__all__ = ["EVENTS", "Kept", "Seat", "State", "Told"]
+__all__ = ["EVENTS", "Evidence", "Kept", "Seat", "State", "Told", "tcb_facts"]
 
+_WORD = 32
+_ALL = (2**64 - 1,) * 4
 _DONE = 1  # What OpenZeppelin's timelock keeps as the time of an operation that was executed.
 
 
@@ -57,6 +71,19 @@ class Seat:
     challenge_block: int
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Evidence of a further kind for a worker, and the facts it is judged by."""
+
+    shown: Corroboration
+    facts: CohortFacts
+
+    def judged(self, worker: Address) -> tuple[TcbFacts, Bearer]:
+        """Return what a policy judges of it by itself: as if every kind stood."""
+        bearer = Bearer(worker, _wide(self.shown.platform_id), self.shown.collateral_from, _ALL)
+        return tcb_facts(self.facts), bearer
+
+
 @dataclass(slots=True)
 class State:
     """
@@ -65,10 +92,14 @@ class State:
     `measurements` by app and id; `models` by id, with what they were admitted as; `routes` and
     `selectors` by their 4 bytes, with where they lead;
     `stopped` names the stops that were shut; `workers` by address; `seats` by app and platform;
-    `roles` by id; `operations` holds when each can be executed, 1 once it was.
+    `corroborations` by worker and kind; `claims` of the registrations whose kinds were counted;
+    `roles` by id; `operations` holds when each can be executed, 1 once it was. `registry` is whose
+    workers these are.
     """
 
     policies: Policies
+    calendar: Calendar
+    registry: Address
     epoch: int = 1
     sources: set[Address] = field(default_factory=set)
     follower: Address = ZERO_ADDRESS
@@ -80,6 +111,8 @@ class State:
     cohorts: dict[int, CohortFacts] = field(default_factory=dict)
     workers: dict[Address, Kept] = field(default_factory=dict)
     seats: dict[tuple[bytes, bytes], Seat] = field(default_factory=dict)
+    corroborations: dict[tuple[Address, ProofKind], Evidence] = field(default_factory=dict)
+    claims: dict[Address, bytes] = field(default_factory=dict)
     delay: int = 0
     roles: set[tuple[bytes, Address]] = field(default_factory=set)
     operations: dict[bytes, int] = field(default_factory=dict)
@@ -95,19 +128,7 @@ class State:
         worker = self.workers[address]
         facts = self.cohorts[worker.cohort]
         seat = self.seats[facts.app_id, worker.platform]
-        return (
-            TcbFacts(
-                tee_type=facts.tee_type,
-                tcb_status=facts.tcb_status,
-                kind=facts.kind,
-                fmspc=facts.fmspc,
-                attributes=facts.attributes,
-                evaluation_number=facts.evaluation_number,
-                measurement_id=facts.measurement_id,
-                advisories=facts.advisories,
-            ),
-            Bearer(address, worker.platform, seat.collateral_from),
-        )
+        return tcb_facts(facts), Bearer(address, worker.platform, seat.collateral_from)
 
     def worker_of(self, address: Address) -> RegisteredWorker:
         """Return a worker as the registry shows it (`IWorkerRegistry.workerOf`)."""
@@ -133,6 +154,24 @@ class State:
             tee_type=facts.tee_type,
             tcb_status=facts.tcb_status,
         )
+
+
+def tcb_facts(facts: CohortFacts) -> TcbFacts:
+    """Return what a policy judges of a cohort."""
+    return TcbFacts(
+        tee_type=facts.tee_type,
+        tcb_status=facts.tcb_status,
+        kind=facts.kind,
+        fmspc=facts.fmspc,
+        attributes=facts.attributes,
+        evaluation_number=facts.evaluation_number,
+        measurement_id=facts.measurement_id,
+        advisories=facts.advisories,
+    )
+
+
+def _wide(platform: bytes) -> bytes:
+    return platform.ljust(_WORD, b"\0")
 
 
 def _seat(state: State, told: Told) -> None:
@@ -221,8 +260,49 @@ def _shown(state: State, told: Told) -> None:
         active_from=shown["activeFrom"],
         valid_until=shown["validUntil"],
     )
-    app_id = state.cohorts[shown["cohort"]].app_id
-    state.seats[app_id, platform] = Seat(address, shown["collateralFrom"], shown["challengeBlock"])
+    facts = state.cohorts[shown["cohort"]]
+    seat = Seat(address, shown["collateralFrom"], shown["challengeBlock"])
+    state.seats[facts.app_id, platform] = seat
+    state.claims.pop(address, None)
+    if state.policies.rules_of(facts.app_id, facts.tee_type).kinds_needed > 1:
+        state.claims[address] = _claim(facts, shown["encryptionKey"], platform)
+
+
+def _claim(facts: CohortFacts, encryption_key: bytes, platform: bytes) -> bytes:
+    """`ClaimLib`: what evidence of different kinds must agree on."""
+    types = ("bytes32", "address", "bytes32", "bytes32", "bytes32")
+    values = (facts.app_id, facts.operator, encryption_key, facts.measurement_id, platform)
+    return keccak(encode(types, values))
+
+
+def _corroborated(state: State, told: Told) -> None:
+    values = told.values
+    if address_of(values["registry"]) != state.registry:
+        return
+    kind = ProofKind(values["kind"])
+    state.corroborations[address_of(values["worker"]), kind] = Evidence(
+        corroboration_from(values["corroboration"]), cohort_from(values["facts"])
+    )
+
+
+def _tcb_info(state: State, told: Told) -> None:
+    values = told.values
+    window = Window(values["issueDate"], values["nextUpdate"])
+    state.calendar.windows[tcb_info(values["teeType"], values["fmspc"])] = window
+
+
+def _identity(state: State, told: Told) -> None:
+    values = told.values
+    window = Window(values["issueDate"], values["nextUpdate"])
+    state.calendar.windows[identity(values["teeType"])] = window
+
+
+def _list(state: State, told: Told) -> None:
+    values, name = told.values, revocation_list(told.values["issuer"])
+    if values["nextUpdate"] == 0:
+        state.calendar.windows.pop(name, None)
+    else:
+        state.calendar.windows[name] = Window(values["thisUpdate"], values["nextUpdate"])
 
 
 def _ended(state: State, told: Told) -> None:
@@ -276,6 +356,10 @@ EVENTS: Mapping[tuple[str, str], Callable[[State, Told], None]] = MappingProxyTy
         ("WorkerRegistry", "WorkerRenewed"): _shown,
         ("WorkerRegistry", "WorkerRevoked"): _ended,
         ("WorkerRegistry", "WorkerRetired"): _ended,
+        ("Corroborations", "WorkerCorroborated"): _corroborated,
+        ("CollateralStore", "TcbInfoStored"): _tcb_info,
+        ("CollateralStore", "QeIdentityStored"): _identity,
+        ("CollateralStore", "RevocationListStored"): _list,
         ("GovernanceTimelock", "MinDelayChange"): _delay,
         ("GovernanceTimelock", "RoleGranted"): _role,
         ("GovernanceTimelock", "RoleRevoked"): _role,

@@ -64,7 +64,9 @@ def parameters_of(args: Namespace, context: Context, account: Address | None) ->
         automata_program=args.automata_program,
         max_age=args.max_age,
         workers=WorkerRules(
-            activation_delay=args.activation_delay, accepted_statuses=args.accepted_statuses
+            activation_delay=args.activation_delay,
+            max_stretch=args.max_stretch,
+            accepted_statuses=args.accepted_statuses,
         ),
         app_id=args.app,
         model_id=args.model,
@@ -122,6 +124,14 @@ def _add_rules(parser: ArgumentParser) -> None:
         default=0,
         metavar="SECONDS",
         help="that a new worker waits (%(default)s)",
+    )
+    rules.add_argument(
+        "--max-stretch",
+        type=_seconds,
+        default=WorkerRules().max_stretch,
+        metavar="SECONDS",
+        help="that registrations reach further whose collateral the vendor did not renew; 30 days "
+        "at most (%(default)s)",
     )
     rules.add_argument(
         "--accepted-statuses",

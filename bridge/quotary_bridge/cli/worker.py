@@ -11,9 +11,8 @@ from quotary.cli.inputs import read_time
 from quotary.cli.output import ExitCode
 from quotary.collateral import MAX_COLLATERAL_BYTES
 
-from quotary_bridge.chain.contracts import (
-    WorkerRegistry,
-)
+from quotary_bridge.chain.contracts import WorkerRegistry
+from quotary_bridge.chain.contracts.corroborations import Corroborations
 from quotary_bridge.chain.deployment import Deployment
 from quotary_bridge.cli import worker_views
 from quotary_bridge.cli.answer import answer, command
@@ -97,6 +96,11 @@ def _add_submit(commands: _SubParsersAction[ArgumentParser]) -> None:
     evidence.add_argument(
         "--allow-status", action="append", choices=_STATUSES, metavar="STATUS", default=[]
     )
+    parser.add_argument(
+        "--corroborate",
+        action="store_true",
+        help="bring it as evidence of one more kind for a worker whose app wants several together",
+    )
     add_proof_flags(parser)
     add_on_chain_flags(parser)
     add_account_flags(parser)
@@ -156,8 +160,12 @@ def _submit(args: Namespace) -> int:
         verdict, proof = _by_receipt(args, context, record, registration)
     else:
         verdict, proof = _judged(args, context, record, registration)
-    data = registry.register(proof.route, proof.evidence, proof.proof, registration.binding)
-    sent = send(args, context, registry.address, data)
+    bound = (proof.route, proof.evidence, proof.proof, registration.binding)
+    if args.corroborate:
+        beside = Corroborations(context.chain, record.address("Corroborations"))
+        sent = send(args, context, beside.address, beside.corroborate(*bound))
+    else:
+        sent = send(args, context, registry.address, registry.register(*bound))
     _tell(args, registration, verdict, proof, sent)
     return ExitCode.OK
 

@@ -66,13 +66,15 @@ class WorkerRules:
     """
     When the registry takes a worker, and for how long.
 
-    `max_challenge_age` counts blocks, the other two seconds; `accepted_statuses` has bit n for TCB
-    status n of docs/formats.md, and counts for apps that published no policy of their own.
+    `max_challenge_age` counts blocks, the others seconds; `max_stretch` is how far a registration
+    reaches that ended because the vendor renewed no collateral; `accepted_statuses` has bit n for
+    TCB status n of docs/formats.md, and counts for apps that published no policy of their own.
     """
 
     max_challenge_age: int = 200
     activation_delay: int = 0
     max_registration_age: int = 7 * 24 * 3600
+    max_stretch: int = 14 * 24 * 3600
     accepted_statuses: int = DEFAULT_ACCEPTED_STATUSES
 
 
@@ -194,6 +196,7 @@ class Parameters:
                 "maxChallengeAge": self.workers.max_challenge_age,
                 "activationDelay": self.workers.activation_delay,
                 "maxRegistrationAge": self.workers.max_registration_age,
+                "maxStretch": self.workers.max_stretch,
                 "acceptedStatuses": self.workers.accepted_statuses,
             },
             "oracle": {

@@ -231,12 +231,19 @@ def _stub(parameters: Parameters) -> list[Step]:
 def _registries(parameters: Parameters) -> list[Step]:
     rules = parameters.workers
     return [
+        Step.of("Corroborations", lambda _: {}),
+        Step.of(
+            "CollateralCalendar",
+            lambda at: {"store": at["CollateralStore"], "maxStretch": rules.max_stretch},
+        ),
         Step.of(
             "WorkerRegistry",
             lambda at: {
                 "measurements": at["MeasurementRegistry"],
                 "router": at["VerifierRouter"],
                 "policy": at["TcbPolicy"],
+                "corroborations": at["Corroborations"],
+                "calendar": at["CollateralCalendar"],
                 "maxChallengeAge": rules.max_challenge_age,
                 "activationDelay": rules.activation_delay,
                 "maxRegistrationAge": rules.max_registration_age,

@@ -243,6 +243,7 @@ abstract contract CollateralIndex is TrustedRoot, ICollateralHashes {
     function _startEpoch(uint256 authority) internal {
         _stamps += BIT << (EPOCHS + 16 * (authority - 1));
         _lists[authority] = address(0);
+        emit RevocationListStored(authority, 0, 0, 0, 0);
     }
 
     function _stamp(uint256 stamps, uint256 place) private pure returns (uint256) {

@@ -172,6 +172,7 @@ contract CollateralStore is CollateralIndex {
             bytes6(uint48(fmspc)),
             id,
             uint64(info.issueDate),
+            uint64(info.nextUpdate),
             uint32(info.evaluationNumber)
         );
     }
@@ -187,7 +188,11 @@ contract CollateralStore is CollateralIndex {
         _identities[teeType] = SSTORE2.write(_packed(identity, id, signer));
         _bumpIdentity(teeType);
         emit QeIdentityStored(
-            teeType, id, uint64(identity.issueDate), uint32(identity.evaluationNumber)
+            teeType,
+            id,
+            uint64(identity.issueDate),
+            uint64(identity.nextUpdate),
+            uint32(identity.evaluationNumber)
         );
     }
 

@@ -18,7 +18,8 @@ interface IAttestationGate {
     /// @notice The same question as {requireActive}, as an answer.
     /// @return ok whether {requireActive} would pass.
     /// @return reason the selector of the error it would revert with; zero when `ok`.
-    /// @return until the last second it would pass if nothing is revoked; zero unless `ok`.
+    /// @return until the last second it would pass if nothing is revoked; zero unless `ok`. Before a
+    /// registration ends it is never later than that end, though the vendor's outage may stretch it.
     function checkActive(address worker, bytes32 appId)
         external
         view

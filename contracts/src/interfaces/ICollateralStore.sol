@@ -13,7 +13,8 @@ interface ICollateralStore {
     /// @notice A certificate issued by the root is known. `id` is SHA-256 of its `tbsCertificate`.
     event CertificateAdded(bytes32 indexed id, bytes32 commonName, uint64 notAfter);
 
-    /// @notice A newer revocation list is in force. `issuer` is 0 for the root, else the authority.
+    /// @notice A newer revocation list is in force. `issuer` is 0 for the root, else the authority. All
+    /// else is zero where an authority has another key now, and its list is to be brought anew.
     event RevocationListStored(
         uint256 indexed issuer,
         bytes32 indexed id,
@@ -28,12 +29,17 @@ interface ICollateralStore {
         bytes6 indexed fmspc,
         bytes32 indexed id,
         uint64 issueDate,
+        uint64 nextUpdate,
         uint32 evaluationNumber
     );
 
     /// @notice A newer QE identity is in force.
     event QeIdentityStored(
-        uint256 indexed teeType, bytes32 indexed id, uint64 issueDate, uint32 evaluationNumber
+        uint256 indexed teeType,
+        bytes32 indexed id,
+        uint64 issueDate,
+        uint64 nextUpdate,
+        uint32 evaluationNumber
     );
 
     /// @notice The collateral of one platform family was put together, and is cheap to read until a

@@ -9,6 +9,9 @@ struct Policy {
     uint16 acceptedStatuses;
     /// @dev Bit `n` stands for proof kind `n`, 1 to 4.
     uint8 acceptedKinds;
+    /// @dev How many kinds of proof must stand together for one worker; 0 or 1 for its registration's
+    /// alone.
+    uint8 kindsNeeded;
     /// @dev Collateral of a lower evaluation number does not count.
     uint32 minEvaluationNumber;
     /// @dev Seconds after the newest of its documents was issued that collateral counts; 0 for as
@@ -46,6 +49,9 @@ struct Bearer {
     bytes32 platformId;
     /// @dev When the newest document behind the verdict was issued, Unix time.
     uint64 collateralFrom;
+    /// @dev Last second of the evidence of kind `n` that stands beside the registration's own, Unix
+    /// time; 0 where there is none: `kindsUntil[n - 1]`.
+    uint64[4] kindsUntil;
 }
 
 /// @notice How far the same facts carry every worker they belong to.
@@ -56,6 +62,8 @@ struct Terms {
     uint32 maxCollateralAge;
     /// @dev Whether single platforms or workers are named, so that each must be looked at.
     bool personal;
+    /// @dev Whether more than one kind of proof must stand: then each must be looked at, too.
+    bool counted;
     /// @dev Whether newcomers are taken, too.
     bool open;
 }
@@ -95,7 +103,8 @@ interface ITcbPolicy is IReporting {
     event SubjectLifted(bytes32 indexed appId, bytes32 indexed subject);
 
     /// @notice A policy that nobody could satisfy, or that a bound forbids.
-    /// @custom:remedy Accept statuses 1 to 8 and kinds 1 to 4, graces of at most 90 days, at most 128 entries.
+    /// @custom:remedy Accept statuses 1 to 8 and kinds 1 to 4, need no more kinds than are accepted, grant
+    /// at most 90 days of grace, and name at most 128 entries.
     error PolicyInvalid();
 
     /// @notice A version is still running out.
@@ -113,6 +122,10 @@ interface ITcbPolicy is IReporting {
     /// @notice Evidence of this kind is not accepted by the app.
     /// @custom:remedy Have the evidence checked in one of the ways the app accepts.
     error ProofKindNotAccepted(uint8 actual, uint8 acceptedKinds);
+
+    /// @notice The worker was proven in fewer kinds than the app wants to stand together.
+    /// @custom:remedy Have its evidence checked in other ways, too: {ICorroborations-corroborate}.
+    error ProofKindsTooFew(uint256 actual, uint8 needed);
 
     /// @notice The verdict rests on collateral of too old an evaluation.
     /// @custom:remedy Make a new quote and verify it with current collateral.
@@ -147,7 +160,8 @@ interface ITcbPolicy is IReporting {
     /// @notice Takes a subject off the barred ones. Governor only.
     function lift(bytes32 appId, bytes32 subject) external;
 
-    /// @notice Reverts unless the version that holds now takes `bearer` as a newcomer with these facts.
+    /// @notice Reverts unless the version that holds now takes `bearer` as a newcomer with these facts,
+    /// however many kinds of proof stand yet.
     /// @return until the last second it does, as far as is known now.
     function requireAccepted(bytes32 appId, TcbFacts calldata facts, Bearer calldata bearer)
         external

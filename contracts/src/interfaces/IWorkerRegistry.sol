@@ -5,6 +5,8 @@ import {ProofKind} from "../types/ProofKind.sol";
 import {Result} from "../types/Result.sol";
 import {WorkerBinding} from "../types/WorkerBinding.sol";
 import {IAttestationGate} from "./IAttestationGate.sol";
+import {ICollateralCalendar} from "./ICollateralCalendar.sol";
+import {ICorroborations} from "./ICorroborations.sol";
 import {IMeasurementRegistry} from "./IMeasurementRegistry.sol";
 import {ITcbPolicy} from "./ITcbPolicy.sol";
 import {IVerifierRouter} from "./IVerifierRouter.sol";
@@ -269,6 +271,9 @@ interface IWorkerRegistry is IAttestationGate {
     /// @return until the last second of the worker's standing, as far as is known now.
     function refresh(address worker) external returns (uint64 until);
 
+    /// @notice Forgets what {refresh} found of `worker`. {CORROBORATIONS} only, whose evidence it rested on.
+    function corroborated(address worker) external;
+
     /// @notice The question of {checkActive} for the time `at`, as far as is known now.
     function activeAt(address worker, bytes32 appId, uint64 at)
         external
@@ -281,6 +286,10 @@ interface IWorkerRegistry is IAttestationGate {
     /// @notice The worker that last registered for `appId` on `platformId`, of which 20 bytes count;
     /// zero if none did.
     function workerOn(bytes32 appId, bytes32 platformId) external view returns (address);
+
+    /// @notice What evidence of further kinds must agree on to count for `worker` (`ClaimLib`); zero where
+    /// the policy did not count kinds when it registered last: then only another registration helps.
+    function claimOf(address worker) external view returns (bytes32);
 
     /// @notice What the workers of `cohort` have in common; empty where there is no such cohort.
     function cohortOf(uint32 cohort) external view returns (CohortFacts memory);
@@ -312,4 +321,11 @@ interface IWorkerRegistry is IAttestationGate {
 
     /// @notice How patched platforms must be.
     function POLICY() external view returns (ITcbPolicy);
+
+    /// @notice Where evidence of further kinds is.
+    function CORROBORATIONS() external view returns (ICorroborations);
+
+    /// @notice How far registrations reach that ended because the vendor renewed nothing; zero for no
+    /// further than their end.
+    function CALENDAR() external view returns (ICollateralCalendar);
 }

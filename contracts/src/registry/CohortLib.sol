@@ -8,7 +8,7 @@ import {ProofKind} from "../types/ProofKind.sol";
 
 /// @notice How a cohort stands, in one slot: its operator (160 bits), the last second of its standing
 /// as of the epoch (32), the age of each worker's collateral up to which that holds, in seconds, 0 for
-/// any (32), the log's epoch at which all this was found (24), two flags, and the proof kind (4).
+/// any (32), the log's epoch at which all this was found (24), three flags, and the proof kind (4).
 type Standing is uint256;
 
 using StandingLib for Standing global;
@@ -18,14 +18,16 @@ using StandingLib for Standing global;
 library StandingLib {
     uint256 private constant PERSONAL = 0x10;
     uint256 private constant OPEN = 0x20;
+    uint256 private constant COUNTED = 0x40;
 
     function from(CohortFacts memory facts, uint32 until_, uint24 epoch_, Terms memory terms)
         internal
         pure
         returns (Standing)
     {
-        uint256 traits =
-            uint256(facts.kind) | (terms.personal ? PERSONAL : 0) | (terms.open ? OPEN : 0);
+        uint256 traits = uint256(facts.kind) | (terms.open ? OPEN : 0);
+        if (terms.counted) traits |= COUNTED | PERSONAL;
+        if (terms.personal) traits |= PERSONAL;
         return Standing.wrap(
             uint256(uint160(facts.operator)) << 96 | uint256(until_) << 64
                 | uint256(terms.maxCollateralAge) << 32 | uint256(epoch_) << 8 | traits
@@ -61,6 +63,11 @@ library StandingLib {
 
     function kind(Standing standing) internal pure returns (ProofKind) {
         return ProofKind(Standing.unwrap(standing) & 0xf);
+    }
+
+    /// @notice Whether more than one kind of proof must stand for each worker, which makes it personal.
+    function isCounted(Standing standing) internal pure returns (bool) {
+        return Standing.unwrap(standing) & COUNTED != 0;
     }
 
     /// @notice Whether the policy names single platforms or workers: each worker must be looked at.

@@ -5,6 +5,8 @@ import {LibRLP} from "solady/utils/LibRLP.sol";
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
 import {IChangeLog, IEpochFollower} from "../interfaces/IChangeLog.sol";
+import {ICollateralCalendar} from "../interfaces/ICollateralCalendar.sol";
+import {ICorroborations} from "../interfaces/ICorroborations.sol";
 import {IGoverned} from "../interfaces/IGoverned.sol";
 import {IMeasurementRegistry, MeasurementStatus} from "../interfaces/IMeasurementRegistry.sol";
 import {IQuoteVerifier} from "../interfaces/IQuoteVerifier.sol";
@@ -46,6 +48,10 @@ abstract contract Cohorts is IWorkerRegistry, IEpochFollower {
     IVerifierRouter public immutable ROUTER;
     /// @inheritdoc IWorkerRegistry
     ITcbPolicy public immutable POLICY;
+    /// @inheritdoc IWorkerRegistry
+    ICorroborations public immutable CORROBORATIONS;
+    /// @inheritdoc IWorkerRegistry
+    ICollateralCalendar public immutable CALENDAR;
     /// @dev The log that all three report to.
     IChangeLog internal immutable LOG;
 
@@ -64,12 +70,20 @@ abstract contract Cohorts is IWorkerRegistry, IEpochFollower {
 
     /* CONSTRUCTOR */
 
-    constructor(IMeasurementRegistry measurements, IVerifierRouter router, ITcbPolicy policy) {
+    constructor(
+        IMeasurementRegistry measurements,
+        IVerifierRouter router,
+        ITcbPolicy policy,
+        ICorroborations corroborations,
+        ICollateralCalendar calendar
+    ) {
         require(
             address(measurements) != address(0) && address(router) != address(0)
-                && address(policy) != address(0),
+                && address(policy) != address(0) && address(corroborations) != address(0),
             IGoverned.ZeroAddress()
         );
+        CORROBORATIONS = corroborations;
+        CALENDAR = calendar;
         MEASUREMENTS = measurements;
         ROUTER = router;
         POLICY = policy;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 
 import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
+import {ICollateralCalendar} from "../interfaces/ICollateralCalendar.sol";
+import {ICorroborations} from "../interfaces/ICorroborations.sol";
 import {IMeasurementRegistry} from "../interfaces/IMeasurementRegistry.sol";
 import {ITcbPolicy} from "../interfaces/ITcbPolicy.sol";
 import {IVerifierRouter} from "../interfaces/IVerifierRouter.sol";
@@ -14,21 +15,20 @@ import {
     Registration,
     WorkerStatus
 } from "../interfaces/IWorkerRegistry.sol";
-import {Result} from "../types/Result.sol";
-import {ResultDomain} from "../types/ResultDomain.sol";
+import {ClaimLib} from "../types/ClaimLib.sol";
 import {VerdictReader} from "../types/VerdictReader.sol";
 import {WorkerBinding, WorkerBindingLib} from "../types/WorkerBinding.sol";
 import {BindingLib} from "./BindingLib.sol";
 import {CohortLib, Standing} from "./CohortLib.sol";
 import {Failure} from "./Failure.sol";
 import {RegistrationLog} from "./RegistrationLog.sol";
+import {WorkerEnd} from "./WorkerEnd.sol";
 import {Seat, SeatLib, WorkerRecord, WorkerRecordLib} from "./WorkerRecord.sol";
-import {WorkerStanding} from "./WorkerStanding.sol";
 
 /// @title WorkerRegistry
 /// @notice Keys that a quote proved to be born inside an admitted image on a genuine TEE.
-/// @dev Who may enter and how one leaves; what became of a worker meanwhile is {WorkerStanding}'s.
-contract WorkerRegistry is WorkerStanding, ERC165 {
+/// @dev Who may enter; how one leaves is {WorkerEnd}'s, what became of a worker meanwhile {WorkerStanding}'s.
+contract WorkerRegistry is WorkerEnd, ERC165 {
     using CohortLib for CohortFacts;
     using VerdictReader for bytes;
 
@@ -52,10 +52,12 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
         IMeasurementRegistry measurements,
         IVerifierRouter router,
         ITcbPolicy policy,
+        ICorroborations corroborations,
+        ICollateralCalendar calendar,
         uint64 maxChallengeAge,
         uint64 activationDelay,
         uint64 maxRegistrationAge
-    ) WorkerStanding(measurements, router, policy) {
+    ) WorkerEnd(measurements, router, policy, corroborations, calendar) {
         require(
             maxChallengeAge != 0 && maxChallengeAge <= LONGEST_CHALLENGE_AGE
                 && maxRegistrationAge > activationDelay,
@@ -98,6 +100,10 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
         Failure.raise(failure);
         Standing standing = _judge(record.cohort(), facts);
         if (!standing.isPersonal()) return until;
+        if (standing.isCounted()) {
+            _found[worker] = Found(standing.epoch(), until);
+            return until;
+        }
         Seat seat = _seats[facts.appId][record.platform()];
         uint256 age = standing.maxCollateralAge();
         uint256 end = record.expiresAt() < standing.until() ? record.expiresAt() : standing.until();
@@ -106,52 +112,6 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
         if (until < end) return until;
         _seats[facts.appId][record.platform()] = seat.takenAt(standing.epoch());
         return until;
-    }
-
-    /* END OF SERVICE */
-
-    /// @inheritdoc IWorkerRegistry
-    function revoke(address worker) external {
-        require(
-            msg.sender == MEASUREMENTS.GOVERNOR() || msg.sender == MEASUREMENTS.GUARDIAN(),
-            NotAllowed(msg.sender, worker)
-        );
-        _revoke(worker);
-    }
-
-    /// @inheritdoc IWorkerRegistry
-    function reportEquivocation(
-        address oracle,
-        Result calldata one,
-        bytes calldata signature,
-        Result calldata other,
-        bytes calldata otherSignature
-    ) external {
-        address worker = one.worker;
-        require(
-            worker == other.worker && one.requestId == other.requestId && one.appId == other.appId
-                && one.modelId == other.modelId && one.weightsRoot == other.weightsRoot
-                && one.inputCommitment == other.inputCommitment && one.keyEpoch == other.keyEpoch
-                && one.outputHash != other.outputHash,
-            NoEquivocation()
-        );
-        _requireSignedBy(worker, ResultDomain.digestFor(oracle, one), signature);
-        _requireSignedBy(worker, ResultDomain.digestFor(oracle, other), otherSignature);
-        _revoke(worker);
-        // The log is the deployment's own, and calls nobody who could come back here.
-        // slither-disable-next-line reentrancy-events
-        emit WorkerEquivocated(worker, one.requestId, one.outputHash, other.outputHash, msg.sender);
-    }
-
-    /// @inheritdoc IWorkerRegistry
-    function retire(address worker) external {
-        WorkerRecord record = _workers[worker];
-        _requireServing(worker, record.status());
-        CohortFacts memory facts = _factsOf(record.cohort());
-        require(
-            msg.sender == worker || msg.sender == facts.operator, NotAllowed(msg.sender, worker)
-        );
-        _retire(worker, record, facts.appId);
     }
 
     /* VIEWS */
@@ -226,6 +186,7 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
         } else {
             _requireTaken(worker, record, seat, binding.appId);
             seat = seat.takenAt(standing.epoch());
+            if (standing.isCounted()) _claim(worker, record, verdict, binding);
         }
         seats[platform] = seat;
         return (record, renews);
@@ -244,6 +205,23 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
         CohortFacts memory facts = _factsOf(record.cohort());
         // slither-disable-next-line unused-return
         POLICY.requireAccepted(appId, facts.tcbFacts(), _bearer(worker, record, seat));
+    }
+
+    /// @dev Notes what evidence of further kinds must agree on. What was found of the worker before is void.
+    function _claim(
+        address worker,
+        WorkerRecord record,
+        bytes memory verdict,
+        WorkerBinding calldata binding
+    ) private {
+        _claims[worker][uint40(binding.challengeBlock)] = ClaimLib.of_(
+            binding.appId,
+            binding.operator,
+            binding.encryptionKey,
+            verdict.word(VerdictReader.MEASUREMENT_ID),
+            record.platform()
+        );
+        delete _found[worker];
     }
 
     /// @dev One platform serves an app with one key. A worker that is dead for whatever reason does
@@ -276,36 +254,7 @@ contract WorkerRegistry is WorkerStanding, ERC165 {
         );
     }
 
-    function _requireServing(address worker, WorkerStatus status) private pure {
-        require(status != WorkerStatus.Unknown, WorkerUnknown(worker));
-        require(status != WorkerStatus.Revoked, WorkerIsRevoked(worker));
-        require(status != WorkerStatus.Retired, WorkerIsRetired(worker));
-    }
-
-    function _requireSignedBy(address worker, bytes32 digest, bytes calldata signature)
-        private
-        pure
-    {
-        (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, signature);
-        require(failure == ECDSA.RecoverError.NoError && signer == worker, NotSignedBy(worker));
-    }
-
-    /* CHANGES */
-
-    function _revoke(address worker) private {
-        WorkerRecord record = _workers[worker];
-        require(record.status() != WorkerStatus.Unknown, WorkerUnknown(worker));
-        require(record.status() != WorkerStatus.Revoked, WorkerIsRevoked(worker));
-        _workers[worker] = record.withStatus(WorkerStatus.Revoked);
-        emit WorkerRevoked(worker, _factsOf(record.cohort()).appId, msg.sender);
-        // The record itself says so: no answer found before is outdated by it.
-        LOG.note(msg.sender, msg.sig, bytes32(bytes20(worker)), true, false);
-    }
-
-    function _retire(address worker, WorkerRecord record, bytes32 appId) private {
-        _workers[worker] = record.withStatus(WorkerStatus.Retired);
-        emit WorkerRetired(worker, appId, msg.sender);
-    }
+    /* EVENTS */
 
     function _emitRegistered(
         address worker,

@@ -2,6 +2,8 @@
 pragma solidity 0.8.30;
 
 import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
+import {ICollateralCalendar} from "../interfaces/ICollateralCalendar.sol";
+import {ICorroborations} from "../interfaces/ICorroborations.sol";
 import {IMeasurementRegistry} from "../interfaces/IMeasurementRegistry.sol";
 import {Bearer, ITcbPolicy} from "../interfaces/ITcbPolicy.sol";
 import {IVerifierRouter} from "../interfaces/IVerifierRouter.sol";
@@ -25,17 +27,40 @@ import {Seat, WorkerRecord} from "./WorkerRecord.sol";
 abstract contract WorkerStanding is Cohorts {
     using CohortLib for CohortFacts;
 
+    /// @dev What was found of one worker: at which epoch, and the last second of it. One slot.
+    struct Found {
+        uint24 epoch;
+        uint64 until;
+    }
+
     /* STORAGE */
 
     mapping(address worker => WorkerRecord) internal _workers;
     /// @dev By app and the first 20 bytes of the platform's id.
     mapping(bytes32 appId => mapping(bytes20 platform => Seat)) internal _seats;
+    /// @dev What evidence of further kinds must agree on, by the block of the registration's challenge,
+    /// where the policy counted kinds when it registered. Another registration has a later block.
+    mapping(address worker => mapping(uint40 challengeBlock => bytes32)) internal _claims;
+    /// @dev The short way to yes where a policy counts kinds.
+    mapping(address worker => Found) internal _found;
 
     /* CONSTRUCTOR */
 
-    constructor(IMeasurementRegistry measurements, IVerifierRouter router, ITcbPolicy policy)
-        Cohorts(measurements, router, policy)
-    {}
+    constructor(
+        IMeasurementRegistry measurements,
+        IVerifierRouter router,
+        ITcbPolicy policy,
+        ICorroborations corroborations,
+        ICollateralCalendar calendar
+    ) Cohorts(measurements, router, policy, corroborations, calendar) {}
+
+    /* CORROBORATION */
+
+    /// @inheritdoc IWorkerRegistry
+    function corroborated(address worker) external {
+        require(msg.sender == address(CORROBORATIONS), NotAllowed(msg.sender, worker));
+        delete _found[worker];
+    }
 
     /* VIEWS */
 
@@ -47,7 +72,7 @@ abstract contract WorkerStanding is Cohorts {
     {
         WorkerRecord record = _workers[worker];
         Standing standing = _standing(appId, record.cohort());
-        if (record.activeFrom() > block.timestamp || !_stands(record, standing, appId)) {
+        if (record.activeFrom() > block.timestamp || !_stands(worker, record, standing, appId)) {
             (bytes memory failure,) = _answer(worker, record, appId, uint64(block.timestamp));
             Failure.raise(failure);
         }
@@ -103,6 +128,14 @@ abstract contract WorkerStanding is Cohorts {
     }
 
     /// @inheritdoc IWorkerRegistry
+    function claimOf(address worker) external view returns (bytes32) {
+        WorkerRecord record = _workers[worker];
+        if (record.status() == WorkerStatus.Unknown) return 0;
+        Seat seat = _seats[_factsOf(record.cohort()).appId][record.platform()];
+        return _claims[worker][seat.challengeBlock()];
+    }
+
+    /// @inheritdoc IWorkerRegistry
     function workerOn(bytes32 appId, bytes32 platformId) external view returns (address) {
         return _seats[appId][bytes20(platformId)].holder();
     }
@@ -111,7 +144,7 @@ abstract contract WorkerStanding is Cohorts {
 
     /// @dev The short way: whether what is kept says that the worker counts, but for its activation.
     /// Reads one slot where policies name no single platforms or workers and no age; else two.
-    function _stands(WorkerRecord record, Standing standing, bytes32 appId)
+    function _stands(address worker, WorkerRecord record, Standing standing, bytes32 appId)
         internal
         view
         returns (bool)
@@ -122,6 +155,10 @@ abstract contract WorkerStanding is Cohorts {
         ) return false;
         uint256 age = standing.maxCollateralAge();
         if (age == 0 && !standing.isPersonal()) return true;
+        if (standing.isCounted()) {
+            Found memory found = _found[worker];
+            return found.epoch == standing.epoch() && found.until >= block.timestamp;
+        }
         Seat seat = _seats[appId][record.platform()];
         if (age != 0 && seat.collateralFrom() + age < block.timestamp) return false;
         return !standing.isPersonal() || seat.epoch() == standing.epoch();
@@ -165,27 +202,47 @@ abstract contract WorkerStanding is Cohorts {
             if (record.status() == WorkerStatus.Retired) reason = WorkerIsRetired.selector;
             return (abi.encodeWithSelector(reason, worker), 0, facts);
         }
-        until = record.expiresAt();
+        facts = _factsOf(record.cohort());
+        Seat seat = _seats[facts.appId][record.platform()];
+        until = _endOf(record, seat, facts, at);
         if (until < at) {
             return (abi.encodeWithSelector(WorkerExpired.selector, worker, until), 0, facts);
         }
-        facts = _factsOf(record.cohort());
         failure = _outlawed(facts);
         if (failure.length != 0) return (failure, 0, facts);
-        Bearer memory bearer = _bearer(worker, record, _seats[facts.appId][record.platform()]);
+        Bearer memory bearer = _bearer(worker, record, seat);
+        bytes32 claim = _claims[worker][seat.challengeBlock()];
+        if (claim != 0) {
+            bearer.kindsUntil = CORROBORATIONS.kindsUntil(address(this), worker, claim, at);
+        }
         uint64 tolerated;
         (failure, tolerated) = POLICY.standingOf(facts.appId, facts.tcbFacts(), bearer, at);
         if (tolerated < until) until = tolerated;
     }
 
-    /// @dev What a policy judges of a worker that is its own.
+    /// @dev The last second of a registration, as far as it matters at `at`.
+    function _endOf(WorkerRecord record, Seat seat, CohortFacts memory facts, uint64 at)
+        private
+        view
+        returns (uint64 end)
+    {
+        end = record.expiresAt();
+        if (end >= at || address(CALENDAR) == address(0)) return end;
+        return CALENDAR.stretched(facts.teeType, facts.fmspc, seat.collateralFrom(), end);
+    }
+
+    /// @dev What a policy judges of a worker that is its own, kinds of proof aside.
     function _bearer(address worker, WorkerRecord record, Seat seat)
         internal
         pure
         returns (Bearer memory)
     {
+        uint64[4] memory none;
         return Bearer({
-            worker: worker, platformId: record.platform(), collateralFrom: seat.collateralFrom()
+            worker: worker,
+            platformId: record.platform(),
+            collateralFrom: seat.collateralFrom(),
+            kindsUntil: none
         });
     }
 }

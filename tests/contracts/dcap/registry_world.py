@@ -68,7 +68,9 @@ class RegistryWorld:
         measurements = node.deploy("MeasurementRegistry", *hands)
         router = node.deploy("VerifierRouter", *hands, False, [root.key_hash])
         policy = node.deploy("TcbPolicy", *hands, _ACCEPTED_STATUSES)
-        registry = node.deploy("WorkerRegistry", measurements, router, policy, 200, 0, 7 * 86_400)
+        beside, nowhere = node.deploy("Corroborations"), "0x" + 40 * "0"
+        terms = (beside, nowhere, 200, 0, 7 * 86_400)
+        registry = node.deploy("WorkerRegistry", measurements, router, policy, *terms)
         node.send(router, encode("VerifierRouter", "addRoute", ROUTE, world.verifier))
         return cls(world, simulator, measurements, registry)
 

@@ -112,6 +112,10 @@ class WorkerRegistry(Contract):
         """Return what the workers of a cohort have in common, all zeros where there is none."""
         return cohort_from(self.read("cohortOf", cohort, at=at))
 
+    def claim_of(self, worker: Address, at: BlockTag = "latest") -> Bytes32:
+        """Return what further kinds must agree on; zeros where kinds were not counted."""
+        return Bytes32(self.read("claimOf", worker, at=at))
+
     def check_active(self, worker: Address, app_id: Bytes32, at: BlockTag = "latest") -> Activity:
         """Return whether `worker` counts for `app_id`."""
         active, selector, until = self.read("checkActive", worker, app_id, at=at)
