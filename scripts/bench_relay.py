@@ -1,5 +1,5 @@
 """
-How fast results reach the chain, one signer, single results: build/bench/relay.json.
+How fast results reach the chain, one signer: build/bench/relay.json.
 
 The limit is the rate at which the same Anvil takes the same signed transactions from a bare loop.
 The worker's answers are signed beforehand: what is measured is the relayer, not the worker.
@@ -30,6 +30,7 @@ from quotary_bridge.relayer import Progress, Relayer, RelayerSettings  # noqa: E
 from quotary_bridge.store import Location, SignedTransaction, Store  # noqa: E402
 from quotary_bridge.workers import Endpoint, WorkerClient  # noqa: E402
 
+from scripts.bench_batches import batch_results_per_second  # noqa: E402
 from tests.bridge.postgres import running_postgres  # noqa: E402
 from tests.bridge.relayer_town import Worker  # noqa: E402
 from tests.bridge.store_parts import (  # noqa: E402
@@ -43,6 +44,7 @@ from tests.bridge.store_parts import (  # noqa: E402
 from tests.faults.world import RELAYER, World  # noqa: E402
 
 CYCLES_LIMIT = 1_000
+BATCH = 1_000
 HOLDER = "a bench"
 FINISHED = (1_000, 100_000)
 """How many finished jobs the store holds beforehand: a result must cost the same with both."""
@@ -209,6 +211,7 @@ def measured(results: int, rounds: int) -> dict[str, Any]:
         "p99_ms": round(cuts[98] * 1000, 1),
         "outbox_jobs_per_s_sqlite": round(sqlite, 1),
         "outbox_jobs_per_s_postgres": round(postgres, 1),
+        "batch_results_per_s": round(batch_results_per_second(BATCH), 1),
         "results_per_s_at_100k_stored": round(rates[1], 1),
         "cost_at_100k_over_1k": round(rates[0] / rates[1], 2),
     }

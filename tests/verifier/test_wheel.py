@@ -20,6 +20,7 @@ NOW = 1_795_000_000
 BASE = ("cryptography", "cffi", "pycparser")
 EXTRAS = {
     "audit": "bridge",
+    "batch": "bridge",
     "collateral": "fetch",
     "demo": "demo",
     "deploy": "bridge",

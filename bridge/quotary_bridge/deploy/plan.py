@@ -256,16 +256,37 @@ def _registries(parameters: Parameters) -> list[Step]:
                 "router": at["VerifierRouter"],
             },
         ),
+        *_answers(parameters),
+        *_example(parameters),
+    ]
+
+
+def _answers(parameters: Parameters) -> list[Step]:
+    """Return what takes answers: single ones and rounds, batches, and what gateways sign."""
+
+    def _book(at: Addresses) -> dict[str, Any]:
+        return {
+            "workers": at["WorkerRegistry"],
+            "models": at["ModelRegistry"],
+            "quotas": list(astuple(parameters.oracle.quotas)),
+            "tokens": [list(astuple(token)) for token in parameters.oracle.tokens],
+        }
+
+    return [
+        Step.of("ResultOracle", _book),
+        Step.of("BatchOracle", _book),
         Step.of(
-            "ResultOracle",
+            "GatewayKeys",
             lambda at: {
-                "workers": at["WorkerRegistry"],
-                "models": at["ModelRegistry"],
-                "quotas": list(astuple(parameters.oracle.quotas)),
-                "tokens": [list(astuple(token)) for token in parameters.oracle.tokens],
+                "notary": at["QuoteNotary"],
+                "acceptedStatuses": parameters.workers.accepted_statuses,
             },
         ),
-        *_example(parameters),
+        Step.of("GatewayAdapter", lambda at: {"workers": at["GatewayKeys"]}),
+        Step.of(
+            "ReceiptAdapter",
+            lambda at: {"keys": at["GatewayKeys"], "committee": at["CommitteeVerifier"]},
+        ),
     ]
 
 

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from quotary_bridge.workers.batches import (
+    Answered,
+    Batch,
+    BatchQuestion,
+    SignedBatch,
+    Tree,
+    batch_digest,
+    check_batch,
+    leaf_of,
+)
 from quotary_bridge.workers.check import (
     RejectReason,
     ResultRejectedError,
@@ -20,16 +30,24 @@ from quotary_bridge.workers.statement import (
 __all__ = [
     "DOMAIN_VERSION",
     "RESULT_TYPE_HASH",
+    "Answered",
+    "Batch",
+    "BatchQuestion",
     "Endpoint",
     "FaultKind",
     "Health",
     "RejectReason",
     "ResultRejectedError",
+    "SignedBatch",
+    "Tree",
     "WorkerClient",
     "WorkerFaultError",
     "WorkerPool",
+    "batch_digest",
+    "check_batch",
     "check_result",
     "check_reveal",
+    "leaf_of",
     "result_digest",
     "signer_of",
 ]

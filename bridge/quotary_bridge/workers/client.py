@@ -29,11 +29,13 @@ from quotary_bridge.model import (
     Timestamp,
     address_from,
 )
+from quotary_bridge.workers.batches import Answered, Batch, BatchQuestion, SignedBatch
 
 __all__ = ["Endpoint", "FaultKind", "WorkerClient", "WorkerFaultError"]
 
 IDENTITY_PATH: Final = "v1/quotary/worker"
 RESULTS_PATH: Final = "v1/quotary/results"
+BATCHES_PATH: Final = "v1/quotary/batches"
 COMMITMENTS_PATH: Final = "v1/quotary/commitments"
 REVEALS_PATH: Final = "v1/quotary/reveals"
 ANSWER_BYTES_LIMIT: Final = 1 << 20
@@ -139,6 +141,22 @@ class WorkerClient:
     def ask(self, endpoint: Endpoint, request: Request) -> SignedResult:
         """Return the worker's answer, not yet checked; raises `WorkerFaultError`."""
         return _read(_answer, self._asked("POST", endpoint, RESULTS_PATH, _question(request)))
+
+    def answer_many(self, endpoint: Endpoint, question: BatchQuestion) -> SignedBatch:
+        """Return the worker's answers under one signature, not yet checked; `WorkerFaultError`."""
+        asked = [
+            {"requestId": f"0x{request_id.hex()}", "input": f"0x{content.hex()}"}
+            for request_id, content in question.asked
+        ]
+        document = {
+            "requests": asked,
+            "appId": f"0x{question.app_id.hex()}",
+            "modelId": f"0x{question.model_id.hex()}",
+            "deadline": question.deadline,
+            "oracle": question.oracle,
+            "chainId": question.chain_id,
+        }
+        return _read(_signed_batch, self._asked("POST", endpoint, BATCHES_PATH, document))
 
     def identify(self, endpoint: Endpoint) -> Address:
         """Return who the worker says it is; raises `WorkerFaultError`."""
@@ -251,6 +269,27 @@ def _answer(document: Mapping[str, Any]) -> SignedResult:
         output=_bytes(document["output"]),
         signature=_bytes(document["signature"]),
     )
+
+
+def _signed_batch(document: Mapping[str, Any]) -> SignedBatch:
+    said = document["batch"]
+    batch = Batch(
+        app_id=_word(said["appId"]),
+        model_id=_word(said["modelId"]),
+        weights_root=_word(said["weightsRoot"]),
+        root=_word(said["root"]),
+        count=_uint(said["count"], 64),
+        key_epoch=_uint(said["keyEpoch"], 64),
+        policy_version=_uint(said["policyVersion"], 64),
+        worker=_address(said["worker"]),
+        nonce=_uint(said["nonce"], 256),
+        deadline=Timestamp(_uint(said["deadline"], 64)),
+    )
+    answers = tuple(
+        Answered(_word(answer["requestId"]), _bytes(answer["output"]), _uint(answer["units"], 64))
+        for answer in document["answers"]
+    )
+    return SignedBatch(batch, answers, _bytes(document["signature"]))
 
 
 def _parsed(body: bytes) -> Any:  # noqa: ANN401 (JSON is anything)

@@ -18,13 +18,20 @@ from eth_utils.crypto import keccak
 from quotary_bridge.model import Address, ChainId, Result, address_from
 from quotary_bridge.words import encode_words
 
-__all__ = ["DOMAIN_VERSION", "RESULT_TYPE_HASH", "SIGNATURE_BYTES", "result_digest", "signer_of"]
+__all__ = [
+    "DOMAIN_TYPE",
+    "DOMAIN_VERSION",
+    "RESULT_TYPE_HASH",
+    "SIGNATURE_BYTES",
+    "result_digest",
+    "signer_of",
+]
 
 SIGNATURE_BYTES: Final = 65
 DOMAIN_VERSION: Final = "1"
 """The version of the statement that this bridge knows."""
 
-_DOMAIN_TYPE: Final = (
+DOMAIN_TYPE: Final = (
     b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
 _RESULT_TYPE: Final = (
@@ -54,7 +61,7 @@ def result_digest(result: Result, chain_id: ChainId, oracle: Address) -> bytes:
 def _domain(chain_id: ChainId, oracle: Address) -> bytes:
     """Return the EIP-712 domain separator of one oracle."""
     name, version = keccak(b"Quotary Result"), keccak(DOMAIN_VERSION.encode())
-    return keccak(encode_words(keccak(_DOMAIN_TYPE), name, version, chain_id, oracle))
+    return keccak(encode_words(keccak(DOMAIN_TYPE), name, version, chain_id, oracle))
 
 
 def signer_of(digest: bytes, signature: bytes) -> Address | None:

@@ -59,6 +59,7 @@ def create_app(worker: Worker) -> Starlette:
             Route("/v1/quotary/worker", _guarded(gateway.identity)),
             Route("/v1/quotary/register", _guarded(gateway.register), methods=["POST"]),
             Route("/v1/quotary/results", _guarded(gateway.result), methods=["POST"]),
+            Route("/v1/quotary/batches", _guarded(gateway.batch), methods=["POST"]),
             Route("/v1/quotary/commitments", _guarded(gateway.commitment), methods=["POST"]),
             Route("/v1/quotary/reveals", _guarded(gateway.reveal), methods=["POST"]),
         ],
@@ -126,6 +127,10 @@ class _Gateway:
     async def result(self, request: Request) -> Response:
         document = read_document(await self._body(request))
         return _json(await self._run(partial(self._worker.result, document)))
+
+    async def batch(self, request: Request) -> Response:
+        document = read_document(await self._body(request))
+        return _json(await self._run(partial(self._worker.batch, document)))
 
     async def commitment(self, request: Request) -> Response:
         document = read_document(await self._body(request))

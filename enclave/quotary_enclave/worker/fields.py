@@ -26,6 +26,7 @@ __all__ = [
     "read_bytes32",
     "read_bytes32_list",
     "read_document",
+    "read_documents",
     "read_uint",
 ]
 
@@ -47,6 +48,15 @@ def read_document(body: bytes) -> Document:
     if not isinstance(document, dict):
         raise RefusalError(WorkerReason.BAD_JSON, "the body is not a JSON object")
     return document
+
+
+def read_documents(document: Document, name: str, most: int) -> list[Document]:
+    """The list `name` of at least one and at most `most` JSON objects."""
+    values = document.get(name)
+    sound = isinstance(values, list) and 0 < len(values) <= most
+    if not sound or not all(isinstance(value, dict) for value in values or ()):
+        raise _bad(name, f"a list of 1 to {most} objects")
+    return list(values or ())
 
 
 def _bad(name: str, expected: str) -> RefusalError:

@@ -11,6 +11,7 @@ from typing import Any
 from quotary_enclave.keys import WorkerKeys
 from quotary_enclave.model import Answer, Message, Model
 from quotary_enclave.worker import bounded_json
+from quotary_enclave.worker.batches import MAX_ANSWERS, Answered, Batch, leaf_of, root_of
 from quotary_enclave.worker.config import Clock, WorkerConfig
 from quotary_enclave.worker.errors import RefusalError, WorkerReason
 from quotary_enclave.worker.fields import (
@@ -19,6 +20,7 @@ from quotary_enclave.worker.fields import (
     read_address,
     read_bytes,
     read_bytes32,
+    read_documents,
     read_uint,
 )
 from quotary_enclave.worker.openai import read_messages
@@ -112,6 +114,51 @@ class Notary:
             deadline=deadline,
         )
         return SignedResult.sign(domain, result, output, self.keys)
+
+    def answer_many(self, document: Document, ask: Ask) -> dict[str, Any]:
+        """
+        Answer every request, and sign the root over all answers.
+
+        `document`: `requests[{requestId, input}], appId, modelId, deadline, oracle, chainId`, where
+        the oracle is a BatchOracle. One request that is refused has the whole batch refused. Raises
+        `WorkerError` as `notarise` does.
+        """
+        domain = self._domain(document)
+        model_id = read_bytes32(document, "modelId")
+        deadline = read_uint(document, "deadline", 64)
+        asked = read_documents(document, "requests", MAX_ANSWERS)
+        for request in asked:
+            self._admit(model_id, deadline, read_bytes(request, "input"))
+        answers, leaves = [], []
+        for request in asked:
+            request_id, content = read_bytes32(request, "requestId"), read_bytes(request, "input")
+            answer = ask(messages_of(content))
+            output = answer.text.encode()
+            commitment, output_hash = (Bytes32(sha256(part).digest()) for part in (content, output))
+            leaves.append(leaf_of(request_id, commitment, output_hash, answer.units))
+            answers.append(Answered(request_id, output, answer.units))
+        self._require_before(deadline)
+        batch = Batch(
+            app_id=read_bytes32(document, "appId"),
+            model_id=model_id,
+            weights_root=Bytes32(self.model.weights_root),
+            root=root_of(leaves),
+            count=len(leaves),
+            key_epoch=0,
+            policy_version=0,
+            worker=self.keys.result.address,
+            nonce=secrets.randbits(256),
+            deadline=deadline,
+        )
+        digest = batch.digest(domain.chain_id, domain.oracle)
+        return {
+            "batch": batch.as_json(),
+            "answers": [answered.as_json() for answered in answers],
+            "signature": "0x" + self.keys.result.sign_digest(digest).hex(),
+            "digest": "0x" + digest.hex(),
+            "chainId": domain.chain_id,
+            "oracle": domain.oracle,
+        }
 
     def commit(self, document: Document, ask: Ask) -> dict[str, Any]:
         """

@@ -177,6 +177,10 @@ class Worker:
         signed = self._notary.notarise(document, self.ask)
         return {**signed.as_json(), "simulated": self.simulated}
 
+    def batch(self, document: Document) -> dict[str, Any]:
+        """Many answers under one signature; see `Notary.answer_many`."""
+        return {**self._notary.answer_many(document, self.ask), "simulated": self.simulated}
+
     def commitment(self, document: Document) -> dict[str, Any]:
         """A commitment to the answer to the request in `document`; see `Notary.commit`."""
         return {**self._notary.commit(document, self.ask), "simulated": self.simulated}

@@ -22,6 +22,7 @@ __all__ = [
     "ResultDomain",
     "SignedResult",
     "WorkerBinding",
+    "camel_json",
     "model_id_of",
 ]
 
@@ -100,7 +101,7 @@ class WorkerBinding:
 
     def as_json(self) -> dict[str, object]:
         """The fields under their names in Solidity."""
-        return _camel_json(asdict(self))
+        return camel_json(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ class Result:
 
     def as_json(self) -> dict[str, object]:
         """The fields under their names in Solidity; `nonce` in decimal, as JSON cannot hold it."""
-        return _camel_json(asdict(self)) | {"nonce": str(self.nonce)}
+        return camel_json(asdict(self)) | {"nonce": str(self.nonce)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,8 @@ def model_id_of(model: Model) -> Bytes32:
     return Bytes32(keccak(encode(("bytes32",) * 4, (keccak(_MODEL_TYPE), *content))))
 
 
-def _camel_json(fields: dict[str, object]) -> dict[str, object]:
+def camel_json(fields: dict[str, object]) -> dict[str, object]:
+    """`fields` under their names in Solidity, bytes in hex."""
     return {
         _camel(name): "0x" + value.hex() if isinstance(value, bytes) else value
         for name, value in fields.items()

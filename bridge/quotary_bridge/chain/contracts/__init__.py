@@ -15,6 +15,12 @@ from quotary_bridge.chain.contracts.base import (
     RouteStatus,
     SelectorStatus,
 )
+from quotary_bridge.chain.contracts.batches import (
+    BatchCommitted,
+    BatchOracle,
+    Claim,
+    ClaimedAnswer,
+)
 from quotary_bridge.chain.contracts.dcap import (
     Authority,
     CollateralStore,
@@ -87,9 +93,13 @@ __all__ = [
     "ONE_WORKER",
     "Activity",
     "Authority",
+    "BatchCommitted",
+    "BatchOracle",
     "Binding",
     "CallbackFailed",
     "CallbackStatus",
+    "Claim",
+    "ClaimedAnswer",
     "CohortFacts",
     "CohortFormed",
     "CollateralStore",

@@ -23,6 +23,7 @@ __all__ = [
     "RequestStatus",
     "ResultOracle",
     "Reveal",
+    "state_from",
 ]
 
 
@@ -201,11 +202,11 @@ class ResultOracle(Contract):
 
     def state_of(self, request_id: Bytes32, at: BlockTag = "latest") -> RequestState:
         """Return what became of a request; its status is `UNKNOWN` where there is none."""
-        return _state(self.read("stateOf", request_id, at=at))
+        return state_from(self.read("stateOf", request_id, at=at))
 
     def states_of(self, request_ids: Sequence[Bytes32], at: BlockTag) -> list[RequestState]:
         """Return what became of many requests, in their order."""
-        return [_state(record) for record in self.read_many("stateOf", request_ids, at)]
+        return [state_from(record) for record in self.read_many("stateOf", request_ids, at)]
 
     def probation_of(self, worker: Address, at: BlockTag = "latest") -> int:
         """Return until when a worker counts for nothing, Unix seconds; 0 if it always counted."""
@@ -234,7 +235,8 @@ def _round(result: Result, commitments: Sequence[Bytes32]) -> tuple[object, ...]
     return (*terms, list(commitments))
 
 
-def _state(record: AbiValue) -> RequestState:
+def state_from(record: AbiValue) -> RequestState:
+    """Return a request's state out of the contract's."""
     return RequestState(
         status=RequestStatus(record["status"]),
         callback=CallbackStatus(record["callback"]),
