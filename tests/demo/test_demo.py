@@ -65,12 +65,26 @@ def test_every_attack_is_refused_for_its_own_reason(told: dict[str, Any]) -> Non
     assert [(a["refused_by"], a["reason"]) for a in told["attacks"]] == REFUSALS
 
 
-def test_three_workers_register_and_one_of_them_answers(told: dict[str, Any]) -> None:
+def test_five_workers_register_and_one_of_them_answers(told: dict[str, Any]) -> None:
     """What the dApp stored came from a registered worker, and is what the model chose."""
-    workers = [told["workers"][f"worker_{name}"]["address"] for name in ("one", "two", "three")]
-    assert len(set(workers)) == 3
-    assert told["answer"]["answered_by"] in workers
+    names = ("one", "two", "three", "four", "five")
+    workers = [told["workers"][f"worker_{name}"]["address"] for name in names]
+    assert len(set(workers)) == 5
+    assert told["answer"]["answered_by"] in workers[:3]
     assert json.loads(told["answer"]["stored_by_the_dapp"])["choice"] == "dangerous"
+
+
+def test_three_agree_though_one_lies_and_others_are_killed(told: dict[str, Any]) -> None:
+    """One answer, the honest one, by one transaction; the liar is on probation."""
+    agreed = told["agreed"]
+    assert agreed["answers_on_the_chain"] == 1
+    assert json.loads(agreed["decided"])["choice"] == "dangerous"
+    liar = told["workers"]["worker_four"]["address"]
+    assert agreed["worker_four"]["address"] == liar
+    assert agreed["worker_four"]["until"] > 0
+    names = [entry["what"] for entry in told["transactions"]]
+    assert names.count("relay what three agree on") == 1
+    assert names.count("report the worker that lied") == 1
 
 
 def test_simulated_workers_are_called_simulated(told: dict[str, Any]) -> None:
@@ -89,7 +103,7 @@ def test_nothing_is_left_running(told: dict[str, Any]) -> None:
     """Neither the chain nor a worker listens after the demonstration."""
     urls = [told["chain"]["rpc_url"]]
     urls += [value["url"] for key, value in told["workers"].items() if key.startswith("worker_")]
-    assert len(urls) == 4
+    assert len(urls) == 6
     assert not any(answers(url) for url in urls)
 
 
@@ -156,5 +170,5 @@ def test_a_demo_that_is_ended_takes_everything_down(ended_by: signal.Signals) ->
         _, errors = program.communicate(timeout=30)
     assert program.returncode == 128 + ended_by
     assert "Traceback" not in errors
-    assert len(started) == 4
+    assert len(started) == 6
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]

@@ -1,4 +1,4 @@
-"""Chapter 6: four attacks, each refused with its reason by the part that must refuse it."""
+"""Chapter 7: four attacks, each refused with its reason by the part that must refuse it."""
 
 from __future__ import annotations
 

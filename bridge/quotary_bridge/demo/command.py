@@ -26,9 +26,9 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "demo",
         help="from a genuine quote to a dApp's callback, on a chain of its own",
-        description="Starts a local chain, verifies genuine Intel evidence, registers three "
-        "simulated workers, relays a model's answer to a contract, and tries four attacks. "
-        "Leaves nothing running.",
+        description="Starts a local chain, verifies genuine Intel evidence, registers five "
+        "simulated workers, relays a model's answer to a contract, has three of five agree while "
+        "one lies and others are killed, and tries four attacks. Leaves nothing running.",
         epilog="example: quotary demo --json",
     )
     add_output_flags(parser)

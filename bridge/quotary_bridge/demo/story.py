@@ -12,6 +12,7 @@ from quotary_bridge.demo.attacks import try_attacks
 from quotary_bridge.demo.evidence import EvidenceUnavailableError, Sample, genuine_samples
 from quotary_bridge.demo.genuine import explain, notarize, others, verify_sample
 from quotary_bridge.demo.onchain import verify_on_chain
+from quotary_bridge.demo.quorum import agree_and_survive
 from quotary_bridge.demo.report import Report
 from quotary_bridge.demo.stage import ADVISOR_APP, PROOF_PATHS, Stage, open_stage
 from quotary_bridge.demo.workers import (
@@ -24,7 +25,9 @@ from quotary_bridge.demo.workers import (
 __all__ = ["tell"]
 
 _WITHOUT_EVIDENCE = datetime(2025, 7, 4, 10, 16, 31, tzinfo=UTC)
-_WORKERS = ("one", "two", "three")
+_WORKERS = ("one", "two", "three", "four", "five")
+_HONEST = 3
+_LIAR = "four"
 
 
 def tell(report: Report) -> dict[str, Any]:
@@ -34,11 +37,11 @@ def tell(report: Report) -> dict[str, Any]:
     at = samples[0].at if samples else _WITHOUT_EVIDENCE
     with open_stage(report, at) as stage:
         _genuine(stage, samples)
-        report.chapter(4, "workers", "Three TEE workers register by their quotes (simulated TEE)")
-        with running_workers(stage, _WORKERS) as workers:
+        report.chapter(4, "workers", "Five TEE workers register by their quotes (simulated TEE)")
+        with running_workers(stage, _WORKERS, _LIAR) as workers:
             _register_all(stage, workers)
             _answer_and_attack(stage, samples[0] if samples else None, workers)
-    report.chapter(7, "summary", "Summary")
+    report.chapter(8, "summary", "Summary")
     report.fact("took", f"{time.monotonic() - began:.0f} s")
     report.summary()
     _how_to_go_on(report)
@@ -94,7 +97,7 @@ def _answer_and_attack(
     report.chapter(5, "answer", "A contract asks, a model answers, the callback receives")
     report.fact("question", QUESTION.splitlines()[0])
     report.fact("model", "all-MiniLM-L6-v2", note="real weights, on the CPU of this machine")
-    answer = ask_and_deliver(stage, workers)
+    answer = ask_and_deliver(stage, workers[:_HONEST])
     report.fact(
         "model id",
         answer.signed.result.model_id.hex()[:32] + "…",
@@ -103,7 +106,11 @@ def _answer_and_attack(
     )
     report.fact("answered by", answer.signed.result.worker)
     report.fact("stored by the dApp", answer.stored.decode())
-    report.chapter(6, "attacked", "Four attacks")
+    report.chapter(
+        6, "agreed", "Three of five must agree: one lies, one is killed, so is the relayer"
+    )
+    agree_and_survive(stage, workers)
+    report.chapter(7, "attacked", "Four attacks")
     try_attacks(stage, sample, workers[0], answer)
 
 

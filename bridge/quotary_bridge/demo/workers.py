@@ -1,4 +1,4 @@
-"""Chapter 4: three TEE workers, each a program of its own, each registered by its quote."""
+"""Chapter 4: five TEE workers, each a program of its own, each registered by its quote."""
 
 from __future__ import annotations
 
@@ -36,13 +36,22 @@ class RunningWorker:
     url: str
     address: Address
     platform: Platform
+    process: subprocess.Popen[str]
 
 
 @contextmanager
-def running_workers(stage: Stage, names: tuple[str, ...]) -> Iterator[tuple[RunningWorker, ...]]:
-    """Start one worker program per name, all at once, and stop them at the end."""
+def running_workers(
+    stage: Stage, names: tuple[str, ...], liar: str
+) -> Iterator[tuple[RunningWorker, ...]]:
+    """
+    Start one worker program per name, all at once, and stop them at the end.
+
+    The one called `liar` is a program that turns its model's answers around.
+    """
     with ExitStack() as stack:
-        programs = [(name, stack.enter_context(_program(stage, name))) for name in names]
+        programs = [
+            (name, stack.enter_context(_program(stage, name, lies=name == liar))) for name in names
+        ]
         yield tuple(_ready(stage, name, program) for name, program in programs)
 
 
@@ -81,8 +90,9 @@ def _evidence(stage: Stage, worker: RunningWorker) -> tuple[Registration, Verdic
 
 
 @contextmanager
-def _program(stage: Stage, name: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "quotary_enclave.worker", "--port", "0"]
+def _program(stage: Stage, name: str, *, lies: bool) -> Iterator[subprocess.Popen[str]]:
+    module = "quotary_bridge.demo.liar" if lies else "quotary_enclave.worker"
+    command = [sys.executable, "-m", module, "--port", "0"]
     command += ["--simulate", SEED, "--platform", name, "--at", str(int(stage.at.timestamp()))]
     command += ["--chain-id", str(stage.chain.chain_id), "--operator", stage.sender.address]
     log = (stage.folder / f"worker-{name}.log").open("w+", encoding="utf-8")
@@ -108,4 +118,5 @@ def _ready(stage: Stage, name: str, program: subprocess.Popen[str]) -> RunningWo
         said = (stage.folder / f"worker-{name}.log").read_text(encoding="utf-8").strip()
         raise WorkerStartError(f"worker {name} did not start: {said.splitlines()[-1:] or 'silent'}")
     ready = json.loads(line)
-    return RunningWorker(name, ready["url"], ready["worker"], stage.simulator.platform(name))
+    platform = stage.simulator.platform(name)
+    return RunningWorker(name, ready["url"], ready["worker"], platform, program)

@@ -27,7 +27,7 @@ from quotary_bridge.rounds import (
 
 __all__ = ["GRACE_SECONDS", "Decision", "Table", "played"]
 
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = 5.0
 """How long a quorum waits for the others: what they reveal may convict them."""
 
 STALLED = "WorkerTimeout"
