@@ -45,6 +45,7 @@ class Member:
     decision: bytes | None = None
     asked: int = 0
     revealed: int = 0
+    refused: int = 0
     seen: list[bytes] = field(default_factory=list)
     stall_seconds: float = STALL_SECONDS
     over: threading.Event = field(default_factory=threading.Event)
@@ -102,6 +103,7 @@ class Member:
         closed = keccak(b"".join(commitments))
         request_id = bytes.fromhex(asked["requestId"][2:])
         if not self.shows(request_id, closed):
+            self.refused += 1
             return httpx.Response(409, json={"error": {"code": "already_revealed"}})
         kept = self.kept(request_id)
         if kept is None:
@@ -186,19 +188,21 @@ def endpoints_of(workers: Sequence[Member]) -> list[Endpoint]:
     return [Endpoint(f"http://{worker.name}", worker.address) for worker in workers]
 
 
-def conductor(town: Town, store: Store, workers: Sequence[Member], **changes: float) -> Relayer:
+def conductor(
+    town: Town, store: Store, workers: Sequence[Member], account: int = 2, **changes: float
+) -> Relayer:
     """A relayer that asks `workers`, and does not wait long for anybody."""
     quick = {"round_seconds": 0.6, "patience_seconds": 3.0, **changes}
     return Relayer(
         town.chain,
         town.oracle,
         store,
-        town.node.signers[2],
+        town.node.signers[account],
         endpoints_of(workers),
         settings=settings_of(town, **quick),
         listener=town.events.append,
         client=client_of(workers),
-        holder="a test",
+        holder=f"a test with account {account}",
     )
 
 

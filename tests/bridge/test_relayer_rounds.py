@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,10 +12,10 @@ import pytest
 from quotary_bridge.chain.contracts import RequestStatus, ResultOracle
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.lifecycle import JobState
-from quotary_bridge.model import Bytes32, JobKey, JobKind, Quorum, Rule
+from quotary_bridge.model import Bytes32, JobKey, JobKind, Quorum, Rule, Timestamp
 from quotary_bridge.relayer import ProgressKind, Relayer
 from quotary_bridge.rounds import RoundState
-from quotary_bridge.store import Store
+from quotary_bridge.store import Location, Store
 
 from tests.bridge.relayer_town import LIFETIME, Town, drive, kinds, require_all_final
 from tests.bridge.round_town import (
@@ -22,8 +25,9 @@ from tests.bridge.round_town import (
     conductor,
     members,
 )
+from tests.bridge.test_relayer_plans import GROWING, OF_OPEN_ROWS, Onlooker
 
-pytest_plugins = ["tests.bridge.relayer_fixtures"]
+pytest_plugins = ["tests.bridge.relayer_fixtures", "tests.bridge.store_fixtures"]
 
 
 def errands(store: Store, kind: JobKind) -> list[tuple[JobState, str | None]]:
@@ -250,3 +254,59 @@ def test_nobody_is_asked_without_enough_workers(town: Town, store: Store) -> Non
     assert states(store, key) == []
     assert all(worker.asked == 0 for worker in workers)
     assert town.deliveries() == []
+
+
+def test_relayers_on_one_store_conduct_each_round_once(town: Town, database: Location) -> None:
+    """Two relayers with an account each: no worker is asked to show its answer to two rounds."""
+    requests = 6
+    for _ in range(requests):
+        ask_several(town, THREE_OF_FIVE)
+    workers = members("honest", "lies", "honest", "honest", "honest", "honest")
+    stores = [Store.open(database, lambda: Timestamp(1_000)) for _ in (2, 3)]
+    relayers = [
+        conductor(town, store, workers, account, patience_seconds=0.2)
+        for store, account in zip(stores, (2, 3), strict=True)
+    ]
+    failures: list[BaseException] = []
+
+    def _relay(relayer: Relayer) -> None:
+        end = time.monotonic() + 60
+        try:
+            while not relayer.tick().idle and time.monotonic() < end:
+                continue
+        except BaseException as error:  # noqa: BLE001 (shown by the test's own thread)
+            failures.append(error)
+
+    threads = [threading.Thread(target=_relay, args=(relayer,)) for relayer in relayers]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        town.node.mine()
+        time.sleep(0.1)
+    assert failures == []
+    for relayer in relayers:
+        end(relayer, workers)
+    require_all_final(town, stores[0], requests)
+    assert sum(worker.refused for worker in workers) == 0
+    assert len(set(errands(stores[0], JobKind.DISSENT))) <= 1
+    for store in stores:
+        store.close()
+
+
+def test_no_statement_of_a_round_reads_a_table_whole(town: Town, database: Location) -> None:
+    """Seats, commitments, reveals, a dispute, reports: all by key or among what is open."""
+    store = Store.open(database, lambda: Timestamp(1_000))
+    ask_several(town)
+    workers = members("lies", "lies", "lies", "honest", "honest", "honest")
+    onlooker = Onlooker(store)
+    relayer = conductor(town, store, workers)
+    drive(relayer, town, 60)
+    end(relayer, workers)
+    require_all_final(town, store)
+    plans = onlooker.plans()
+    assert any(" seat" in statement for statement in plans)
+    for statement, plan in plans.items():
+        for line in plan.splitlines():
+            whole = re.search(rf"SCAN {GROWING}\b|Seq Scan on {GROWING}\b", line)
+            assert whole is None or OF_OPEN_ROWS.search(line), (statement, plan)
+    store.close()

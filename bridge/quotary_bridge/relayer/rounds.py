@@ -125,13 +125,15 @@ class Rounds:
             else:
                 seated.append(table)
         with cycle.write() as writer:
-            writer.load(table.job.key for table in seated)
-            stored = writer.rounds([table.job.key for table in seated])
+            mine = writer.claim(table.job.key for table in seated)
+            writer.load(mine)
+            stored = writer.rounds(sorted(mine))
             # Another relayer on the same store may have moved the job, or begun a round of it.
             seated = [
                 table
                 for table in seated
-                if writer.still(table.job)
+                if table.job.key in mine
+                and writer.still(table.job)
                 and stored.get(table.job.key, []) == rounds.get(table.job.key, [])
             ]
             writer.put_rounds(table.held for table in seated)
@@ -147,7 +149,7 @@ class Rounds:
         ports, resting = cycle.ports, self._resting()
         most = TABLES + len(resting) + len(self._tables)
         states = (JobState.SEEN, JobState.DISPATCHED)
-        found = ports.open_jobs(*states, most=most, kind=JobKind.QUORUM)
+        found = cycle.free_jobs(*states, most=most, kind=JobKind.QUORUM)
         limit = ports.settings.results_per_job
         spent = [
             job

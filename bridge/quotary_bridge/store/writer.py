@@ -225,6 +225,8 @@ class Writer:
 
     def open_slots(self, purposes: Sequence[tuple[Nonce, JobKey | None]]) -> list[int]:
         """Give nonces out, each to a job or (None) to close a gap; returns the slots' ids."""
+        if not purposes:
+            return []
         self.flush()
         rows = [
             {
