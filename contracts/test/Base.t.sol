@@ -57,6 +57,7 @@ interface Vm {
         external
         pure
         returns (address);
+    function parseJsonBool(string calldata json, string calldata key) external pure returns (bool);
     function parseJsonBytes(string calldata json, string calldata key)
         external
         pure

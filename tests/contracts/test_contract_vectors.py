@@ -12,6 +12,7 @@ from quotary_enclave.model import Model as MeasuredModel
 from quotary_enclave.worker.statements import model_id_of
 
 from tests.contracts.build_vectors import VECTORS, build
+from tests.contracts.dcap import build_vectors as dcap
 
 _CONTENT = ("weightsRoot", "tokenizerHash", "configHash")
 
@@ -19,6 +20,7 @@ _CONTENT = ("weightsRoot", "tokenizerHash", "configHash")
 def test_the_committed_vectors_are_the_generated_ones() -> None:
     """Signatures are deterministic, so that the file can be built again bit by bit."""
     assert json.loads(VECTORS.read_text()) == build()
+    assert json.loads(dcap.VECTORS.read_text()) == dcap.build()
 
 
 def test_both_packages_find_the_ids_of_the_golden_models() -> None:
