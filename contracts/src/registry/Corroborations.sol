@@ -103,6 +103,9 @@ contract Corroborations is ICorroborations {
 
     /* PRIVATE */
 
+    // Of each of four kinds at most one piece is asked for.
+    // slither-disable-start calls-loop
+
     /// @dev Until when the evidence stands, judged as a registration by it would be; zero where it does not.
     function _endOf(IWorkerRegistry registry, address worker, Entry storage entry, uint64 at)
         private
@@ -130,6 +133,8 @@ contract Corroborations is ICorroborations {
         if (failure.length != 0) return 0;
         return tolerated < end ? tolerated : end;
     }
+
+    // slither-disable-end calls-loop
 
     function _shown(Verdict memory verdict, WorkerBinding calldata binding, uint64 longest)
         private
