@@ -58,6 +58,7 @@ __all__ = [
     "commitment_of",
     "equivocates",
     "is_undecidable",
+    "may_agree",
 ]
 
 
@@ -314,6 +315,11 @@ def choose(quorum: Quorum, candidates: Sequence[Candidate], seats: int) -> list[
         left.remove(best)
         chosen.append(best)
     return chosen
+
+
+def may_agree(quorum: Quorum, chosen: Sequence[Candidate]) -> bool:
+    """Whether some of `chosen` would be a quorum if all said the same."""
+    return any(_diverse(quorum, some) for some in combinations(chosen, quorum.results))
 
 
 def _crowded(quorum: Quorum, chosen: Sequence[Candidate], one: Candidate) -> int:

@@ -43,6 +43,7 @@ class Member:
     manner: str = "honest"
     output: bytes = b"an answer"
     decision: bytes | None = None
+    claims: Address | None = None
     asked: int = 0
     revealed: int = 0
     refused: int = 0
@@ -59,8 +60,8 @@ class Member:
 
     @property
     def address(self) -> Address:
-        """Who it is."""
-        return Address(Account.from_key(self.key).address)
+        """Who it says it is."""
+        return self.claims or Address(Account.from_key(self.key).address)
 
     def answer(self, question: httpx.Request) -> httpx.Response:
         """Answer as a worker does."""
@@ -189,7 +190,12 @@ def endpoints_of(workers: Sequence[Member]) -> list[Endpoint]:
 
 
 def conductor(
-    town: Town, store: Store, workers: Sequence[Member], account: int = 2, **changes: float
+    town: Town,
+    store: Store,
+    workers: Sequence[Member],
+    account: int = 2,
+    endpoints: Sequence[Endpoint] | None = None,
+    **changes: float,
 ) -> Relayer:
     """A relayer that asks `workers`, and does not wait long for anybody."""
     quick = {"round_seconds": 0.6, "patience_seconds": 3.0, **changes}
@@ -198,7 +204,7 @@ def conductor(
         town.oracle,
         store,
         town.node.signers[account],
-        endpoints_of(workers),
+        endpoints_of(workers) if endpoints is None else endpoints,
         settings=settings_of(town, **quick),
         listener=town.events.append,
         client=client_of(workers),

@@ -16,6 +16,7 @@ from quotary_bridge.model import Bytes32, JobKey, JobKind, Quorum, Rule, Timesta
 from quotary_bridge.relayer import ProgressKind, Relayer
 from quotary_bridge.rounds import RoundState
 from quotary_bridge.store import Location, Store
+from quotary_bridge.workers import Endpoint
 
 from tests.bridge.relayer_town import LIFETIME, Town, drive, kinds, require_all_final
 from tests.bridge.round_town import (
@@ -23,6 +24,7 @@ from tests.bridge.round_town import (
     Member,
     ask_several,
     conductor,
+    endpoints_of,
     members,
 )
 from tests.bridge.test_relayer_plans import GROWING, OF_OPEN_ROWS, Onlooker
@@ -254,6 +256,43 @@ def test_nobody_is_asked_without_enough_workers(town: Town, store: Store) -> Non
     assert states(store, key) == []
     assert all(worker.asked == 0 for worker in workers)
     assert town.deliveries() == []
+
+
+def test_nobody_is_asked_where_the_seats_could_not_agree(town: Town, store: Store) -> None:
+    """All workers are one operator's here: answers would be used up, and never be a quorum."""
+    key = ask_several(town, Quorum(2, 3, operators=2))
+    workers = members("honest", "honest", "honest")
+    relayer = conductor(town, store, workers)
+    drive(relayer, town, 3)
+    end(relayer, workers)
+    assert ProgressKind.WORKERS_MISSING in kinds(town)
+    assert states(store, key) == []
+    assert all(worker.asked == 0 for worker in workers)
+
+
+def test_an_endpoint_cannot_stand_in_for_a_worker_that_was_named(town: Town, store: Store) -> None:
+    """It says it is somebody we know the address of: that one's seat stays its own."""
+    ask_several(town)
+    workers = members("honest", "honest", "honest")
+    thief = Member("thief", "stalls", claims=workers[0].address)
+    endpoints = [Endpoint("http://thief"), *endpoints_of(workers)]
+    relayer = conductor(town, store, [*workers, thief], endpoints=endpoints)
+    drive(relayer, town)
+    end(relayer, [*workers, thief])
+    require_all_final(town, store)
+    assert thief.revealed == 0
+    assert ProgressKind.ROUND_ABANDONED not in kinds(town)
+
+
+def test_workers_whose_address_is_not_given_are_asked_for_it(town: Town, store: Store) -> None:
+    """What they say has to hold when they reveal: the signature is theirs or they are out."""
+    ask_several(town)
+    workers = members("honest", "honest", "honest", "dead")
+    endpoints = [Endpoint(f"http://{worker.name}") for worker in workers]
+    relayer = conductor(town, store, workers, endpoints=endpoints)
+    drive(relayer, town)
+    end(relayer, workers)
+    require_all_final(town, store)
 
 
 def test_relayers_on_one_store_conduct_each_round_once(town: Town, database: Location) -> None:

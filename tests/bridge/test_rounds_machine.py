@@ -41,6 +41,7 @@ from quotary_bridge.rounds import (
     commitment_of,
     equivocates,
     is_undecidable,
+    may_agree,
 )
 
 WORD = Bytes32(b"\x07" * 32)
@@ -187,6 +188,19 @@ def test_seats_go_to_the_most_diverse() -> None:
     assert len({each.operator for each in chosen[:2]}) == 2
     assert [each.worker for each in choose(Quorum(2, 3), crowd, 2)] == [worker(0), worker(1)]
     assert len(choose(Quorum(2, 3, vendors=2), crowd, 9)) == 6
+
+
+def test_a_round_is_worth_opening_only_where_its_seats_may_agree() -> None:
+    """Enough workers of too few operators, or vendors, would use their answers up for nothing."""
+    crowd = list(seated(1, 2, 3, operators=2).values())
+    assert may_agree(Quorum(2, 3, operators=2, vendors=2), crowd)
+    assert not may_agree(Quorum(2, 3, operators=3), crowd)
+    assert not may_agree(Quorum(3, 3, vendors=3), crowd)
+    assert not may_agree(Quorum(4, 5), crowd)
+    # One operator on each vendor: two answers have both or neither of what is asked for.
+    apart = [Candidate(worker(n), "", worker(50 + n // 2), vendor=n // 2) for n in range(4)]
+    assert may_agree(Quorum(2, 4, operators=2, vendors=2), apart)
+    assert not may_agree(Quorum(2, 4, operators=2, vendors=2), apart[:2])
 
 
 def test_two_outputs_for_one_question_equivocate() -> None:

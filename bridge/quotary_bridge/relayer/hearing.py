@@ -80,9 +80,13 @@ class Floor:
 
     def workers(self, cycle: Cycle) -> dict[Address, str]:
         """Return the workers that are known, healthy ones first, with their endpoints."""
+        endpoints = cycle.ports.pool.candidates(cycle.number)
+        # Whoever only says it is a worker must not stand in for one that we were told of.
+        told = {endpoint.worker for endpoint in endpoints if endpoint.worker is not None}
         found: dict[Address, str] = {}
-        for endpoint in cycle.ports.pool.candidates(cycle.number):
-            worker = endpoint.worker or self._known.get(endpoint.url)
+        for endpoint in endpoints:
+            said = self._known.get(endpoint.url)
+            worker = endpoint.worker or (None if said in told else said)
             if worker is not None:
                 found.setdefault(worker, endpoint.url)
         return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from quotary_bridge.chain.contracts import RequestTerms
 from quotary_bridge.errors import ContractError
-from quotary_bridge.model import Address, Bytes32, Request
+from quotary_bridge.model import Address, Bytes32, JobKey, Request
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.rounds import Candidate
 
@@ -37,24 +37,19 @@ class Panel:
 
     cycle: Cycle
     _standing: dict[tuple[Address, Bytes32, bool], Candidate | None] = field(default_factory=dict)
+    _admissions: dict[JobKey, Admission] = field(default_factory=dict)
 
     def admission(self, request: Request) -> Admission:
         """Return whom `request` admits."""
-        ports, number = self.cycle.ports, self.cycle.number
-        terms = RequestTerms.decode(request.terms)
-        state = ports.oracle.contract.state_of(request.request_id, number)
-        if state.disputes:
-            return Admission(None, frozenset(ports.oracle.disputed(request, number)), late=False)
-        if not terms.workers or state.reassigned:
-            return Admission(None, frozenset(), late=False)
-        late = terms.reserved_until < self.cycle.time
-        return Admission(frozenset(terms.workers), frozenset(), late)
+        if request.key not in self._admissions:
+            self._admissions[request.key] = self._admission(request)
+        return self._admissions[request.key]
 
     def eligible(
-        self, request: Request, workers: Mapping[Address, str], admission: Admission | None = None
+        self, request: Request, workers: Mapping[Address, str]
     ) -> dict[Address, Candidate]:
         """Return those of `workers`, given with their endpoints, that count for `request` now."""
-        admits = self.admission(request) if admission is None else admission
+        admits = self.admission(request)
         quorum = RequestTerms.decode(request.terms).quorum
         found = {}
         for worker, url in workers.items():
@@ -64,6 +59,17 @@ class Panel:
             if standing is not None:
                 found[worker] = Candidate(worker, url, standing.operator, standing.vendor)
         return found
+
+    def _admission(self, request: Request) -> Admission:
+        ports, number = self.cycle.ports, self.cycle.number
+        terms = RequestTerms.decode(request.terms)
+        state = ports.oracle.contract.state_of(request.request_id, number)
+        if state.disputes:
+            return Admission(None, frozenset(ports.oracle.disputed(request, number)), late=False)
+        if not terms.workers or state.reassigned:
+            return Admission(None, frozenset(), late=False)
+        late = terms.reserved_until < self.cycle.time
+        return Admission(frozenset(terms.workers), frozenset(), late)
 
     def _standing_of(self, worker: Address, app: Bytes32, *, hardware: bool) -> Candidate | None:
         known = (worker, app, hardware)

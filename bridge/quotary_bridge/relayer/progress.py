@@ -22,6 +22,7 @@ class ProgressKind(StrEnum):
     RESULT_REJECTED = "result_rejected"
     RESULT_STORED = "result_stored"
     ROUND_OPENED = "round_opened"
+    ROUND_RESUMED = "round_resumed"
     WORKERS_MISSING = "workers_missing"
     WORKER_COMMITTED = "worker_committed"
     ROUND_CLOSED = "round_closed"

@@ -43,6 +43,7 @@ from quotary_bridge.rounds import (
     RoundState,
     Seat,
     choose,
+    may_agree,
 )
 
 __all__ = ["Rounds"]
@@ -141,8 +142,10 @@ class Rounds:
                 table.job = writer.advance(table.job.key, Dispatched())
         for table in seated:
             self._tables[table.job.key] = table
+            fresh = len(rounds.get(table.job.key, ())) < table.held.ordinal
+            kind = ProgressKind.ROUND_OPENED if fresh else ProgressKind.ROUND_RESUMED
             details = {"round": table.held.ordinal, "seats": len(table.held.seats)}
-            cycle.tell(ProgressKind.ROUND_OPENED, table.job.key, **details)
+            cycle.tell(kind, table.job.key, **details)
 
     def _due(self, cycle: Cycle) -> list[Job]:
         """Return the oldest jobs without a round at work; those refused too often end here."""
@@ -177,14 +180,14 @@ class Rounds:
         if latest is not None and latest.open:
             gone |= {seat.worker for seat in latest.seats}
         asked = {worker: url for worker, url in known.items() if worker not in gone}
-        free = list(panel.eligible(job.request, asked, admission).values())
+        free = list(panel.eligible(job.request, asked).values())
         now = time.monotonic()
         if latest is not None and latest.open:
             agreed = latest.state is RoundState.AGREED
             held = played(latest, [Reconsidered()]) if agreed else latest
             return Table(job, held, rounds[:-1], quorum, free, now)
         chosen = choose(quorum, free, quorum.seats)
-        if admission.late or len(chosen) < quorum.results:
+        if admission.late or not may_agree(quorum, chosen):
             self._missing(cycle, job, len(chosen), late=admission.late)
             return None
         seats = tuple(Seat(each.worker, each.url) for each in chosen)
@@ -281,6 +284,9 @@ class Rounds:
         rest.times += 1
 
     def _resting(self) -> set[JobKey]:
+        # Who has had no rest for so long has ended, or is at work.
+        oldest = self._cycles - 2 * _REST_CYCLES_LIMIT
+        self._rests = {key: rest for key, rest in self._rests.items() if rest.until > oldest}
         return {key for key, rest in self._rests.items() if rest.until > self._cycles}
 
 
