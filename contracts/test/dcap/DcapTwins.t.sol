@@ -27,7 +27,7 @@ contract DcapTwinsTest is Base {
         for (uint256 i = 0; i < 11; ++i) {
             record[50 + i] = set[94 + i]; // PCE id, FMSPC, authority, epoch
         }
-        if (spoilt % 4 == 0) record[50 + spoilt % 11] ^= bytes1(uint8(1 << (spoilt >> 5)));
+        if (spoilt % 4 == 0) record[50 + spoilt % 11] ^= bytes1(uint8(2 ** (spoilt >> 5)));
         uint256[4] memory bounds = [_number(set, 0), _number(set, 5), 0, 0];
         (bounds[2], bounds[3]) = (_number(record, 81), _number(record, 86));
         time = spoilt & 1 == 0 ? bounds[time % 4] : time % (1 << 40);
@@ -40,7 +40,7 @@ contract DcapTwinsTest is Base {
             if (spoilt & 8 == 0) time = time % 2 == 0 || time == 0 ? time + 1 : time - 1;
         }
         uint256 stamp = uint24(bytes3(_slice(set, 106, 3)));
-        if (spoilt & 0x10 == 0) stamp ^= 1 << spoilt % 24;
+        if (spoilt & 0x10 == 0) stamp ^= uint24(2 ** (spoilt % 24));
         _dirty(dirt);
         (bool fine, bool lookedUp) = StandingMatch.holds(Mem.at(set), Mem.at(record), stamp, time);
         bool same = keccak256(_slice(set, 94, 11)) == keccak256(_slice(record, 50, 11));
@@ -78,7 +78,7 @@ contract DcapTwinsTest is Base {
             qe[27 + i] = report[i];
         }
         // Any bit of the report, masked or not.
-        if (!asIs) report[spoilt % 54] ^= bytes1(uint8(1 << (spoilt >> 8) % 8));
+        if (!asIs) report[spoilt % 54] ^= bytes1(uint8(2 ** ((spoilt >> 8) % 8)));
         _dirty(dirt);
         bool expected = report[4] & 0x02 == 0;
         for (uint256 i = 0; i < 54; ++i) {
@@ -101,7 +101,7 @@ contract DcapTwinsTest is Base {
         for (uint256 i = 48; i < 56; ++i) {
             body[64 + i] = identity[i] & identity[8 + i];
         }
-        if (!asIs) body[spoilt % 136] ^= bytes1(uint8(1 << (spoilt >> 8) % 8));
+        if (!asIs) body[spoilt % 136] ^= bytes1(uint8(2 ** ((spoilt >> 8) % 8)));
         _dirty(dirt);
         bool expected = true;
         for (uint256 i = 0; i < 48; ++i) {

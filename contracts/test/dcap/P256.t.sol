@@ -75,7 +75,7 @@ contract P256Test is Base {
     /// @dev n - s for s is as valid, for both ways; r, s, or key out of range is not.
     function testFuzz_VerifySolidity_TakesNothingElse(uint8 place, uint256 bit) public view {
         P256Harness.Signed memory it = _good;
-        uint256 flipped = 1 << bit % 256;
+        uint256 flipped = 2 ** (bit % 256);
         if (place % 5 == 0) it.hash ^= bytes32(flipped);
         if (place % 5 == 1) it.r ^= flipped;
         if (place % 5 == 2) it.s ^= flipped;
