@@ -131,7 +131,7 @@ abstract contract DcapFixture is Base {
     /// @dev `data` with one bit changed.
     function _flipped(bytes memory data, uint256 bit) internal pure returns (bytes memory) {
         bit = bit % (8 * data.length);
-        data[bit / 8] ^= bytes1(uint8(1 << bit % 8));
+        data[bit / 8] ^= bytes1(uint8(2 ** (bit % 8)));
         return data;
     }
 
