@@ -223,6 +223,37 @@ contract DisputesTest is RoundFixture {
         vm.assertEq(oracle.creditOf(ETHER, address(consumer)), FEE - FEE / 100);
     }
 
+    /* REVOKED MODELS */
+
+    /// @dev Nobody can answer any more: whoever says so gives the requester its money back at once.
+    function test_Abandon_FailsARequestWhoseModelWasRevoked() public {
+        bytes32 other = _admitModel("other weights");
+        RequestParams memory params = _params();
+        params.modelId = other;
+        Request memory made = _ask(params);
+        Request memory kept = _ask(_params());
+        bytes32 id = _id(made);
+        vm.expectRevert(abi.encodeWithSelector(IRequestBook.ModelNotRevoked.selector, other));
+        oracle.abandon(made);
+        vm.prank(GUARDIAN);
+        models.revoke(other);
+        vm.expectEmit(true, true, true, true, address(oracle));
+        emit IRequestBook.RequestFailed(id, address(consumer), FailureReason.ModelRevoked, FEE);
+        vm.prank(STRANGER);
+        oracle.abandon(made);
+        RequestState memory state = oracle.stateOf(id);
+        vm.assertTrue(state.status == RequestStatus.Failed);
+        vm.assertTrue(state.failure == FailureReason.ModelRevoked);
+        vm.assertTrue(state.callback == CallbackStatus.Succeeded);
+        vm.assertEq(oracle.creditOf(ETHER, address(consumer)), FEE);
+        vm.assertEq(consumer.errorCount(), 1);
+        vm.expectRevert(abi.encodeWithSelector(IRequestBook.AlreadyFailed.selector, id));
+        oracle.abandon(made);
+        // Another model's requests are nobody's to end.
+        vm.expectRevert(abi.encodeWithSelector(IRequestBook.ModelNotRevoked.selector, MODEL));
+        oracle.abandon(kept);
+    }
+
     /* PARTS */
 
     function _split() private pure returns (bytes32[] memory decisions) {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {RequestParams, RequestState, RequestStatus} from "../src/interfaces/IRequestBook.sol";
+import {
+    FailureReason,
+    RequestParams,
+    RequestState,
+    RequestStatus
+} from "../src/interfaces/IRequestBook.sol";
 import {ResultOracle} from "../src/oracle/ResultOracle.sol";
 import {Request} from "../src/types/Request.sol";
 import {Result} from "../src/types/Result.sol";
@@ -17,11 +22,15 @@ contract EscrowHandler is RoundFixture {
     uint256 public paidOut;
     /// @dev Requests that were seen in a final state and later in another one.
     uint256 public revivals;
+    /// @dev Requests that failed for no reason, or have a reason and did not fail.
+    uint256 public unreasoned;
+    bytes32 private _otherModel;
 
     mapping(bytes32 requestId => RequestStatus) private _seen;
 
     constructor() {
         super.setUp();
+        _otherModel = _admitModel("other weights");
     }
 
     /// @dev The constructor set up everything.
@@ -38,6 +47,7 @@ contract EscrowHandler is RoundFixture {
         params.payment.unitFee = unitFee;
         if (!callback) params.callbackGasLimit = 0;
         if (shape & 4 != 0) params.payment.refundTo = STRANGER;
+        if (shape & 16 != 0) params.modelId = _otherModel;
         if (shape & 8 != 0) {
             params.reservedUntil = uint64(block.timestamp);
             params.workers = new address[](params.quorum.seats);
@@ -91,6 +101,20 @@ contract EscrowHandler is RoundFixture {
         _observe();
     }
 
+    /// @dev Once, and not at the beginning: nothing asks for that model afterwards.
+    function revokeModel(uint8 luck) external {
+        if (luck % 8 != 0) return;
+        vm.prank(GUARDIAN);
+        try models.revoke(_otherModel) {} catch {}
+    }
+
+    function abandon(uint256 which) external {
+        if (_requests.length == 0) return;
+        vm.prank(STRANGER);
+        try oracle.abandon(_requests[which % _requests.length]) {} catch {}
+        _observe();
+    }
+
     function refund(uint256 which) external {
         if (_requests.length == 0) return;
         try oracle.refund(_requests[which % _requests.length]) {} catch {}
@@ -138,7 +162,10 @@ contract EscrowHandler is RoundFixture {
     function _observe() private {
         for (uint256 i = 0; i < _requests.length; ++i) {
             bytes32 id = _id(_requests[i]);
-            RequestStatus status = oracle.stateOf(id).status;
+            RequestState memory state = oracle.stateOf(id);
+            RequestStatus status = state.status;
+            bool failed = status == RequestStatus.Failed;
+            if (failed != (state.failure != FailureReason.None)) ++unreasoned;
             if (_seen[id] > RequestStatus.Pending && status != _seen[id]) ++revivals;
             _seen[id] = status;
         }
@@ -148,6 +175,7 @@ contract EscrowHandler is RoundFixture {
 /// @dev 1. The oracle holds exactly what it owes: all credits, and what pending requests put up.
 /// 2. Every wei paid in was paid out, or is owed: none is made, none is lost.
 /// 3. Forbidden: a request that ended in one way is ever seen in another.
+/// 4. Forbidden: a request that failed for no reason, or another that has one.
 contract EscrowInvariants is Base {
     EscrowHandler private handler;
 
@@ -177,14 +205,19 @@ contract EscrowInvariants is Base {
             handler.wait(29 minutes);
         }
         handler.refund(1);
+        handler.ask(700, 0, true, 16, 0);
+        handler.abandon(4);
+        vm.assertEq(handler.count(RequestStatus.Pending), 1);
+        handler.revokeModel(8);
+        handler.abandon(4);
         vm.assertEq(handler.count(RequestStatus.Fulfilled), 2);
-        vm.assertEq(handler.count(RequestStatus.Failed), 1);
+        vm.assertEq(handler.count(RequestStatus.Failed), 2);
         vm.assertEq(handler.count(RequestStatus.Refunded), 1);
         vm.assertEq(oracle.creditOf(address(0), address(0x0930)), 10);
         vm.assertEq(oracle.creditOf(address(0), STRANGER), 20 + 30);
         handler.withdraw(11);
         vm.assertEq(handler.paidOut(), 50);
-        vm.assertEq(handler.owed(), 10 + 2970 + 500);
+        vm.assertEq(handler.owed(), 10 + 2970 + 500 + 700);
     }
 
     /// forge-config: default.invariant.runs = 24
@@ -193,5 +226,6 @@ contract EscrowInvariants is Base {
         vm.assertEq(address(handler.theOracle()).balance, handler.owed());
         vm.assertEq(handler.paidIn(), handler.paidOut() + handler.owed());
         vm.assertEq(handler.revivals(), 0);
+        vm.assertEq(handler.unreasoned(), 0);
     }
 }

@@ -19,7 +19,9 @@ enum RequestStatus {
 enum FailureReason {
     None,
     /// @dev Disjoint sets of workers disagreed, one after the other.
-    Disagreement
+    Disagreement,
+    /// @dev Its model was revoked: no answer counts any more.
+    ModelRevoked
 }
 
 /// @notice How the requester's callback went. `Succeeded` is final.
@@ -166,6 +168,10 @@ interface IRequestBook is IEscrow {
     /// @custom:remedy Nothing is left to do.
     error NothingToReassign(bytes32 requestId);
 
+    /// @notice The request's model was not revoked: it may still be answered.
+    /// @custom:remedy Wait for its result, or for its deadline.
+    error ModelNotRevoked(bytes32 modelId);
+
     /// @notice The named workers still have time.
     /// @custom:remedy Wait until after `reservedUntil`.
     error StillReserved(uint64 reservedUntil, uint256 blockTime);
@@ -197,6 +203,10 @@ interface IRequestBook is IEscrow {
 
     /// @notice Ends a request that nobody answered in time. Open to any sender.
     function refund(Request calldata made) external;
+
+    /// @notice Fails a request whose model was revoked since: nobody can answer it, so nobody need wait
+    /// for its deadline. Open to any sender.
+    function abandon(Request calldata made) external;
 
     /// @notice What is kept of `requestId`.
     function stateOf(bytes32 requestId) external view returns (RequestState memory);

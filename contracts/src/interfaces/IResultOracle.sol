@@ -55,7 +55,7 @@ struct FulfilledResult {
 /// @title IResultOracle
 /// @notice Carries requests to TEE workers and their signed results back, and pays for them.
 /// @dev Every request ends exactly once: Fulfilled by an answer, Failed where disjoint sets of workers
-/// disagreed, Refunded where nobody answered in time.
+/// disagreed or the model was revoked, Refunded where nobody answered in time.
 /// @dev Rounds. Where more than one worker must agree, each first gives the relayer a commitment to
 /// its answer. A worker reveals only to a closed round: the list of all commitments, its own among
 /// them, whose hash its statement binds. So nobody has seen another's answer when it commits, and who

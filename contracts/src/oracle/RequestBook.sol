@@ -12,6 +12,7 @@ import {
     RequestState,
     RequestStatus
 } from "../interfaces/IRequestBook.sol";
+import {ModelStatus} from "../interfaces/IModelRegistry.sol";
 import {IResultConsumer, ResultStatus} from "../interfaces/IResultConsumer.sol";
 import {Payment, Request, RequestLib} from "../types/Request.sol";
 import {CallbackLib} from "./CallbackLib.sol";
@@ -93,11 +94,17 @@ abstract contract RequestBook is ModelChecks, Escrow, Quotas {
     function refund(Request calldata made) external nonReentrant {
         (bytes32 requestId, RequestState memory state) = _pending(made);
         require(made.deadline < block.timestamp, RequestNotExpired(made.deadline, block.timestamp));
-        (state.status, state.worker) = (RequestStatus.Refunded, address(0));
-        uint256 amount = _escrowOf(made, state);
-        _credit(made.payment.token, made.payment.refundTo, amount);
+        state.status = RequestStatus.Refunded;
+        uint256 amount = _giveBack(made, state);
         emit RequestRefunded(requestId, made.payment.refundTo, amount);
         _end(made, requestId, state, ResultStatus.Refunded, msg.data[:0]);
+    }
+
+    /// @inheritdoc IRequestBook
+    function abandon(Request calldata made) external nonReentrant {
+        (bytes32 requestId, RequestState memory state) = _pending(made);
+        require(MODELS.statusOf(made.modelId) == ModelStatus.Revoked, ModelNotRevoked(made.modelId));
+        _fail(made, requestId, state, FailureReason.ModelRevoked);
     }
 
     /* VIEWS */
@@ -164,7 +171,17 @@ abstract contract RequestBook is ModelChecks, Escrow, Quotas {
         return cost < share ? cost : share;
     }
 
-    /// @dev The workers could not agree.
+    /// @dev Credits what is still put up to where the request says: no answer will come.
+    function _giveBack(Request calldata made, RequestState memory state)
+        private
+        returns (uint256 amount)
+    {
+        state.worker = address(0);
+        amount = _escrowOf(made, state);
+        _credit(made.payment.token, made.payment.refundTo, amount);
+    }
+
+    /// @dev No answer will come.
     function _fail(
         Request calldata made,
         bytes32 requestId,
@@ -172,9 +189,7 @@ abstract contract RequestBook is ModelChecks, Escrow, Quotas {
         FailureReason reason
     ) internal {
         (state.status, state.failure) = (RequestStatus.Failed, reason);
-        state.worker = address(0);
-        uint256 amount = _escrowOf(made, state);
-        _credit(made.payment.token, made.payment.refundTo, amount);
+        uint256 amount = _giveBack(made, state);
         emit RequestFailed(requestId, made.payment.refundTo, reason, amount);
         _end(made, requestId, state, ResultStatus.Failed, msg.data[:0]);
     }

@@ -31,8 +31,8 @@ import {Judgement, RoundVerifier} from "./RoundVerifier.sol";
 contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
     /* CONSTANTS */
 
-    /// @notice How many rounds may disagree before the request fails.
-    uint256 public constant MAX_DISPUTES = 2;
+    /// @dev How many rounds may disagree before the request fails.
+    uint256 private constant MAX_DISPUTES = 2;
     /// @notice Seconds a worker counts for nothing after it disagreed with a quorum.
     uint64 public constant PROBATION = 7 days;
 

@@ -42,6 +42,7 @@ class FailureReason(IntEnum):
 
     NONE = 0
     DISAGREEMENT = 1
+    MODEL_REVOKED = 2
 
 
 class CallbackStatus(IntEnum):
@@ -195,6 +196,10 @@ class ResultOracle(Contract):
     def reassign(self, made: RequestTerms) -> bytes:
         """Return call data that opens an overdue request to every worker of its app."""
         return self.encode("reassign", made.words())
+
+    def abandon(self, made: RequestTerms) -> bytes:
+        """Return call data that fails a request whose model was revoked; anybody may send it."""
+        return self.encode("abandon", made.words())
 
     def refund(self, made: RequestTerms) -> bytes:
         """Return call data that refunds an expired request; anybody may send it."""
