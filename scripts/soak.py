@@ -2,7 +2,8 @@
 Kill relayers by the thousand, or for hours, and write down what came of it: docs/reliability.md.
 
 By default what CI asks for: 1,000 kills for each of three seeds on SQLite (two of them on an oracle
-that refuses no duplicate) and 300 on PostgreSQL. Ends with 1 where any promise was broken.
+that refuses no duplicate) and 300 on PostgreSQL; and 100 on each in the middle of rounds of several
+workers. Ends with 1 where any promise was broken.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ ROOT = Path(__file__).resolve().parent.parent
 for folder in ("bridge", "verifier", "enclave", "."):
     sys.path.insert(0, str(ROOT / folder))
 
+from quotary_bridge.chain.contracts import ONE_WORKER  # noqa: E402
+
 from tests.bridge.postgres import running_postgres  # noqa: E402 (the project's own folders first)
 from tests.faults.campaign import Campaign, Plan  # noqa: E402
+from tests.faults.crowd import QUORUM  # noqa: E402
 from tests.faults.world import world  # noqa: E402
 
 REPORT = ROOT / "docs" / "reliability.md"
 FIGURES = ROOT / "build" / "faults.json"
 HEADING = (
-    "| store | contract refuses duplicates | seed | kills | points | requests | lost "
+    "| store | answered by | contract refuses duplicates | seed | kills | points | requests | lost "
     "| doubled | reverted | seconds |"
 )
 KILLS_AT_A_TIME = 2_000
@@ -39,12 +43,23 @@ KILLS_AT_A_TIME = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One campaign to carry out; `strict` where the oracle refuses duplicates."""
+    """
+    One campaign to carry out; `strict` where the oracle refuses duplicates.
+
+    With `rounds`, three of five workers must agree, and half of those there are do not behave.
+    """
 
     seed: int
     kills: int
     strict: bool
     postgres: bool
+    rounds: bool = False
+
+    @property
+    def plan(self) -> Plan:
+        """What is done; a round costs more than an answer, so there are fewer of them."""
+        few = {"jobs_per_kill": 0.3, "open_requests": 4} if self.rounds else {}
+        return Plan(self.seed, self.kills, **few)
 
 
 def carry_out(order: Order) -> dict[str, Any]:
@@ -54,9 +69,10 @@ def carry_out(order: Order) -> dict[str, Any]:
         where: Any = folder / "store.sqlite"
         if order.postgres:
             where = stack.enter_context(running_postgres()).database()
-        place = stack.enter_context(world(strict=order.strict))
+        quorum = QUORUM if order.rounds else ONE_WORKER
+        place = stack.enter_context(world(strict=order.strict, quorum=quorum))
         try:
-            record = Campaign(place, where, Plan(order.seed, order.kills), folder).run()
+            record = Campaign(place, where, order.plan, folder).run()
         except AssertionError as error:
             return {**asdict(order), "kills": 0, "broken": [f"a relayer ended by itself: {error}"]}
     if record.verdict is None:
@@ -76,7 +92,9 @@ def carry_out(order: Order) -> dict[str, Any]:
 def report(figures: list[dict[str, Any]]) -> str:
     """Return docs/reliability.md."""
     rows = [
-        f"| {'PostgreSQL' if run['postgres'] else 'SQLite'} | {'yes' if run['strict'] else 'no'} "
+        f"| {'PostgreSQL' if run['postgres'] else 'SQLite'} "
+        f"| {'three of five' if run['rounds'] else 'one worker'} "
+        f"| {'yes' if run['strict'] else 'no'} "
         f"| {run['seed']} | {run['kills']:,} | {run['points']} | {run['jobs']:,} | {run['lost']} "
         f"| {run['doubled']} | {run['reverted']} | {run['seconds']:.0f} |"
         for run in figures
@@ -96,12 +114,14 @@ def report(figures: list[dict[str, Any]]) -> str:
             "after every commit and every exchange with the node, while reorgs, dropped pools and",
             "base-fee jumps happen between any two of its steps. Then one that nobody kills has to",
             "finish. What is judged, on the chain and in the store, stands at the top of",
-            "`tests/faults/verdict.py`.",
+            "`tests/faults/verdict.py`. Where three of five workers must agree, half of eighteen",
+            "lie, stall, swap their answers, copy, equivocate or are dead, and kills fall on both",
+            "sides of every exchange with a worker, too.",
             "",
             f"{kills:,} kills; on the chain meanwhile: {weather or 'nothing'}.",
             "",
             HEADING,
-            "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
             *rows,
             "",
             f"Broken promises: {'; '.join(broken) if broken else 'none'}.",
@@ -122,6 +142,9 @@ def orders(args: argparse.Namespace) -> list[Order]:
     ]
     if args.postgres:
         found.append(Order(args.seed, args.postgres, strict=False, postgres=True))
+    if args.rounds:
+        found.append(Order(args.seed, args.rounds, strict=True, postgres=False, rounds=True))
+        found.append(Order(args.seed, args.rounds, strict=False, postgres=True, rounds=True))
     return found
 
 
@@ -132,6 +155,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1, help="the first one")
     parser.add_argument("--postgres", type=int, default=300, help="kills on PostgreSQL")
+    parser.add_argument("--rounds", type=int, default=100, help="per store, in rounds of workers")
     parser.add_argument("--hours", type=float, default=0.0, help="repeat with new seeds so long")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--report", action="store_true", help="write docs/reliability.md")
