@@ -22,14 +22,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-for folder in ("", "verifier", "enclave"):
+for folder in ("", "verifier", "bridge", "enclave"):
     sys.path.insert(0, str(ROOT / folder))
 
 from quotary import INTEL_ROOT, RawCollateral, TrustRoot  # noqa: E402  (paths come first)
 from quotary.collateral import TcbInfo  # noqa: E402
 from quotary.quote import Quote  # noqa: E402
 from quotary.x509 import RevocationList  # noqa: E402
-from quotary_enclave.simulator import Simulator, samples  # noqa: E402
+from quotary_bridge.chain.contracts.long_list import LongList  # noqa: E402
+from quotary_enclave.simulator import Simulator, sample_td, samples  # noqa: E402
 
 from tests.contracts.dcap.dcap_world import (  # noqa: E402
     Node,
@@ -39,6 +40,7 @@ from tests.contracts.dcap.dcap_world import (  # noqa: E402
     running_node,
 )
 from tests.contracts.dcap.genuine_cases import genuine_cases  # noqa: E402
+from tests.contracts.dcap.long_crl import minted, serials  # noqa: E402
 from tests.contracts.dcap.registry_world import RegistryWorld  # noqa: E402
 
 OUTPUT = ROOT / "build" / "bench" / "gas.json"
@@ -139,6 +141,39 @@ def lists_of_129(node: Node) -> dict[str, int]:
     return {"pck_crl_upsert_129": upsert, "crl_lookup": looked_up - remembered}
 
 
+def long_lists(node: Node) -> dict[str, int]:
+    """
+    The cost of a simulated list of 5,000 entries, which comes in parts; and of the dearest of them.
+
+    The platform is looked up in it, as in `lists_of_129`.
+    """
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    simulator = Simulator(at, seed=b"bench")
+    machine = simulator.platform("0")
+    quote = machine.quote(sample_td(simulator))
+    raw = RawCollateral.from_json(json.dumps(simulator.collateral(machine, "tdx")))
+    root = TrustRoot.from_certificate(simulator.root_der)
+    world, _ = new_world(node, raw, root, int(at.timestamp()))
+    compact, endorsement, pem = compact_parts(quote)
+    _, authority, certificate = world.leaf_of(pem)
+    world.verifier_send("prove", quote)
+    verify = ("verifyEndorsed", compact, endorsement, certificate)
+    world.assemble(TDX, raw, authority)
+    remembered = gas(world.verifier_send(*verify))
+    long = LongList.of(minted(machine, serials(5_000), at))
+    parts = ["0x" + world.store_call("keepSerials", part)[-20:].hex() for part in long.parts]
+    costs = [gas(world.store_send("keepSerials", part)) for part in long.parts]
+    whole = (long.frame, long.cut, long.forms, long.order, parts)
+    costs.append(gas(world.store_send("putLongRevocationList", whole)))
+    world.assemble(TDX, raw, authority)
+    return {
+        "pck_crl_long_5000": sum(costs),
+        "pck_crl_long_5000_last": costs[-1],
+        "pck_crl_long_5000_most": max(costs),
+        "crl_lookup_long_5000": gas(world.verifier_send(*verify)) - remembered,
+    }
+
+
 def registration(node: Node) -> dict[str, int]:
     """
     The cost of registering a worker whose quote the chain verifies under a known attestation key.
@@ -200,7 +235,7 @@ def measure() -> dict[str, Any]:
     # A node each: one that was taken back may lose a transaction that it has seen before.
     with running_node() as node:
         figures: dict[str, Any] = verification(node, version_4[-1])
-    for measured in (registration, lists_of_129):
+    for measured in (registration, lists_of_129, long_lists):
         with running_node() as node:
             figures |= measured(node)
     figures |= documents(cases)

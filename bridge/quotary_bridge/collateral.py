@@ -19,6 +19,7 @@ from quotary.collateral import QeIdentity, TcbInfo
 from quotary.x509 import Certificate, RevocationList, split_pem
 
 from quotary_bridge.chain.contracts import Authority, CollateralStore, StoredDocument, StoredList
+from quotary_bridge.chain.contracts.long_list import MAX_ENTRIES, LongList
 from quotary_bridge.errors import ConfigurationError, Reason
 
 __all__ = ["Standing", "Step", "require_same_root", "steps"]
@@ -66,8 +67,10 @@ def steps(store: CollateralStore, raw: RawCollateral, *, assemble: bool = True) 
     """
     Yield what it takes to bring `raw`, in order, each compared when it is asked for.
 
-    `raw` must have been verified: what is malformed raises the verifier's errors. The last step
-    keeps the family's collateral in one piece, which makes every later verification cheaper.
+    `raw` must have been verified: what is malformed raises the verifier's errors. A PCK revocation
+    list that is too long for one transaction comes in parts, of which those that anyone kept before
+    are not brought again. The last step keeps the family's collateral in one piece, which makes
+    every later verification cheaper.
     """
     tcb_signer = _leaf(raw.tcb_info_issuer_chain, "TCB info issuer chain")
     qe_signer = _leaf(raw.qe_identity_issuer_chain, "QE identity issuer chain")
@@ -84,7 +87,7 @@ def steps(store: CollateralStore, raw: RawCollateral, *, assemble: bool = True) 
         _standing_of_authority(store, authority, ca),
         store.add_certificate(ca.der),
     )
-    yield _list(store, "PCK revocation list", authority, raw.pck_crl)
+    yield from _pck_list(store, authority, raw.pck_crl)
     yield Step(
         f"{info.tee_type.name} TCB info {info.fmspc.hex()}",
         _standing(store.tcb_info(tee, info.fmspc), info, raw.tcb_info),
@@ -123,6 +126,22 @@ def _list(store: CollateralStore, name: str, issuer: int, der: bytes) -> Step:
     parsed = RevocationList.parse(der, name)
     data = store.put_revocation_list(der)
     return Step(name, _standing_of_list(store.revocation_list(issuer), parsed), data)
+
+
+def _pck_list(store: CollateralStore, authority: Authority, der: bytes) -> Iterator[Step]:
+    """Yield the list, and before it the parts it is in if it is too long for one transaction."""
+    name = "PCK revocation list"
+    whole = _list(store, name, authority, der)
+    if not whole.needed or len(RevocationList.parse(der, name).serials) <= MAX_ENTRIES:
+        yield whole
+        return
+    long = LongList.of(der)
+    accounts = [store.serials_at(part) for part in long.parts]
+    for number, (part, account) in enumerate(zip(long.parts, accounts, strict=True), start=1):
+        kept = Standing.SAME if store.chain.code(account) else Standing.MISSING
+        label = f"{name}, part {number} of {len(accounts)}"
+        yield Step(label, kept, store.keep_serials(part))
+    yield Step(name, whole.standing, store.put_long_revocation_list(long, accounts))
 
 
 def _standing_of_list(stored: StoredList | None, brought: RevocationList) -> Standing:

@@ -15,6 +15,7 @@ import pytest
 from quotary import RawCollateral
 from quotary.cli import collateral as verifier_collateral
 from quotary.errors import Reason as EvidenceReason
+from quotary.x509 import RevocationList
 from quotary_bridge.chain.contracts import CollateralStore, DcapVerifier
 from quotary_bridge.chain.reverts import decode_revert
 from quotary_bridge.chain.sender import Sender
@@ -24,6 +25,7 @@ from quotary_enclave.simulator import Role, Simulator, TcbInfoSpec
 
 from tests.bridge import test_cli
 from tests.bridge.test_cli import NOW, SEED, Command, Ran, World, admitted, deployed, submit
+from tests.contracts.dcap.long_crl import minted, serials
 
 world = test_cli.world
 ITEMS = (
@@ -137,6 +139,33 @@ def test_an_interrupted_push_goes_on(quotary: Command, world: World) -> None:
     ran = push(quotary, world, "--json")
     assert list(standings(ran).values()) == ["same"] * 4 + ["missing"] * 3
     assert ran.code == 0
+
+
+def test_a_long_list_is_brought_in_parts(quotary: Command, world: World, files: Files) -> None:
+    """What is too long for one transaction; after an interruption only what is missing is sent."""
+    at = datetime.fromtimestamp(NOW, UTC)
+    machine = Simulator(at, seed=SEED.encode()).platform("0")
+    crl = minted(machine, (*serials(1_500), machine.pck_serial), at)
+    document = {**files.minted(at), "pck_crl": crl.hex()}
+    file = files.write(document)
+    store = CollateralStore(world.node.chain, dcap(world).store())
+    sender = Sender(world.node.chain, world.node.signers[0], timeout_seconds=60)
+    for step in steps(store, RawCollateral.from_json(json.dumps(document))):
+        sender.send(sender.request(store.address, step.data))
+        if step.name == "PCK revocation list, part 1 of 2":
+            break
+    ran = push(quotary, world, "--json", file=file)
+    assert ran.code == 0, ran
+    found = standings(ran)
+    assert found["PCK revocation list, part 1 of 2"] == "same"
+    assert found["PCK revocation list, part 2 of 2"] == "missing"
+    assert found["PCK revocation list"] == "missing"
+    stored = store.revocation_list(1)
+    assert stored is not None
+    assert stored.serials == RevocationList.parse(crl, "pck_crl").revoked
+    again = push(quotary, world, "--json", file=file)
+    assert set(standings(again).values()) == {"same"}
+    assert len(standings(again)) == len(ITEMS)
 
 
 def test_newer_documents_replace_older_ones_and_never_the_reverse(

@@ -3,13 +3,14 @@ pragma solidity 0.8.30;
 
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
-import {ICollateralStore} from "../interfaces/ICollateralStore.sol";
+import {ICollateralStore, LongRevocationList} from "../interfaces/ICollateralStore.sol";
 import {CertificateRecord} from "./CertificateRecord.sol";
 import {CollateralIndex} from "./CollateralIndex.sol";
 import {CollateralLib} from "./CollateralLib.sol";
 import {CrlLib} from "./CrlLib.sol";
 import {Document, DocumentLib} from "./DocumentLib.sol";
 import {DocumentParser} from "./DocumentParser.sol";
+import {LongListLib} from "./LongListLib.sol";
 import {Mem} from "./Mem.sol";
 import {P256Lib} from "./P256Lib.sol";
 import {check, refuse} from "./Refusal.sol";
@@ -113,19 +114,49 @@ contract CollateralStore is CollateralIndex {
     /// @inheritdoc ICollateralStore
     function putRevocationList(bytes calldata der) external {
         RevocationList memory list = LIST_PARSER.parse(der);
-        uint256 issuer = ROOT;
+        _putList(list, _issuerOf(list));
+    }
+
+    /// @inheritdoc ICollateralStore
+    function keepSerials(bytes calldata serials) external returns (address part) {
+        uint256 length = serials.length;
+        check(
+            length != 0 && length % CrlLib.SERIAL_LENGTH == 0
+                && length <= CrlLib.SERIAL_LENGTH * LongListLib.SERIALS_PER_PART,
+            "CRL_INVALID"
+        );
+        part = SSTORE2.predictCounterfactualAddress(serials, 0);
+        if (part.code.length != 0) return part;
+        SSTORE2.writeCounterfactual(serials, 0);
+        emit SerialsKept(part);
+    }
+
+    /// @inheritdoc ICollateralStore
+    function putLongRevocationList(LongRevocationList calldata long) external {
+        RevocationList memory list = LIST_PARSER.parseLong(long);
+        uint256 issuer = _issuerOf(list);
+        // What the root revoked is looked up where certificates are brought: in one piece.
+        check(issuer != ROOT, "CRL_TOO_LARGE");
+        _putList(list, issuer);
+    }
+
+    /// @dev Whose list it is; refuses one that is nobody's.
+    function _issuerOf(RevocationList memory list) private view returns (uint256 issuer) {
         if (list.issuer == _ROOT_SUBJECT) {
             _requireIssued(list, _root());
-        } else {
-            Issuer memory authority;
-            for (issuer = PLATFORM; issuer <= PROCESSOR; ++issuer) {
-                if (_authorities[issuer] == address(0)) continue;
-                authority = CertificateRecord.issuer(Mem.code(_authorities[issuer], 1));
-                if (authority.subject == list.issuer) break;
-            }
-            check(issuer <= PROCESSOR, "CRL_ISSUER_MISMATCH");
-            _requireIssued(list, authority);
+            return ROOT;
         }
+        Issuer memory authority;
+        for (issuer = PLATFORM; issuer <= PROCESSOR; ++issuer) {
+            if (_authorities[issuer] == address(0)) continue;
+            authority = CertificateRecord.issuer(Mem.code(_authorities[issuer], 1));
+            if (authority.subject == list.issuer) break;
+        }
+        check(issuer <= PROCESSOR, "CRL_ISSUER_MISMATCH");
+        _requireIssued(list, authority);
+    }
+
+    function _putList(RevocationList memory list, uint256 issuer) private {
         CollateralLib.requireWithin(
             list.thisUpdate << 40 | list.nextUpdate,
             block.timestamp,

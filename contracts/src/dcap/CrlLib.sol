@@ -24,7 +24,9 @@ struct Crl {
 /// @title CrlLib
 /// @notice X.509 revocation lists, version 2, and their packed form.
 /// @dev Packed: thisUpdate (5), nextUpdate (5), SHA-256 of the signed bytes (32), count (2), then the
-/// serial numbers, 20 bytes each, ascending.
+/// serial numbers, 20 bytes each, ascending. Of a long list in their place, for each account that keeps
+/// some, the first of them (20) and the account (20); then one byte, 0, by which its length says that
+/// it is one.
 library CrlLib {
     /// @dev What one code object can keep (EIP-170), less the head.
     uint256 internal constant MAX_ENTRIES = 1_200;
@@ -42,9 +44,19 @@ library CrlLib {
     uint256 private constant INVALIDITY_DATE = 0x551d18;
 
     /// @notice Parses the list that is all of `der`.
-    function parse(bytes memory der) internal pure returns (Crl memory crl) {
+    function parse(bytes memory der) internal pure returns (Crl memory) {
         check(der.length != 0, "CRL_MISSING");
         check(der.length <= MAX_BYTES, "CRL_TOO_LARGE");
+        return parseAround(der, 0, 0);
+    }
+
+    /// @notice Parses the list that is all of `der`, but for its entries, which are known to be all of
+    /// `[from, until)`; their serial numbers are left to the caller. For a `from` of 0 nothing is known.
+    function parseAround(bytes memory der, uint256 from, uint256 until)
+        internal
+        pure
+        returns (Crl memory crl)
+    {
         unchecked {
             uint256 end = Mem.at(der) + der.length;
             (uint256 start, uint256 stop) = Der.element(Mem.at(der), end, Der.SEQUENCE);
@@ -55,8 +67,9 @@ library CrlLib {
             uint256 rest = Der.algorithm(bodyEnd, stop);
             (crl.r, crl.s, rest) = Der.signature(rest, stop);
             Der.finish(rest, stop);
-            _body(crl, body, bodyEnd);
+            (from, until) = _body(crl, body, bodyEnd, from, until);
         }
+        check(from == until, "CRL_INVALID"); // entries are where they should be
     }
 
     /// @notice The packed form of a list whose signed bytes have the SHA-256 `id`.
@@ -65,10 +78,8 @@ library CrlLib {
             uint256 count = crl.serials.length;
             // 12 bytes more than needed, so that the last serial can be written as a word.
             packed = new bytes(HEAD_LENGTH + SERIAL_LENGTH * count + 12);
+            writeHead(packed, crl, id, count);
             uint256 p = Mem.at(packed);
-            Mem.store(p, crl.thisUpdate << 216 | crl.nextUpdate << 176);
-            Mem.store(p + 10, uint256(id));
-            Mem.store(p + 42, count << 240);
             p += HEAD_LENGTH;
             for (uint256 i = 0; i < count; ++i) {
                 Mem.store(p, crl.serials[i] << 96);
@@ -78,7 +89,19 @@ library CrlLib {
         }
     }
 
-    /// @notice Whether `serial` is in a packed list: a binary search.
+    /// @notice Writes the head of a packed list.
+    function writeHead(bytes memory packed, Crl memory crl, bytes32 id, uint256 count)
+        internal
+        pure
+    {
+        unchecked {
+            uint256 p = Mem.at(packed);
+            Mem.store(p, crl.thisUpdate << 216 | crl.nextUpdate << 176 | uint256(id) >> 80);
+            Mem.store(p + 12, uint256(id) << 16 | count);
+        }
+    }
+
+    /// @notice Whether `serial` is in a packed list that is no long one: a binary search.
     function lists(bytes memory packed, uint256 serial) internal pure returns (bool) {
         unchecked {
             uint256 p = Mem.at(packed);
@@ -96,7 +119,12 @@ library CrlLib {
         }
     }
 
-    function _body(Crl memory crl, uint256 position, uint256 end) private pure {
+    /// @dev Returns `from` and `until`, or zeros where the entries that are known were met.
+    function _body(Crl memory crl, uint256 position, uint256 end, uint256 from, uint256 until)
+        private
+        pure
+        returns (uint256, uint256)
+    {
         unchecked {
             uint256 start;
             (start, position) = Der.integer(position, end, Der.INTEGER);
@@ -110,7 +138,8 @@ library CrlLib {
             (crl.nextUpdate, position) = Der.time(position, end);
             if (Der.tagAt(position, end) == Der.SEQUENCE) {
                 (start, position) = Der.element(position, end, Der.SEQUENCE);
-                crl.serials = _entries(start, position);
+                if (from == 0) crl.serials = _entries(start, position);
+                else if (start == from && position == until) (from, until) = (0, 0);
             }
             check(Der.tagAt(position, end) == 0xa0, "CRL_INVALID");
             (start, position) = Der.element(position, end, 0xa0);
@@ -119,6 +148,7 @@ library CrlLib {
             Der.finish(position, end);
             _extensions(crl, start, end);
         }
+        return (from, until);
     }
 
     function _entries(uint256 position, uint256 end)
@@ -138,7 +168,7 @@ library CrlLib {
                 (serial, position) = Der.serial(position, next);
                 bytes32 rest = Mem.keccak(position, next - position);
                 if (rest != good) {
-                    _entryRest(position, next);
+                    requireForm(position, next);
                     good = rest;
                 }
                 check(count < serials.length && count < MAX_ENTRIES, "CRL_TOO_LARGE");
@@ -164,8 +194,8 @@ library CrlLib {
         }
     }
 
-    /// @dev What follows the serial number of an entry: its date, and extensions.
-    function _entryRest(uint256 position, uint256 end) private pure {
+    /// @notice Refuses what may not follow the serial number of an entry: its date, and extensions.
+    function requireForm(uint256 position, uint256 end) internal pure {
         (, position) = Der.time(position, end);
         if (position == end) return;
         uint256 start;

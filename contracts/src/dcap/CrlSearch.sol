@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 /// @title CrlSearch
 /// @notice Looks a serial number up in a packed revocation list where it is kept, without reading all of
-/// it: single entries, then a stretch of at most 64.
+/// it: single entries, then a stretch of at most 64; of a long list in the one part that may have it.
 /// @dev Assembly, as a platform's first verification under a list waits for it; tests hold it to
 /// {CrlLib-lists}, whose layout it knows.
 library CrlSearch {
@@ -12,6 +12,16 @@ library CrlSearch {
         assembly ("memory-safe") {
             let low := 45 // SSTORE2's byte and the head, then entries of 20 bytes, ascending
             let high := extcodesize(account)
+            if and(gt(high, low), iszero(iszero(mod(sub(high, low), 20)))) {
+                // A long list: the last of its parts that does not begin above the serial, if any.
+                let p := mload(0x40) // beyond the free memory pointer, which stays
+                extcodecopy(account, p, low, sub(high, low))
+                let q := add(p, sub(high, 86)) // behind 45 bytes and before the last: 40 each
+                for {} and(iszero(lt(q, p)), gt(shr(96, mload(q)), serial)) { q := sub(q, 40) } {}
+                account := shr(96, mload(add(q, 20)))
+                low := 1 // SSTORE2's byte
+                high := mul(extcodesize(account), iszero(lt(q, p)))
+            }
             // The entry at `low` is not above the serial, if any is not; the one at `high` is.
             for {} gt(high, add(low, 1280)) {} {
                 // The remainder is dropped on purpose: entries are whole.

@@ -90,6 +90,36 @@ library Mem {
         }
     }
 
+    /// @notice Copies the `length` bytes that SSTORE2 keeps in the code of `account` to `target`, which
+    /// lies in memory the caller allocated; false where the code could be run, and so might change.
+    function copyCode(uint256 target, address account, uint256 length)
+        internal
+        view
+        returns (bool fixed_)
+    {
+        assembly ("memory-safe") {
+            extcodecopy(account, 0, 0, 0x20) // scratch space
+            fixed_ := iszero(byte(0, mload(0))) // STOP
+            extcodecopy(account, target, 1, length)
+        }
+    }
+
+    /// @notice Bytes that are written into free memory, with {close} at their end; nothing may be
+    /// allocated between.
+    function open() internal pure returns (bytes memory data) {
+        assembly ("memory-safe") {
+            data := mload(0x40)
+        }
+    }
+
+    /// @notice Ends what {open} began at `end`.
+    function close(bytes memory data, uint256 end) internal pure {
+        assembly ("memory-safe") {
+            mstore(data, sub(end, add(data, 0x20)))
+            mstore(0x40, and(add(end, 0x1f), not(0x1f))) // keep words aligned
+        }
+    }
+
     /// @notice Where a copy of the `length` bytes is that SSTORE2 keeps in the code of `account`.
     function kept(address account, uint256 length) internal view returns (uint256 position) {
         assembly ("memory-safe") {

@@ -1,6 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
+/// @notice A revocation list that is too long for one transaction, in pieces: its serial numbers are kept
+/// beforehand, and everything else is here. Put together they are the very bytes that were signed.
+struct LongRevocationList {
+    /// @dev The DER of the list without the content of `revokedCertificates`.
+    bytes frame;
+    /// @dev Where in the frame that content belongs.
+    uint256 cut;
+    /// @dev What follows the serial number in an entry, each once and with its length (1) in front.
+    bytes forms;
+    /// @dev Of each entry, in the list's order: which serial number (2), which form (2).
+    bytes order;
+    /// @dev The accounts that keep the serial numbers, all of them ascending: see {keepSerials}.
+    address[] parts;
+}
+
 /// @title ICollateralStore
 /// @notice Intel's collateral, proven down from one root certificate and kept packed.
 /// @dev Anyone may bring a document: it is accepted on Intel's signature alone, and never backward in
@@ -22,6 +37,9 @@ interface ICollateralStore {
         uint64 nextUpdate,
         uint256 count
     );
+
+    /// @notice Serial numbers of a long revocation list are kept: see {keepSerials}.
+    event SerialsKept(address indexed part);
 
     /// @notice A newer TCB info is in force.
     event TcbInfoStored(
@@ -54,6 +72,19 @@ interface ICollateralStore {
 
     /// @notice Brings the DER of the root's revocation list or of an authority's.
     function putRevocationList(bytes calldata der) external;
+
+    /// @notice Keeps a part of a long revocation list: serial numbers, ascending, 20 bytes each, at most
+    /// 1,228. Proves nothing, and nothing is in force by it.
+    /// @return part Where they are: it follows from them alone, so whoever brings the same finds them
+    /// kept, and an upload that was interrupted goes on where it ended.
+    function keepSerials(bytes calldata serials) external returns (address part);
+
+    /// @notice Brings an authority's revocation list whose serial numbers are kept already. All or
+    /// nothing: the list is in force once its very bytes were put together and bear the authority's
+    /// signature.
+    /// @dev Up to 12 parts. No part belongs to anyone, and none says anything of itself: one that is
+    /// missing, or another's, or out of order puts together what nobody signed.
+    function putLongRevocationList(LongRevocationList calldata list) external;
 
     /// @notice Brings a TCB info: the signed object's very bytes, r and s, and who signed.
     function putTcbInfo(bytes calldata document, bytes calldata signature, bytes32 signer) external;
@@ -105,7 +136,7 @@ interface ICollateralStore {
     function qeIdentity(uint256 teeType) external view returns (bytes memory);
 
     /// @notice The packed revocation list in force of the root (0) or an authority; empty where there
-    /// is none.
+    /// is none. Of a long one its parts: see `CrlLib`.
     function revocationList(uint256 issuer) external view returns (bytes memory);
 
     /// @notice SHA-256 of the root key's x and y: the name journals know the root by.

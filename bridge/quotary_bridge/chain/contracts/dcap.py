@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import ClassVar, Self
 
 from eth_utils.crypto import keccak
 from quotary import TeeType
 
 from quotary_bridge.chain.contracts.base import Contract, address_of
+from quotary_bridge.chain.contracts.long_list import LongList
 from quotary_bridge.chain.records import BlockTag
 from quotary_bridge.errors import ContractError, Reason, RpcUnavailable
 from quotary_bridge.model import Address, Bytes32
@@ -29,6 +32,7 @@ ROOT_ISSUER = 0
 """The issuer number of the root's revocation list."""
 
 _PLATFORM_BYTES = 155
+_LIST_HEAD_BYTES = 44
 
 
 class Authority(IntEnum):
@@ -48,11 +52,21 @@ class StoredList:
     serials: frozenset[int]
 
     @classmethod
-    def unpack(cls, data: bytes) -> Self:
-        """Read the form that `CrlLib` packs; raises `RpcUnavailable`."""
+    def unpack(cls, data: bytes, code_of: Callable[[Address], bytes]) -> Self:
+        """
+        Read the form that `CrlLib` packs; raises `RpcUnavailable`.
+
+        Of a long list it names the accounts whose code, which `code_of` returns, has its numbers.
+        """
         fields = _Fields(data)
         this_update, next_update, identity = fields.number(5), fields.number(5), fields.take(32)
         count = fields.number(2)
+        if (len(data) - _LIST_HEAD_BYTES) % 20:
+            numbers = b""
+            for _ in range((len(data) - _LIST_HEAD_BYTES) // 40):
+                fields.take(20)  # the first of the part
+                numbers += code_of(address_of("0x" + fields.take(20).hex()))[1:]
+            fields = _Fields(numbers)
         return cls(
             this_update, next_update, identity, frozenset(fields.number(20) for _ in range(count))
         )
@@ -158,7 +172,8 @@ class CollateralStore(Contract):
     def revocation_list(self, issuer: int, at: BlockTag = "latest") -> StoredList | None:
         """Return the list in force of the root (0) or of an authority."""
         data = self.read("revocationList", issuer, at=at)
-        return StoredList.unpack(data) if data else None
+        code_of = partial(self.chain.code, at=at)
+        return StoredList.unpack(data, code_of) if data else None
 
     def tcb_info(
         self, tee: TeeType, fmspc: bytes, at: BlockTag = "latest"
@@ -204,6 +219,20 @@ class CollateralStore(Contract):
     def put_revocation_list(self, der: bytes) -> bytes:
         """Return call data."""
         return self.encode("putRevocationList", der)
+
+    def serials_at(self, serials: bytes, at: BlockTag = "latest") -> Address:
+        """Return where this part of a long list is kept, or will be."""
+        return address_of(self.read("keepSerials", serials, at=at))
+
+    def keep_serials(self, serials: bytes) -> bytes:
+        """Return call data."""
+        return self.encode("keepSerials", serials)
+
+    def put_long_revocation_list(self, long: LongList, accounts: Sequence[Address]) -> bytes:
+        """Return call data; `accounts` are where the parts of `long` are."""
+        return self.encode(
+            "putLongRevocationList", (long.frame, long.cut, long.forms, long.order, list(accounts))
+        )
 
     def put_tcb_info(self, document: bytes, signature: bytes, signer: bytes) -> bytes:
         """Return call data; `signer` is SHA-256 of the signer's `tbsCertificate`."""
