@@ -1,14 +1,17 @@
 """
 Watching the chain for requests, across reorgs.
 
-Every cycle reads the logs of all blocks that are not final yet, again and whole: what a reorg took
+Every cycle looks at all blocks that are not final yet, again and whole: what a reorg took
 away is then simply missing, and what it moved is in another block. No filter, no memory of single
-reorgs, nothing to miss. Once a block is final it becomes the anchor, and is never read again;
-should the anchor's hash ever change, the chain broke its promise and the relayer stops.
+reorgs, nothing to miss. What was read of a block is kept by its hash, which stands for it; a block
+that had nothing to say is asked again. Once a block is final it becomes the anchor, and is never
+read again; should the anchor's hash ever change, the chain broke its promise and the relayer stops.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +36,12 @@ REQUEST_GONE = "RequestGone"
 
 BLOCKS_PER_QUERY = 2_000
 """What public RPC services answer in one eth_getLogs."""
+
+BLOCKS_KEPT = 256
+"""More than this are read when catching up, and then once."""
+
+RUNS_PER_CYCLE = 4
+"""Blocks to be asked again lie between others that are kept: from so many runs on, ask for all."""
 
 QUERIES_PER_CYCLE = 50
 """Catching up after a long stop is spread over cycles, so that the lease is renewed in between."""
@@ -68,6 +77,10 @@ class Scan:
     def __add__(self, other: Scan) -> Scan:
         """Return both, in their order."""
         return Scan(self.requests + other.requests, self.endings + other.endings)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.requests or self.endings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +123,7 @@ class Intake:
         self._store = store
         self._depth = finality_depth
         self._start = start
+        self._kept: dict[bytes, Scan] = {}
 
     def read(self, head: Block, held: Lease, settled: BlockNumber | None = None) -> IntakeReport:
         """
@@ -178,10 +192,29 @@ class Intake:
         return tuple(seen), tuple(moved), tuple(orphaned)
 
     def _scan(self, anchor: BlockNumber, top: BlockNumber) -> Scan:
+        if top - anchor <= BLOCKS_KEPT:
+            return self._scan_anew(range(anchor + 1, top + 1))
         found = Scan()
         for first in range(anchor + 1, top + 1, BLOCKS_PER_QUERY):
             found += self._read(first, min(top, first + BLOCKS_PER_QUERY - 1))
         return found
+
+    def _scan_anew(self, blocks: range) -> Scan:
+        """Return what `blocks` say, and read only those of which nothing is kept."""
+        hashes = dict(zip(blocks, self._chain.block_hashes(blocks), strict=True))
+        unread = [number for number in blocks if hashes[number] not in self._kept]
+        runs = _runs(unread)
+        if len(runs) > RUNS_PER_CYCLE:
+            runs = [(unread[0], unread[-1])]
+        said: dict[int, Scan] = {}
+        for first, last in runs:
+            said.update(_by_block(self._read(first, last), hashes))
+        found = {
+            number: said.get(number) or self._kept.get(digest or b"") or Scan()
+            for number, digest in hashes.items()
+        }
+        self._kept = {hashes[number] or b"": scan for number, scan in found.items() if scan}
+        return sum(found.values(), Scan())
 
     def _read(self, first: int, last: int) -> Scan:
         try:
@@ -223,6 +256,33 @@ class Intake:
 
     def _ref(self, number: BlockNumber) -> BlockRef:
         return BlockRef(number, BlockHash(self._chain.block(number).hash))
+
+
+def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Return ascending numbers as runs without a gap: each by its first and its last."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
+
+def _by_block(scan: Scan, hashes: Mapping[int, bytes | None]) -> dict[int, Scan]:
+    """Return what each block said; raises `BlockNotFound` where one is not of this branch."""
+    requests: defaultdict[int, list[Request]] = defaultdict(list)
+    endings: defaultdict[int, list[Ending]] = defaultdict(list)
+    for item in (*scan.requests, *scan.endings):
+        number = item.block.number
+        if hashes[number] != item.block.hash:
+            raise BlockNotFound(Reason.BLOCK_NOT_FOUND, f"block {number} was replaced")
+        if isinstance(item, Request):
+            requests[number].append(item)
+        else:
+            endings[number].append(item)
+    blocks = requests.keys() | endings.keys()
+    return {each: Scan(tuple(requests[each]), tuple(endings[each])) for each in blocks}
 
 
 def _must_move(job: Job, request: Request) -> bool:

@@ -95,6 +95,13 @@ class Relayer:
             listener=listener or _silent,
             witnesses=tuple(witnesses),
         )
+        self._intake = Intake(
+            chain,
+            self._ports.oracle,
+            store,
+            finality_depth=self._ports.settings.finality_depth,
+            start=self._ports.settings.start_block,
+        )
         self._holder = holder or own_holder()
         self._dry_run = dry_run
         self._dispatcher = Dispatcher()
@@ -197,16 +204,8 @@ class Relayer:
         return self._behind <= self._ports.settings.lag_patience
 
     def _read(self, cycle: Cycle) -> IntakeReport:
-        ports = self._ports
-        intake = Intake(
-            ports.chain,
-            ports.oracle,
-            ports.store,
-            finality_depth=ports.settings.finality_depth,
-            start=ports.settings.start_block,
-        )
         settled = None if self._settled is None else min(self._settled, cycle.final_number)
-        report = intake.read(cycle.head, cycle.lease, settled)
+        report = self._intake.read(cycle.head, cycle.lease, settled)
         self._tell_intake(cycle, report)
         return report
 
