@@ -148,6 +148,13 @@ def orders(args: argparse.Namespace) -> list[Order]:
     return found
 
 
+def _write(figures: list[dict[str, Any]], *, report_too: bool) -> None:
+    FIGURES.parent.mkdir(parents=True, exist_ok=True)
+    FIGURES.write_text(json.dumps(figures, indent=2) + "\n")
+    if report_too:
+        REPORT.write_text(report(figures))
+
+
 def main() -> int:
     """Carry out, write down, and tell whether all promises were kept."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -171,11 +178,9 @@ def main() -> int:
             for figure in pool.imap(carry_out, orders(args)):
                 figures.append(figure)
                 print(json.dumps(figure), flush=True)
+                # Written as it comes: what a run of hours has found must not be lost with it.
+                _write(figures, report_too=args.report)
             args.seed += args.seeds
-    FIGURES.parent.mkdir(parents=True, exist_ok=True)
-    FIGURES.write_text(json.dumps(figures, indent=2) + "\n")
-    if args.report:
-        REPORT.write_text(report(figures))
     return 1 if any(figure["broken"] for figure in figures) else 0
 
 

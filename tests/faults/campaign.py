@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 import time
 import traceback
 from collections import Counter
@@ -28,6 +29,7 @@ from quotary_bridge.model import ChainId, Timestamp
 from quotary_bridge.relayer import Progress, Relayer, RelayerSettings
 from quotary_bridge.store import Location, Store
 from quotary_bridge.workers import Endpoint, WorkerClient
+from sqlalchemy import Engine
 
 from tests.bridge.relayer_town import Worker, client_of
 from tests.faults.chaos import Chaos, Weather
@@ -58,6 +60,9 @@ ROUND_SECONDS = 1.5
 DRAIN_CYCLES = 400
 FINALITY_DEPTH = 6
 DEFECT = 70
+
+STARTS_ANEW = 8
+"""One life of so many opens the store itself, checks it and looks for migrations."""
 
 WEATHER = "weather: "
 """How a trace tells what happened on the chain from the points that were passed."""
@@ -114,11 +119,14 @@ class Campaign:
         self._chance = random.Random(plan.seed)
         self._names: list[str] = []
         self._record = Record(plan.seed)
+        self._engine: Engine | None = None
 
     def run(self, *, until: Callable[[], bool] = lambda: False) -> Record:
         """Kill as often as planned, or `until` says so; then let it finish, and judge."""
         began = time.monotonic()
         with self._logged():
+            if self._world.quorum.results == 1:
+                self._warm_up()
             while self._record.kills < self._plan.kills and not until():
                 self._live_and_die()
             self._drain()
@@ -131,6 +139,35 @@ class Campaign:
             broken = (*self._record.verdict.broken, f"(i) {len(twice)} reveals to a second round")
             self._record.verdict = replace(self._record.verdict, broken=broken)
         return self._record
+
+    def _warm_up(self) -> None:
+        """
+        Live one life in this process, so that those forked from it know every statement already.
+
+        Compiling them anew takes a third of a life. What this one holds open is closed before.
+        """
+        store = PointedStore.open(self._where, lambda: Timestamp(1_000))
+        relayer = self._relayer(store, self._world.node.chain)
+        with Path(os.devnull).open("wb") as nowhere:
+            store.points = Points(None, nowhere.fileno(), lambda: None)
+            for _ in range(TICKS_PER_LIFE):
+                self._world.ask()
+                self._chaos(0).mine()
+                relayer.tick()
+            relayer.close()
+        for thread in threading.enumerate():
+            if thread.name.startswith("dispatch"):
+                thread.join()
+        self._engine = store._engine
+        self._engine.dispose()
+
+    def _opened(self) -> PointedStore:
+        """The store as a life finds it: now and then as a start does, else as it was left."""
+        if self._engine is None or self._record.lives % STARTS_ANEW == 0:
+            return PointedStore.open(self._where, lambda: Timestamp(1_000))
+        # The connections of the process that this one was forked from are not this one's.
+        self._engine.dispose(close=False)
+        return PointedStore(self._engine, lambda: Timestamp(1_000))
 
     @property
     def _key(self) -> str:
@@ -196,7 +233,7 @@ class Campaign:
         chaos = self._chaos(self._record.lives)
         chaos.tell = lambda name: os.write(trace, f"{WEATHER}{name}\n".encode())
         points = Points(doom, trace, chaos.disturb)
-        store = PointedStore.open(self._where, lambda: Timestamp(1_000))
+        store = self._opened()
         store.points = points
         chain = pointed_chain(self._url, self._world.chain_id, points)
         relayer = self._relayer(store, chain, points.pass_by)
