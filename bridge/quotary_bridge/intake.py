@@ -26,6 +26,7 @@ from quotary_bridge.model import (
     ChainId,
     JobKey,
     Request,
+    TransactionHash,
 )
 from quotary_bridge.store import Cursor, Lease, Store, Writer
 
@@ -60,11 +61,12 @@ class RequestSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """That a request needs no answer any more, why, and the block that says so."""
+    """That a request needs no answer any more, why, and the block and transaction that say so."""
 
     key: JobKey
     reason: str
     block: BlockRef
+    transaction: TransactionHash
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,31 +165,26 @@ class Intake:
     ) -> tuple[tuple[Request, ...], tuple[JobKey, ...], tuple[JobKey, ...]]:
         chain_id = ChainId(self._chain.chain_id)
         recent = self._store.recent_jobs(chain_id, self._source.address, anchor.number)
-        others = self._store.jobs(list(found.keys() - {job.key for job in recent}))
+        known = {job.key: job for job in recent}
+        known.update(self._store.jobs(list(found.keys() - known.keys())))
+        seen = [request for key, request in found.items() if key not in known]
+        for request in seen:
+            writer.add_job(begin(request))
+
+        def _due(job: Job) -> Seen | Orphaned | Superseded | None:
+            return _what_became(job, found.get(job.key), anchor, top, head)
+
+        due = [key for key, job in known.items() if _due(job) is not None]
         # Read again under their locks: another relayer on the same store may have moved them.
-        stale = {key for key, job in others.items() if not job.terminal}
-        writer.load({job.key for job in recent} | stale)
-        known = {job.key: writer.job(job.key) for job in recent}
-        others.update((key, writer.job(key)) for key in stale)
-        seen, moved, orphaned = [], [], []
-        for key, request in found.items():
-            job = known.get(key) or others.get(key)
-            if job is None:
-                writer.add_job(begin(request))
-                seen.append(request)
-            elif not job.terminal and _must_move(job, request):
-                writer.advance(key, Seen(request))
+        writer.load(due)
+        moved, orphaned = [], []
+        for key in due:
+            event = _due(writer.job(key))
+            if event is not None:
+                writer.advance(key, event)
+            if isinstance(event, Seen):
                 moved.append(key)
-        for key, job in known.items():
-            if key in found or job.terminal:
-                continue
-            block = job.request.block.number
-            if job.state is JobState.ORPHANED:
-                if block <= anchor.number:
-                    gone = BlockRef(BlockNumber(head.number), BlockHash(head.hash))
-                    writer.advance(key, Superseded(REQUEST_GONE, gone))
-            elif anchor.number < block <= top and _may_be_orphaned(job):
-                writer.advance(key, Orphaned())
+            elif isinstance(event, Orphaned):
                 orphaned.append(key)
         return tuple(seen), tuple(moved), tuple(orphaned)
 
@@ -283,6 +280,21 @@ def _by_block(scan: Scan, hashes: Mapping[int, bytes | None]) -> dict[int, Scan]
             endings[number].append(item)
     blocks = requests.keys() | endings.keys()
     return {each: Scan(tuple(requests[each]), tuple(endings[each])) for each in blocks}
+
+
+def _what_became(
+    job: Job, request: Request | None, anchor: BlockRef, top: BlockNumber, head: Block
+) -> Seen | Orphaned | Superseded | None:
+    """Return what the chain, read up to `top`, says of `job`: `request`, where it has it."""
+    if job.terminal:
+        return None
+    if request is not None:
+        return Seen(request) if _must_move(job, request) else None
+    block = job.request.block.number
+    if job.state is JobState.ORPHANED:
+        gone = BlockRef(BlockNumber(head.number), BlockHash(head.hash))
+        return Superseded(REQUEST_GONE, gone) if block <= anchor.number else None
+    return Orphaned() if anchor.number < block <= top and _may_be_orphaned(job) else None
 
 
 def _must_move(job: Job, request: Request) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from quotary_bridge.chain import Mined
+from quotary_bridge.intake import Ending
 from quotary_bridge.lifecycle import Finalised, Included, JobState, Released, Reorged, Retried
 from quotary_bridge.model import (
     AttemptKind,
@@ -39,13 +40,18 @@ REFUSED = "TransactionRefused"
 """No node took a delivery, so that its nonce was used up by nothing."""
 
 
-def follow(cycle: Cycle) -> None:
-    """Bring every unresolved nonce of the signer up to the pinned block."""
+def follow(cycle: Cycle, endings: Sequence[Ending] = ()) -> None:
+    """
+    Bring every unresolved nonce of the signer up to the pinned block.
+
+    `endings`, which were read anyway, tell of deliveries that succeeded; of those no receipt is
+    asked for until their blocks are final.
+    """
     slots = cycle.slots
     if not slots:
         return
     used = _nonce_at_finality(cycle)
-    receipts = _receipts(cycle, slots)
+    receipts = _receipts(cycle, slots, endings)
     found = [(slot, _step(cycle, slot, _inclusion(cycle, slot, receipts), used)) for slot in slots]
     news = [(slot.job, *step) for slot, step in found if step is not None]
     if not news:
@@ -86,17 +92,26 @@ def _nonce_at_finality(cycle: Cycle) -> Nonce:
     return Nonce(cycle.ports.chain.nonce(cycle.ports.signer.address, final))
 
 
-def _receipts(cycle: Cycle, slots: Sequence[Slot]) -> dict[TransactionHash, Mined]:
+def _receipts(
+    cycle: Cycle, slots: Sequence[Slot], endings: Sequence[Ending]
+) -> dict[TransactionHash, Mined]:
     """Return what receipts there are, of every attempt of every slot in question."""
     cycle.look_up({slot.inclusion.block.number for slot in slots if slot.inclusion is not None})
+    # A transaction that reverted leaves no event.
+    receipts = {
+        each.transaction: Mined(each.transaction, each.block.number, each.block.hash, True)
+        for each in endings
+        if not cycle.final(each.block)
+    }
     hashes = [
         attempt.hash
         for slot in slots
         if not _rests(cycle, slot.inclusion)
+        and receipts.keys().isdisjoint(attempt.hash for attempt in slot.attempts)
         for attempt in slot.attempts
     ]
     found = zip(hashes, cycle.ports.chain.mined(hashes), strict=True)
-    receipts = {digest: receipt for digest, receipt in found if receipt is not None}
+    receipts.update((digest, receipt) for digest, receipt in found if receipt is not None)
     cycle.look_up({BlockNumber(receipt.block_number) for receipt in receipts.values()})
     return receipts
 

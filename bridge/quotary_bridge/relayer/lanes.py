@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from quotary_bridge.chain.accounts import Signer
+from quotary_bridge.intake import Ending
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import JobKey
 from quotary_bridge.relayer.cycle import Cycle, Ports
@@ -67,10 +68,10 @@ class Lanes:
         while self._lanes:
             store.release(self._lanes.pop().lease)
 
-    def follow(self, cycle: Cycle) -> None:
+    def follow(self, cycle: Cycle, endings: Sequence[Ending]) -> None:
         """Bring what every lane has in flight up to the pinned block."""
         for _, own in self._each(cycle):
-            follow(own)
+            follow(own, endings)
 
     def deliver(self, cycle: Cycle, *, dry_run: bool) -> None:
         """Sign, store and send what has results, and see to what is in flight."""

@@ -29,6 +29,7 @@ from quotary_bridge.model import (
     Result,
     SignedResult,
     Timestamp,
+    TransactionHash,
     Wei,
     job_key,
 )
@@ -177,7 +178,7 @@ class Oracle:
         if len(log.topics) < _INDEXED_REQUEST:
             raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "a log without its request")
         key = job_key(ChainId(self._chain.chain_id), self.address, Bytes32(log.topics[1]))
-        return Ending(key, reason, _block(log))
+        return Ending(key, reason, _block(log), TransactionHash(log.transaction_hash))
 
     def _request(self, log: Log) -> Request | None:
         """Return the request of a log; the same logs are read until they are final."""

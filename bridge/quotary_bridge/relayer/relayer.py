@@ -171,7 +171,7 @@ class Relayer:
             cycle.tell(ProgressKind.NODE_BEHIND)
             return self._report(cycle, skipped=True)
         report = self._read(cycle)
-        lanes.follow(cycle)
+        lanes.follow(cycle, report.endings)
         settle(cycle, report.endings)
         self._settled = report.top
         draining = lanes.is_draining(ports.store)
