@@ -270,14 +270,14 @@ def _by_block(scan: Scan, hashes: Mapping[int, bytes | None]) -> dict[int, Scan]
     """Return what each block said; raises `BlockNotFound` where one is not of this branch."""
     requests: defaultdict[int, list[Request]] = defaultdict(list)
     endings: defaultdict[int, list[Ending]] = defaultdict(list)
-    for item in (*scan.requests, *scan.endings):
-        number = item.block.number
-        if hashes[number] != item.block.hash:
-            raise BlockNotFound(Reason.BLOCK_NOT_FOUND, f"block {number} was replaced")
-        if isinstance(item, Request):
-            requests[number].append(item)
-        else:
-            endings[number].append(item)
+    for request in scan.requests:
+        requests[request.block.number].append(request)
+    for ending in scan.endings:
+        endings[ending.block.number].append(ending)
+    places = [request.block for request in scan.requests] + [each.block for each in scan.endings]
+    for place in places:
+        if hashes[place.number] != place.hash:
+            raise BlockNotFound(Reason.BLOCK_NOT_FOUND, f"block {place.number} was replaced")
     blocks = requests.keys() | endings.keys()
     return {each: Scan(tuple(requests[each]), tuple(endings[each])) for each in blocks}
 
