@@ -7,6 +7,8 @@ import {RouteStatus} from "../src/interfaces/IVerifierRouter.sol";
 import {Model, ModelStatus} from "../src/interfaces/IModelRegistry.sol";
 import {MeasurementRegistry} from "../src/registry/MeasurementRegistry.sol";
 import {ModelRegistry} from "../src/registry/ModelRegistry.sol";
+import {MeasurementLib} from "../src/types/Measurement.sol";
+import {Profile} from "../src/types/Profile.sol";
 import {ProofKind} from "../src/types/ProofKind.sol";
 import {VerifierRouter} from "../src/verify/VerifierRouter.sol";
 import {RiscZeroStubVerifier} from "../src/zk/RiscZeroStubVerifier.sol";
@@ -27,6 +29,7 @@ contract GovernanceHandler is Base {
     mapping(uint256 id => MeasurementStatus) private _measurementSeen;
     mapping(uint256 id => RouteStatus) private _routeSeen;
     mapping(uint256 id => ModelStatus) private _modelSeen;
+    mapping(uint256 id => MeasurementStatus) private _matchedSeen;
 
     uint256 public stepsToTheLeft;
     uint256 public usurpations;
@@ -69,6 +72,34 @@ contract GovernanceHandler is Base {
             ++changes;
         }
         _observe(id);
+    }
+
+    /// @dev Profiles of two overlapping kinds; whoever calls matches.
+    function useProfile(uint256 caller, uint256 id, uint256 kind, uint256 act) external {
+        (id, kind, act) = (id % IDS, kind % 2, act % 3);
+        Profile memory profile = _profile(kind);
+        bytes32 profileId = REGISTRY.profileIdOf(profile);
+        vm.prank(_caller(caller));
+        if (act == 0) {
+            try REGISTRY.admitProfile(APP, profile, Manifest("commit", "digest", "uri")) {
+                if (_caller(caller) != GOVERNOR) ++usurpations;
+                ++changes;
+            } catch {}
+        } else if (act == 1) {
+            try REGISTRY.matchProfile(APP, profile, _measurement(id)) {
+                // Nobody needs leave to use one, but it must have been given.
+                if (_profileStatus(kind) != MeasurementStatus.Admitted) ++usurpations;
+                ++changes;
+            } catch {}
+        } else {
+            try REGISTRY.revoke(APP, profileId) {
+                if (_caller(caller) == STRANGER) ++usurpations;
+                ++changes;
+            } catch {}
+        }
+        for (uint256 i = 0; i < IDS; ++i) {
+            _observeMatched(i);
+        }
     }
 
     function admitModel(uint256 caller, uint256 id) external {
@@ -141,6 +172,36 @@ contract GovernanceHandler is Base {
         return Model(bytes32(id + 1), "tokenizer", "config", "name", "licence");
     }
 
+    /// @dev A measurement follows its profile, and never moves to the left.
+    function _observeMatched(uint256 id) private {
+        bytes32 matched = MeasurementLib.idOf(MeasurementLib.TDX, _measurement(id));
+        MeasurementStatus status = REGISTRY.statusOf(APP, matched);
+        if (status < _matchedSeen[id]) ++stepsToTheLeft;
+        _matchedSeen[id] = status;
+        bytes32 through = REGISTRY.profileOf(APP, matched);
+        if (through != 0 && REGISTRY.statusOf(APP, through) != status) ++usurpations;
+    }
+
+    function _profileStatus(uint256 kind) private view returns (MeasurementStatus) {
+        return REGISTRY.statusOf(APP, REGISTRY.profileIdOf(_profile(kind)));
+    }
+
+    /// @dev A TD whose owner, and of one kind whose RTMR0 too, may be anything.
+    function _profile(uint256 kind) private pure returns (Profile memory profile) {
+        profile.teeType = MeasurementLib.TDX;
+        profile.value = new bytes(MeasurementLib.TDX_LENGTH);
+        profile.mask = new bytes(MeasurementLib.TDX_LENGTH);
+        for (uint256 i = 0; i < MeasurementLib.TDX_LENGTH; ++i) {
+            if (i != 112 && (kind == 0 || i != 208)) profile.mask[i] = 0xff;
+        }
+    }
+
+    function _measurement(uint256 id) private pure returns (bytes memory measurement) {
+        measurement = new bytes(MeasurementLib.TDX_LENGTH);
+        measurement[112] = bytes1(uint8(id));
+        if (id == 3) measurement[208] = 0x01;
+    }
+
     function _route(uint256 id) private pure returns (bytes4) {
         return bytes4(uint32(id + 1));
     }
@@ -180,12 +241,20 @@ contract GovernanceInvariants is OracleFixture {
         handler.ruleOutModel(1, 0, false);
         handler.ruleOutModel(1, 1, true);
         vm.assertEq(handler.changes(), 8);
+        handler.useProfile(2, 0, 0, 1);
+        vm.assertEq(handler.changes(), 8);
+        handler.useProfile(0, 0, 0, 0);
+        handler.useProfile(2, 0, 0, 1);
+        handler.useProfile(0, 0, 1, 0);
+        handler.useProfile(2, 0, 1, 1);
+        handler.useProfile(1, 0, 0, 2);
+        vm.assertEq(handler.changes(), 13);
         handler.addRoute(0, 1, 1);
         handler.admit(1, 2);
         handler.freeze(2, 2);
         handler.admitModel(1, 2);
         handler.ruleOutModel(2, 3, true);
-        vm.assertEq(handler.changes(), 8);
+        vm.assertEq(handler.changes(), 13);
     }
 
     function invariant_StatesMoveOneWay() public view {

@@ -25,6 +25,7 @@ from quotary_bridge.chain.contracts import (
     WorkerRegistry,
 )
 from quotary_bridge.chain.contracts.policy import PolicyRules, TcbPolicy
+from quotary_bridge.chain.contracts.profiles import Profile
 from quotary_bridge.chain.deployment import Deployment
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.committee import committee_proof
@@ -74,6 +75,14 @@ class AdmissionWorld:
         self.done = 0
         for app in APPS:
             self.govern("MeasurementRegistry", "admit", app, self._measurement_id(0), MANIFEST)
+        # The smallest of histories has one of each.
+        self.govern("ModelRegistry", "admit", astuple(_model(1)))
+        every = Profile(TeeType.TDX, 0, b"\xff" * len(MEASUREMENTS[1]), MEASUREMENTS[1])
+        self.govern("MeasurementRegistry", "admitProfile", APPS[0], every.words(), MANIFEST)
+        self.send(
+            *(STRANGER, "MeasurementRegistry", "matchProfile", APPS[0]),
+            *(every.words(), MEASUREMENTS[1]),
+        )
 
     def step(self) -> bool:
         """Do something; returns whether it changed anything."""
@@ -87,6 +96,7 @@ class AdmissionWorld:
             (2, self._admit),
             (1, self._rule_out),
             (1, self._change_models),
+            (1, self._use_profiles),
             (1, self._end_worker),
             (1, self._change_route),
             (1, self._change_receipts),
@@ -218,9 +228,26 @@ class AdmissionWorld:
         measurement = self._measurement_id(number)
         return self.send(GUARDIAN, "MeasurementRegistry", "revoke", dice.choice(APPS), measurement)
 
+    def _use_profiles(self) -> bool:
+        """Admit a profile, have it match, move what another one matched, or revoke it."""
+        dice = self.random
+        mask = bytearray(b"\xff" * len(MEASUREMENTS[0]))
+        mask[dice.choice([112, 208, 209])] = 0
+        profile = Profile(TeeType.TDX, 0, bytes(mask), MEASUREMENTS[dice.randrange(1, 3)])
+        app, chance = dice.choice(APPS), dice.random()
+        if chance < 0.5:
+            self.govern("MeasurementRegistry", "admitProfile", app, profile.words(), MANIFEST)
+        elif chance < 0.6:
+            return self.send(GUARDIAN, "MeasurementRegistry", "revoke", app, profile.id)
+        matched = bytearray(profile.value)
+        matched[112] = dice.randrange(2)
+        return self.send(
+            STRANGER, "MeasurementRegistry", "matchProfile", app, profile.words(), bytes(matched)
+        )
+
     def _change_models(self) -> bool:
         dice = self.random
-        model = Model(*(Bytes32(bytes([dice.randrange(1, 5)]) * 32),) * 3, "a model", "a licence")
+        model = _model(dice.randrange(1, 5))
         if dice.random() < 0.5:
             return self.govern("ModelRegistry", "admit", astuple(model))
         account = dice.choice([GUARDIAN, GUARDIAN, STRANGER])
@@ -335,6 +362,11 @@ class AdmissionWorld:
         while (receipt := self.chain.receipt(hashed)) is None:
             pass
         return receipt.succeeded
+
+
+def _model(number: int) -> Model:
+    content = Bytes32(bytes([number]) * 32)
+    return Model(content, content, content, "a model", "a licence")
 
 
 @contextmanager

@@ -41,6 +41,7 @@ def test_the_state_is_in_the_events(tmp_path: Path) -> None:
         assert state.models
         assert state.corroborations
         assert state.calendar.windows
+        assert state.matched
         half = audit(world.chain, world.record, world.record.since + STEPS)
         assert half.findings == ()
         assert half.compared < found.compared

@@ -9,9 +9,10 @@ from importlib.resources import files
 
 import pytest
 from eth_utils.crypto import keccak
-from quotary import TcbStatus
+from quotary import TcbStatus, TeeType
 from quotary_bridge.chain.contracts import Model
 from quotary_bridge.chain.contracts.base import address_of
+from quotary_bridge.chain.contracts.profiles import Profile
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.model import Bytes32
 from quotary_bridge.zk import RELEASES
@@ -28,6 +29,7 @@ from tests.contracts.zk_trapdoor import known_release
 from tests.contracts.zk_world import deploy_release
 
 IMAGE, RUMOUR, ROUTE = b"\x21" * 32, b"\x22" * 32, b"Test"
+PROFILE = Profile(TeeType.TDX, 0, b"\xff" * 448, bytes(448))
 MODEL = Model(*(Bytes32(b"\x23" * 32),) * 3, "a model", "a licence")
 STOP = f"RiscZeroEmergencyStop-{RELEASES[0].version}"
 # One of two functions of this name: the other takes a proof of exploit.
@@ -68,6 +70,9 @@ CHANGES: dict[tuple[str, str], Call] = {
     ("MeasurementRegistry", "admit"): _governed(
         "MeasurementRegistry", "admit", APPS[0], IMAGE, MANIFEST
     ),
+    ("MeasurementRegistry", "admitProfile"): _governed(
+        "MeasurementRegistry", "admitProfile", APPS[0], PROFILE.words(), MANIFEST
+    ),
     ("MeasurementRegistry", "revoke"): _guarded("MeasurementRegistry", "revoke", APPS[0], IMAGE),
     ("MeasurementRegistry", "ban"): _guarded("MeasurementRegistry", "ban", APPS[0], RUMOUR),
     ("ModelRegistry", "admit"): _governed("ModelRegistry", "admit", astuple(MODEL)),
@@ -87,8 +92,10 @@ CHANGES: dict[tuple[str, str], Call] = {
 }
 
 # Nobody's privilege. Of these, reports of two answers change what is accepted: Equivocation.t.sol.
-# So does a proof of exploit, the other `estop`: ReceiptRouting.t.sol.
+# So do a proof of exploit, the other `estop`: ReceiptRouting.t.sol; and what a profile matches:
+# Profiles.t.sol.
 OPEN = {
+    ("MeasurementRegistry", "matchProfile"),
     ("WorkerRegistry", "register"),
     ("WorkerRegistry", "refresh"),
     ("WorkerRegistry", "retire"),
@@ -153,7 +160,7 @@ def test_the_log_hears_of_it_once(world: AdmissionWorld, change: tuple[str, str]
     assert told["change"] == expected
     speaker = "RiscZeroRouter" if contract == "RiscZeroEmergencyStop" else contract
     assert address_of(told["source"]) == world.record.address(speaker)
-    widens = function in {"admit", "addRoute", "addVerifier", "lift"}
+    widens = function in {"admit", "admitProfile", "addRoute", "addVerifier", "lift"}
     assert told["narrows"] is not widens
     actor = world.timelock.address if widens else world.signers[GUARDIAN].address
     if function != "publish":

@@ -41,6 +41,19 @@ RESULT_FIELDS = [
     ("deadline", "uint64"),
 ]
 MODEL_FIELDS = [("weightsRoot", "bytes32"), ("tokenizerHash", "bytes32"), ("configHash", "bytes32")]
+PROFILE_FIELDS = [
+    ("teeType", "uint8"),
+    ("minSvn", "uint16"),
+    ("mask", "bytes"),
+    ("value", "bytes"),
+]
+MEASUREMENT_LENGTHS = {1: 304, 2: 448}
+# Name, TEE type, least SVN, wildcards by offset and length, and the byte to spoil.
+PROFILES = [
+    ("an enclave's signer from SVN 3 on", 1, 3, [(32, 1), (48, 32), (242, 2)], 112),
+    ("one enclave, in any family", 1, 0, [(288, 16)], 48),
+    ("a TD on machines of any size", 2, 0, [(208, 48), (352, 48)], 256),
+]
 ATTESTATION_FIELDS = [("journalDigest", "bytes32")]
 
 
@@ -119,11 +132,43 @@ def build() -> dict[str, Any]:
     return {
         "types": {
             "Model": _type("Model", MODEL_FIELDS),
+            "Profile": _type("Profile", PROFILE_FIELDS),
             "Result": _type("Result", RESULT_FIELDS),
             "VerdictAttestation": _type("VerdictAttestation", ATTESTATION_FIELDS),
         },
         "cases": cases,
+        "profiles": [_profile(*terms) for terms in PROFILES],
         "models": [_model(seed) for seed in ("a model", "the same of other weights")],
+    }
+
+
+def _profile(
+    name: str, tee: int, least: int, wildcards: list[tuple[int, int]], spoilt: int
+) -> dict[str, Any]:
+    """A profile, a measurement that it matches, and one that it does not."""
+    length = MEASUREMENT_LENGTHS[tee]
+    mask = bytearray(b"\xff" * length)
+    for offset, size in wildcards:
+        mask[offset : offset + size] = bytes(size)
+    blocks = [sha256(f"{name}/{number}".encode()).digest() for number in range(length // 32 + 1)]
+    measurement = bytearray(b"".join(blocks)[:length])
+    value = bytes(found & bit for found, bit in zip(measurement, mask, strict=True))
+    other = bytearray(measurement)
+    other[spoilt] ^= 1
+    message = {"teeType": tee, "minSvn": least, "mask": bytes(mask), "value": value}
+    types = {"Profile": [{"name": field, "type": type_} for field, type_ in PROFILE_FIELDS]}
+    signable = encode_typed_data(_domain("", 1, _address("nobody")), types, message)
+    return {
+        "name": name,
+        "teeType": tee,
+        "minSvn": least,
+        "mask": f"0x{mask.hex()}",
+        "value": f"0x{value.hex()}",
+        "profileId": f"0x{signable.body.hex()}",
+        "matches": f"0x{measurement.hex()}",
+        "measurementId": "0x" + keccak(bytes([tee]) + measurement).hex(),
+        "differs": f"0x{other.hex()}",
+        "differsAt": spoilt // 32 * 32,
     }
 
 

@@ -6,7 +6,10 @@ import json
 from types import SimpleNamespace
 from typing import cast
 
+from quotary import TeeType
+from quotary.journal import measurement_id
 from quotary_bridge.chain.contracts import Model
+from quotary_bridge.chain.contracts.profiles import Profile
 from quotary_bridge.model import Bytes32
 from quotary_enclave.model import Model as MeasuredModel
 from quotary_enclave.worker.statements import model_id_of
@@ -33,3 +36,18 @@ def test_both_packages_find_the_ids_of_the_golden_models() -> None:
         expected = bytes.fromhex(golden["modelId"][2:])
         assert model_id_of(cast("MeasuredModel", measured)) == expected
         assert Model(*map(Bytes32, content), "", "").id == expected
+
+
+def test_the_bridge_reads_golden_profiles_as_the_contract_does() -> None:
+    """Their ids, what they match, and what they do not."""
+    for golden in json.loads(VECTORS.read_text())["profiles"]:
+        mask, value, matches, differs = (
+            bytes.fromhex(golden[name][2:]) for name in ("mask", "value", "matches", "differs")
+        )
+        tee = TeeType(golden["teeType"])
+        profile = Profile(tee, golden["minSvn"], mask, value)
+        assert profile.id.hex() == golden["profileId"][2:]
+        assert measurement_id(tee, matches).hex() == golden["measurementId"][2:]
+        assert profile.mismatch(tee, matches) is None
+        assert profile.mismatch(tee, differs) in {"mrsigner", "mrenclave", "rtmr1"}
+        assert profile.open_fields

@@ -116,9 +116,17 @@ def _measurements(
     chain: Chain, record: Deployment, state: State, block: int
 ) -> Iterator[Comparison]:
     registry = MeasurementRegistry(chain, record.address("MeasurementRegistry"))
-    for (app_id, measurement), status in state.measurements.items():
+    for app_id, measurement in state.measurements:
+        status = state.status_of(app_id, measurement)
         found = registry.status_of(Bytes32(app_id), Bytes32(measurement), at=block)
-        yield f"measurement 0x{measurement.hex()} of app 0x{app_id.hex()}", status, found
+        name = f"measurement 0x{measurement.hex()} of app 0x{app_id.hex()}"
+        yield name, status, found
+        profile = state.matched.get((app_id, measurement), bytes(32))
+        yield (
+            f"profile of {name}",
+            profile,
+            registry.read("profileOf", app_id, measurement, at=block),
+        )
 
 
 def _models(chain: Chain, record: Deployment, state: State, block: int) -> Iterator[Comparison]:

@@ -150,7 +150,7 @@ def _life(state: State, worker: Kept, facts: CohortFacts, at: int, end: int) -> 
     if end < at:
         return "WorkerExpired"
     key = (facts.app_id, facts.measurement_id)
-    if state.measurements.get(key) is not MeasurementStatus.ADMITTED:
+    if state.status_of(*key) is not MeasurementStatus.ADMITTED:
         return "MeasurementNotAdmitted"
     status, _ = state.routes.get(facts.route, (RouteStatus.UNKNOWN, None))
     return "" if status is RouteStatus.ACTIVE else "RouteNotActive"

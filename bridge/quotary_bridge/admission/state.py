@@ -89,8 +89,9 @@ class State:
     """
     What the governed contracts hold.
 
-    `measurements` by app and id; `models` by id, with what they were admitted as; `routes` and
-    `selectors` by their 4 bytes, with where they lead;
+    `measurements`, profiles among them, by app and id; `matched`, the profile of those that came by
+    one; `models` by id, with what they were admitted as; `routes` and `selectors` by their 4 bytes,
+    with where they lead;
     `stopped` names the stops that were shut; `workers` by address; `seats` by app and platform;
     `corroborations` by worker and kind; `claims` of the registrations whose kinds were counted;
     `roles` by id; `operations` holds when each can be executed, 1 once it was. `registry` is whose
@@ -104,6 +105,7 @@ class State:
     sources: set[Address] = field(default_factory=set)
     follower: Address = ZERO_ADDRESS
     measurements: dict[tuple[bytes, bytes], MeasurementStatus] = field(default_factory=dict)
+    matched: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
     models: dict[bytes, tuple[ModelStatus, Model | None]] = field(default_factory=dict)
     routes: dict[bytes, tuple[RouteStatus, Address]] = field(default_factory=dict)
     selectors: dict[bytes, tuple[SelectorStatus, Address]] = field(default_factory=dict)
@@ -122,6 +124,14 @@ class State:
         change = EVENTS.get((told.source.partition("-")[0], told.event))
         if change is not None:
             change(self, told)
+
+    def status_of(self, app_id: bytes, measurement: bytes) -> MeasurementStatus:
+        """Return what became of a measurement: revoked by itself, or with its profile."""
+        status = self.measurements.get((app_id, measurement), MeasurementStatus.UNKNOWN)
+        profile = self.matched.get((app_id, measurement))
+        if profile is not None and status is MeasurementStatus.ADMITTED:
+            return self.measurements[app_id, profile]
+        return status
 
     def judged(self, address: Address) -> tuple[TcbFacts, Bearer]:
         """Return what a policy judges of a worker."""
@@ -190,6 +200,16 @@ def _measurement(state: State, told: Told) -> None:
     admitted = told.event == "MeasurementAdmitted"
     status = MeasurementStatus.ADMITTED if admitted else MeasurementStatus.REVOKED
     state.measurements[told.values["appId"], told.values["measurementId"]] = status
+
+
+def _profile(state: State, told: Told) -> None:
+    state.measurements[told.values["appId"], told.values["profileId"]] = MeasurementStatus.ADMITTED
+
+
+def _matched(state: State, told: Told) -> None:
+    key = (told.values["appId"], told.values["measurementId"])
+    state.measurements[key] = MeasurementStatus.ADMITTED
+    state.matched[key] = told.values["profileId"]
 
 
 def _model_admitted(state: State, told: Told) -> None:
@@ -341,6 +361,8 @@ EVENTS: Mapping[tuple[str, str], Callable[[State, Told], None]] = MappingProxyTy
         ("ChangeLog", "PolicyChanged"): _changed,
         ("MeasurementRegistry", "MeasurementAdmitted"): _measurement,
         ("MeasurementRegistry", "MeasurementRevoked"): _measurement,
+        ("MeasurementRegistry", "ProfileAdmitted"): _profile,
+        ("MeasurementRegistry", "MeasurementMatched"): _matched,
         ("ModelRegistry", "ModelAdmitted"): _model_admitted,
         ("ModelRegistry", "ModelRevoked"): _model_revoked,
         ("VerifierRouter", "RouteAdded"): _route_added,

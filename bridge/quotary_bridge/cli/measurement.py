@@ -12,10 +12,13 @@ from quotary.journal import measurement_id
 from quotary.quote.encoding import MAX_ENCODED_BYTES, decode_quote
 
 from quotary_bridge.chain.contracts import (
+    Event,
     Manifest,
     MeasurementAdmitted,
+    MeasurementMatched,
     MeasurementRegistry,
     MeasurementRevoked,
+    ProfileAdmitted,
     decode_event,
     topics_of,
 )
@@ -28,6 +31,7 @@ from quotary_bridge.cli.options import (
     app_id,
     read_file,
 )
+from quotary_bridge.cli.profile import register_admit, register_match, register_profile
 from quotary_bridge.cli.sending import govern, send
 from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.model import Bytes32
@@ -47,6 +51,9 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     commands = measurement.add_subparsers(dest="measurement_command", required=True)
     _add_admit(commands)
+    register_profile(commands)
+    register_admit(commands, _add_source, _manifest)
+    register_match(commands)
     revoke = commands.add_parser(
         "revoke",
         help="revoke a measurement, for ever",
@@ -74,6 +81,11 @@ def _add_admit(commands: _SubParsersAction[ArgumentParser]) -> None:
         "--source-uri https://example.org/repo --source-commit 1a2b… --build-digest sha256:…",
     )
     _add_measurement(parser)
+    _add_source(parser)
+    _finish(parser, _admit, sends=True)
+
+
+def _add_source(parser: ArgumentParser) -> None:
     source = parser.add_argument_group("where the image comes from")
     source.add_argument(
         "--manifest", metavar="FILE", help="JSON: source_{uri,commit}, build_digest"
@@ -81,7 +93,6 @@ def _add_admit(commands: _SubParsersAction[ArgumentParser]) -> None:
     source.add_argument("--source-uri", metavar="URI")
     source.add_argument("--source-commit", metavar="HEX", help="git commit, SHA-1 or SHA-256")
     source.add_argument("--build-digest", metavar="DIGEST", help="sha256 of the built image")
-    _finish(parser, _admit, sends=True)
 
 
 def _add_measurement(parser: ArgumentParser) -> None:
@@ -137,7 +148,9 @@ def _list(args: Namespace) -> int:
     context = Context.of(args)
     record = context.deployment()
     registry = _registry(context)
-    topics = topics_of("MeasurementAdmitted", "MeasurementRevoked")
+    topics = topics_of(
+        "MeasurementAdmitted", "ProfileAdmitted", "MeasurementMatched", "MeasurementRevoked"
+    )
     logs = context.chain.all_logs(
         [registry.address],
         record.contracts["MeasurementRegistry"].block,
@@ -146,27 +159,53 @@ def _list(args: Namespace) -> int:
     )
     found: dict[tuple[bytes, bytes], dict[str, object]] = {}
     for log in logs:
-        event = decode_event(log)
-        if not isinstance(event, MeasurementAdmitted | MeasurementRevoked):
-            continue
-        if args.app not in (None, event.app_id):
-            continue
-        entry = found.setdefault((event.app_id, event.measurement_id), {"source_uri": ""})
-        if isinstance(event, MeasurementAdmitted):
-            entry.update(status="admitted", source_uri=event.manifest.source_uri)
-            entry.update(source_commit=event.manifest.source_commit)
-        else:
-            entry["status"] = "revoked"
+        _tell(found, decode_event(log))
+    found = {key: _settled(found, *key) for key in found if args.app in (None, key[0])}
     rows = [
         {"app_id": app, "measurement_id": item, **entry} for (app, item), entry in found.items()
     ]
     lines = [
         f"{row['status']:<9} app 0x{app.hex()}\n          id  0x{item.hex()}\n"
-        f"          {row['source_uri']}"
+        f"          {_origin(row)}"
         for ((app, item), row) in zip(found, rows, strict=True)
     ]
     answer(args, {"measurements": rows}, "\n".join(lines) or "nothing was admitted yet")
     return ExitCode.OK
+
+
+def _tell(found: dict[tuple[bytes, bytes], dict[str, object]], event: Event | None) -> None:
+    """Take one more event in, of whichever app."""
+    match event:
+        case MeasurementAdmitted(app, item, manifest):
+            entry = found.setdefault((app, item), {})
+            entry.update(source_uri=manifest.source_uri, source_commit=manifest.source_commit)
+        case ProfileAdmitted(app, item, profile, manifest):
+            entry = found.setdefault((app, item), {})
+            entry.update(source_uri=manifest.source_uri, source_commit=manifest.source_commit)
+            entry["open_fields"] = list(profile.open_fields)
+        case MeasurementMatched(app, item, profile_id):
+            entry = found.setdefault((app, item), {"source_uri": ""})
+            entry["profile_id"] = profile_id
+        case MeasurementRevoked(app, item):
+            found.setdefault((app, item), {"source_uri": ""})["status"] = "revoked"
+
+
+def _settled(
+    found: dict[tuple[bytes, bytes], dict[str, object]], app: bytes, item: bytes
+) -> dict[str, object]:
+    """Return an entry with its status: what came by a profile goes with it."""
+    entry = found[app, item]
+    profile = entry.get("profile_id")
+    through = found[app, profile] if isinstance(profile, bytes) else {}
+    return {"status": through.get("status", "admitted"), **entry}
+
+
+def _origin(row: dict[str, object]) -> str:
+    if isinstance(profile := row.get("profile_id"), bytes):
+        return f"through profile 0x{profile.hex()}"
+    opened = row.get("open_fields")
+    told = f"profile, open: {', '.join(map(str, opened))}; " if isinstance(opened, list) else ""
+    return f"{told}{row['source_uri']}"
 
 
 def _registry(context: Context) -> MeasurementRegistry:

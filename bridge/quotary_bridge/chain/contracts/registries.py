@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from quotary_bridge.chain.contracts.base import Contract, MeasurementStatus
+from quotary_bridge.chain.contracts.profiles import Profile
 from quotary_bridge.chain.records import BlockTag
 from quotary_bridge.model import Bytes32
 
@@ -36,6 +37,15 @@ class MeasurementRegistry(Contract):
         """Return call data for the governor."""
         source = (manifest.source_commit, manifest.build_digest, manifest.source_uri)
         return self.encode("admit", app_id, measurement_id, source)
+
+    def admit_profile(self, app_id: Bytes32, profile: Profile, manifest: Manifest) -> bytes:
+        """Return call data for the governor."""
+        source = (manifest.source_commit, manifest.build_digest, manifest.source_uri)
+        return self.encode("admitProfile", app_id, profile.words(), source)
+
+    def match_profile(self, app_id: Bytes32, profile: Profile, measurement: bytes) -> bytes:
+        """Return call data, for anyone, that admits a measurement through an admitted profile."""
+        return self.encode("matchProfile", app_id, profile.words(), measurement)
 
     def revoke(self, app_id: Bytes32, measurement_id: Bytes32) -> bytes:
         """Return call data for the governor or the guardian; there is no way back."""

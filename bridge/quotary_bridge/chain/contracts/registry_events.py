@@ -12,6 +12,7 @@ from quotary_bridge.chain.contracts.base import (
     address_of,
 )
 from quotary_bridge.chain.contracts.models import Model, model_from
+from quotary_bridge.chain.contracts.profiles import Profile, profile_from
 from quotary_bridge.chain.contracts.registries import Manifest
 from quotary_bridge.chain.contracts.workers import CohortFacts, cohort_from
 from quotary_bridge.chain.interface import AbiValue
@@ -21,10 +22,12 @@ __all__ = [
     "REGISTRY_DECODERS",
     "CohortFormed",
     "MeasurementAdmitted",
+    "MeasurementMatched",
     "MeasurementRevoked",
     "ModelAdmitted",
     "ModelRevoked",
     "PolicyChanged",
+    "ProfileAdmitted",
     "RegistryEvent",
     "WorkerRegistered",
     "WorkerRenewed",
@@ -40,6 +43,25 @@ class MeasurementAdmitted:
     app_id: Bytes32
     measurement_id: Bytes32
     manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileAdmitted:
+    """An app may use what a profile matches, once it was brought to the registry."""
+
+    app_id: Bytes32
+    profile_id: Bytes32
+    profile: Profile
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementMatched:
+    """An app may use a measurement as long as a profile is admitted."""
+
+    app_id: Bytes32
+    measurement_id: Bytes32
+    profile_id: Bytes32
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +158,8 @@ class WorkerRetired:
 
 RegistryEvent = (
     MeasurementAdmitted
+    | ProfileAdmitted
+    | MeasurementMatched
     | MeasurementRevoked
     | ModelAdmitted
     | ModelRevoked
@@ -152,6 +176,16 @@ def _admitted(a: AbiValue) -> MeasurementAdmitted:
     source = a["manifest"]
     manifest = Manifest(source["sourceCommit"], source["buildDigest"], source["sourceUri"])
     return MeasurementAdmitted(a["appId"], a["measurementId"], manifest)
+
+
+def _profile_admitted(a: AbiValue) -> ProfileAdmitted:
+    source = a["manifest"]
+    manifest = Manifest(source["sourceCommit"], source["buildDigest"], source["sourceUri"])
+    return ProfileAdmitted(a["appId"], a["profileId"], profile_from(a["profile"]), manifest)
+
+
+def _matched(a: AbiValue) -> MeasurementMatched:
+    return MeasurementMatched(a["appId"], a["measurementId"], a["profileId"])
 
 
 def _measurement_revoked(a: AbiValue) -> MeasurementRevoked:
@@ -214,6 +248,8 @@ def _worker_retired(a: AbiValue) -> WorkerRetired:
 REGISTRY_DECODERS: Mapping[str, tuple[str, Callable[[AbiValue], RegistryEvent]]] = MappingProxyType(
     {
         "MeasurementAdmitted": ("MeasurementRegistry", _admitted),
+        "ProfileAdmitted": ("MeasurementRegistry", _profile_admitted),
+        "MeasurementMatched": ("MeasurementRegistry", _matched),
         "MeasurementRevoked": ("MeasurementRegistry", _measurement_revoked),
         "ModelAdmitted": ("ModelRegistry", _model_admitted),
         "ModelRevoked": ("ModelRegistry", _model_revoked),
