@@ -27,10 +27,13 @@ def relayer_node() -> Iterator[AnvilNode]:
 @pytest.fixture(scope="session")
 def oracle_town(relayer_node: AnvilNode) -> Town:
     """The oracle behind a gate that admits everybody."""
-    gate = Address(f"0x{'00' * 18}9a7e")
-    node = relayer_node
+    return new_town(relayer_node)
+
+
+def new_town(node: AnvilNode) -> Town:
+    """Deploy the oracle behind a gate that admits everybody."""
     chain = node.chain
-    gate = Address(chain.web3.to_checksum_address(gate))
+    gate = Address(chain.web3.to_checksum_address(f"0x{'00' * 18}9a7e"))
     models = deploy_models(node, gate)
     chain.rpc("anvil_setCode", [gate, OPEN_GATE])
     sender = Sender(chain, node.signers[0], timeout_seconds=10)

@@ -37,6 +37,8 @@ __all__ = [
 _OURS = (job.c.chain_id == bindparam("chain")) & (job.c.oracle == bindparam("oracle_"))
 _OPEN = text("NOT job.terminal")
 _OLDEST_FIRST = (job.c.block_number, job.c.request_id)
+# Everybody's oldest, then everybody's second: who asks a hundred times waits for its own turns.
+_TURN = func.row_number().over(partition_by=job.c.requester, order_by=_OLDEST_FIRST)
 
 
 def _words(*values: str) -> list[Any]:
@@ -52,7 +54,12 @@ def in_state(
     kind: JobKind | None = None,
     free: bool = False,
 ) -> Select[Any]:
-    """Return the question for open jobs in `states`, or in any, oldest first, with a limit."""
+    """
+    Return the question for open jobs in `states`, or in any, with a limit.
+
+    The oldest come first; those that are `free` in turns, each requester's oldest before anybody's
+    second: a request waits for no more than one of every other requester for each turn of its own.
+    """
     query = select(job).where(_OURS, _OPEN)
     if free:
         query = query.where(FREE)
@@ -62,7 +69,8 @@ def in_state(
         query = query.where(job.c.state.in_(_words(*states)))
     if without_slot:
         query = query.where(job.c.slot.is_(None))
-    return query.order_by(*_OLDEST_FIRST).limit(bindparam("most"))
+    order = (_TURN, *_OLDEST_FIRST) if free else _OLDEST_FIRST
+    return query.order_by(*order).limit(bindparam("most"))
 
 
 def page(
