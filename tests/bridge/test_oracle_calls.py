@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from hashlib import sha256
+from importlib.resources import files
+
 import pytest
 from eth_abi.abi import encode
-from quotary_bridge.chain.contracts import Reveal, RoundPaid, Rule, WorkerPaid, decode_event
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from quotary_bridge.anvil import AnvilNode
+from quotary_bridge.chain import TransactionRequest
+from quotary_bridge.chain.contracts import (
+    Reveal,
+    RoundPaid,
+    Rule,
+    WorkerPaid,
+    WorkerRegistry,
+    decode_event,
+)
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.records import Log
-from quotary_bridge.model import Address, Bytes32
+from quotary_bridge.errors import ContractError
+from quotary_bridge.model import Address, Bytes32, ChainId, Result, SignedResult, Timestamp
+from quotary_bridge.workers import result_digest
 
 WORKER, ORACLE = Address("0x" + "11" * 20), Address("0x" + "22" * 20)
 OUTPUT, OTHER = Bytes32(b"\x01" * 32), Bytes32(b"\x02" * 32)
@@ -64,3 +82,33 @@ def test_the_pay_of_a_round_is_told_answer_by_answer() -> None:
     data = encode(["(address,address,uint64,uint256)[]"], [pays])
     log = Log(ORACLE, (event.topic, OTHER), data, 1, bytes(32), bytes(32), 0, removed=False)
     assert decode_event(log) == RoundPaid(OTHER, tuple(WorkerPaid(OTHER, *pay) for pay in pays))
+
+
+def signed_statement(node: AnvilNode, worker: LocalAccount, output: bytes) -> SignedResult:
+    digest = Bytes32(sha256(output).digest())
+    said = Result(
+        *(OTHER, OTHER, OTHER, OTHER, OTHER, digest, digest, OTHER, 0, 0),
+        *(Address(worker.address), 3, 4, Timestamp(5)),
+    )
+    signed = worker.unsafe_sign_hash(result_digest(said, ChainId(node.chain_id), ORACLE))
+    return SignedResult(said, output, bytes(signed.signature))
+
+
+def test_the_registry_reads_both_statements_of_an_equivocator(anvil: AnvilNode) -> None:
+    """Its own code, on a worker it does not know: it gets as far as looking for whom to revoke."""
+    code = json.loads((files("quotary_bridge.chain.abi") / "WorkerRegistry.json").read_text())
+    place = Address(anvil.chain.web3.to_checksum_address(f"0x{'00' * 18}5e97"))
+    anvil.chain.rpc("anvil_setCode", [place, code["deployedBytecode"]])
+    worker = Account.from_key(b"\x42" * 32)
+    one = signed_statement(anvil, worker, b"yes")
+    other = signed_statement(anvil, worker, b"no")
+    registry = WorkerRegistry(anvil.chain, place)
+    for statements, error in (
+        ((one, other), "WorkerUnknown"),
+        ((one, one), "NoEquivocation"),
+        ((one, replace(other, signature=one.signature)), "NotSignedBy"),
+    ):
+        call = registry.report_equivocation(ORACLE, *statements)
+        with pytest.raises(ContractError) as caught:
+            anvil.chain.call(TransactionRequest(ORACLE, place, call))
+        assert caught.value.name == error
