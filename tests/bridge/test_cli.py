@@ -393,6 +393,24 @@ def test_nobody_answers_in_time(quotary: Command, world: World) -> None:
     assert "quotary request status" in ran.json["remedy"]
 
 
+def test_a_request_may_ask_for_several_workers(quotary: Command, world: World) -> None:
+    """How many, of whom and by which rule is in the request; the contract refuses half a quorum."""
+    deployed(quotary, world)
+    card = model_admitted(quotary, world)
+    ask = ("request", "ask", "anybody?", "--app", APP, "--model", card["modelId"], *world.flags(8))
+    several = ("--quorum", "3/5", "--operators", "2", "--rule", "tolerance", "--tolerance", "4")
+    asked = quotary(*ask, *several, "--json")
+    assert asked.code == 0, asked
+    request_id = asked.json["request_id"]
+    found = quotary("request", "status", request_id, *world.reading, "--json").json
+    names = ("results_needed", "seats", "rule", "disputes", "reassigned")
+    assert [found[name] for name in names] == [3, 5, "tolerance", 0, False]
+    assert "3 of 5 workers" in quotary("request", "status", request_id, *world.reading).out
+    refused = quotary(*ask, "--quorum", "2/4", "--json")
+    assert (refused.code, refused.json["reason"]) == (4, "QuorumOutOfRange")
+    assert quotary(*ask, "--quorum", "most", "--json").code == 2
+
+
 def test_a_worker_that_is_not_there(quotary: Command, world: World) -> None:
     """A closed port is a network failure with the worker's host in it."""
     deployed(quotary, world)

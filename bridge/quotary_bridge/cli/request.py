@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
 from dataclasses import dataclass
 
 from quotary.cli.output import ExitCode
 
 from quotary_bridge.chain.contracts import (
     Payment,
+    Quorum,
     RequestCreated,
     RequestFulfilled,
     RequestParams,
@@ -17,6 +18,7 @@ from quotary_bridge.chain.contracts import (
     RequestStatus,
     RequestTerms,
     ResultOracle,
+    Rule,
     decode_event,
     topics_of,
 )
@@ -59,6 +61,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "--expires-in", type=int, default=3600, metavar="SECONDS", help="then refund (3600)"
     )
     ask.add_argument("--refund-to", type=address, metavar="ADDRESS", help="(the account)")
+    _add_quorum_flags(ask)
     ask.add_argument("--wait", action="store_true", help="until it is answered, at most --timeout")
     add_account_flags(ask)
     add_chain_flags(ask)
@@ -71,6 +74,35 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     add_chain_flags(status)
     add_output_flags(status)
     status.set_defaults(run=_status)
+
+
+def _add_quorum_flags(ask: ArgumentParser) -> None:
+    group = ask.add_argument_group("several workers")
+    group.add_argument(
+        "--quorum",
+        type=_quorum,
+        default=(1, 1),
+        metavar="M/N",
+        help="M of N workers must agree, more than half (1/1)",
+    )
+    group.add_argument("--operators", type=int, default=1, metavar="N", help="on so many (1)")
+    group.add_argument("--vendors", type=int, default=1, metavar="N", help="of platforms (1)")
+    group.add_argument(
+        "--rule",
+        choices=[rule.name.lower() for rule in Rule],
+        default="exact",
+        help="compare outputs, classes or numbers (%(default)s)",
+    )
+    group.add_argument(
+        "--tolerance", type=int, default=0, metavar="N", help="how far numbers may be apart (0)"
+    )
+
+
+def _quorum(text: str) -> tuple[int, int]:
+    results, _, seats = text.partition("/")
+    if not (results.isdecimal() and seats.isdecimal()):
+        raise ArgumentTypeError("a quorum is M/N, as 3/5")
+    return int(results), int(seats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +126,11 @@ class _State:
                 "requester": self.terms.requester,
                 "deadline": self.terms.deadline,
                 "fee": str(self.terms.payment.max_fee),
+                "results_needed": self.terms.quorum.results,
+                "seats": self.terms.quorum.seats,
+                "rule": self.terms.quorum.rule.name.lower(),
+                "disputes": self.state.disputes,
+                "reassigned": self.state.reassigned,
             }
         if self.fulfilled is not None:
             found |= {
@@ -110,6 +147,10 @@ class _State:
             f"request  0x{self.request_id.hex()}",
             f"status   {self.state.status.name.lower()}",
         ]
+        if self.terms is not None and self.terms.quorum.results > 1:
+            quorum = self.terms.quorum
+            disputed = f", {self.state.disputes} disputed" if self.state.disputes else ""
+            lines.append(f"quorum   {quorum.results} of {quorum.seats} workers{disputed}")
         if self.fulfilled is not None:
             lines += [
                 f"worker   {self.fulfilled.worker} ({self.fulfilled.kind.name.lower()})",
@@ -123,6 +164,7 @@ def _ask(args: Namespace) -> int:
     context = Context.of(args)
     oracle = _oracle(context)
     sender = context.sender().address
+    results, seats = args.quorum
     params = RequestParams(
         app_id=args.app,
         model_id=args.model,
@@ -130,6 +172,14 @@ def _ask(args: Namespace) -> int:
         callback_gas_limit=0,
         deadline=context.chain.head().timestamp + args.expires_in,
         payment=Payment(args.fee, refund_to=args.refund_to or sender),
+        quorum=Quorum(
+            results=results,
+            seats=seats,
+            operators=args.operators,
+            vendors=args.vendors,
+            rule=Rule[args.rule.upper()],
+            tolerance=args.tolerance,
+        ),
     )
     sent = send(args, context, oracle.address, oracle.request(params), args.fee)
     if sent.receipt is None:
