@@ -161,11 +161,13 @@ def admitted(quotary: Command, world: World) -> str:
 
 
 def model_admitted(quotary: Command, world: World) -> dict[str, str]:
-    """Admit the model that the worker serves; returns the worker's card of it."""
+    """Admit the model that the worker serves, once; returns the worker's card of it."""
     card: dict[str, str] = httpx.get(f"{world.worker}/v1/quotary/worker", timeout=60).json()[
         "models"
     ][0]
     manifest = world.folder / "model.json"
+    if manifest.exists():
+        return card
     hashes = {"weights_root": "weightsRoot", "tokenizer_hash": "tokenizerHash"}
     hashes["config_hash"] = "configHash"
     manifest.write_text(json.dumps({key: card[name] for key, name in hashes.items()}))
@@ -385,8 +387,9 @@ def test_an_unknown_request_is_said_to_be_unknown(quotary: Command, world: World
 def test_nobody_answers_in_time(quotary: Command, world: World) -> None:
     """Without a relayer `--wait` ends, and says how to look again."""
     deployed(quotary, world)
+    card = model_admitted(quotary, world)
     ran = quotary(
-        *("request", "ask", "anybody?", "--app", APP, "--model", "0x" + "22" * 32),
+        *("request", "ask", "anybody?", "--app", APP, "--model", card["modelId"]),
         *("--wait", "--timeout", "0.5", *world.flags(8), "--json"),
     )
     assert (ran.code, ran.json["reason"]) == (5, Reason.NOT_FINAL_IN_TIME)
@@ -407,8 +410,11 @@ def test_a_request_may_ask_for_several_workers(quotary: Command, world: World) -
     assert [found[name] for name in names] == [3, 5, "tolerance", 0, False]
     assert "3 of 5 workers" in quotary("request", "status", request_id, *world.reading).out
     refused = quotary(*ask, "--quorum", "2/4", "--json")
-    assert (refused.code, refused.json["reason"]) == (4, "QuorumOutOfRange")
-    assert quotary(*ask, "--quorum", "most", "--json").code == 2
+    assert refused.code == 4
+    assert "QuorumOutOfRange" in refused.json["message"]
+    with pytest.raises(SystemExit) as ended:
+        quotary(*ask, "--quorum", "most", "--json")
+    assert ended.value.code == 2
 
 
 def test_a_worker_that_is_not_there(quotary: Command, world: World) -> None:
@@ -446,9 +452,10 @@ def test_a_node_that_answers_no_json_rpc(quotary: Command, scripted: ScriptedNod
 def test_a_poor_account_is_told_to_be_paid(quotary: Command, world: World) -> None:
     """Funds are the account's configuration: exit code 6, with address and amount."""
     deployed(quotary, world)
+    card = model_admitted(quotary, world)
     poor = "0x" + "42" * 32
     ran = quotary(
-        *("request", "ask", "hello", "--app", APP, "--model", "0x" + "22" * 32, "--json"),
+        *("request", "ask", "hello", "--app", APP, "--model", card["modelId"], "--json"),
         *(*world.reading, "--private-key", poor),
     )
     assert (ran.code, ran.json["reason"]) == (6, Reason.INSUFFICIENT_FUNDS)
