@@ -15,7 +15,7 @@ from eth_account.messages import SignableMessage, encode_typed_data
 from quotary_bridge.chain.accounts import Signer
 from quotary_bridge.model import Address
 
-__all__ = ["assemble", "attest", "attestation", "committee_proof"]
+__all__ = ["assemble", "attest", "attest_receipt", "attestation", "committee_proof"]
 
 _TYPES = {"VerdictAttestation": [{"name": "journalDigest", "type": "bytes32"}]}
 _DIGEST_BYTES = 32
@@ -41,6 +41,31 @@ def attestation(journal_digest: bytes, chain_id: int, verifier: Address) -> Sign
 def attest(journal_digest: bytes, chain_id: int, verifier: Address, member: Signer) -> bytes:
     """Return one member's 65-byte signature; the member vouches for the journal by it."""
     return member.sign_message(attestation(journal_digest, chain_id, verifier))
+
+
+def attest_receipt(
+    app_id: bytes, document_hash: bytes, chain_id: int, adapter: Address, member: Signer
+) -> bytes:
+    """
+    Return one member's signature on an ACI receipt, for the ReceiptAdapter at `adapter`.
+
+    The member vouches that an Ed25519 key, listed under the receipt's `key_id` by the keyset that
+    the receipt names, signed it. `quotary.workloads.aci` verifies that; nothing here does.
+    """
+    types = {
+        "ReceiptAttestation": [
+            {"name": "appId", "type": "bytes32"},
+            {"name": "documentHash", "type": "bytes32"},
+        ]
+    }
+    domain = {
+        "name": "Quotary Receipt",
+        "version": "1",
+        "chainId": chain_id,
+        "verifyingContract": adapter,
+    }
+    said = {"appId": app_id, "documentHash": document_hash}
+    return member.sign_message(encode_typed_data(domain, types, said))
 
 
 def assemble(

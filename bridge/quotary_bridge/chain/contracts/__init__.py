@@ -56,6 +56,12 @@ from quotary_bridge.chain.contracts.events import (
     decode_event,
     topics_of,
 )
+from quotary_bridge.chain.contracts.gateways import (
+    GatewayAdapter,
+    GatewayKeys,
+    ReceiptAdapter,
+    ReceiptRecord,
+)
 from quotary_bridge.chain.contracts.models import Model, ModelRegistry
 from quotary_bridge.chain.contracts.notary import Notarization, QuoteNotary
 from quotary_bridge.chain.contracts.oracle import (
@@ -111,6 +117,8 @@ __all__ = [
     "Event",
     "FailureReason",
     "FulfilledResult",
+    "GatewayAdapter",
+    "GatewayKeys",
     "KeptKey",
     "KeptPlatform",
     "Manifest",
@@ -133,6 +141,8 @@ __all__ = [
     "ProofKind",
     "Quorum",
     "QuoteNotary",
+    "ReceiptAdapter",
+    "ReceiptRecord",
     "ReceiptRouter",
     "Reevaluation",
     "RegisteredWorker",
