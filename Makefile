@@ -36,7 +36,6 @@ check: setup ## Formatting, lint, types, import rules, exported artefacts
 	@$(PY) -m mypy
 	@$(PY) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	@toolchain/forge fmt --check --root contracts
-	@toolchain/forge fmt --check --root contracts contracts/symbolic
 	@toolchain/forge build --root contracts
 	@$(PY) scripts/export_abi.py --check
 	@$(PY) scripts/build_docs.py --check
@@ -45,7 +44,6 @@ format: setup ## Format Python and Solidity
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 	@toolchain/forge fmt --root contracts
-	@toolchain/forge fmt --root contracts contracts/symbolic
 
 export: setup ## Recompile the contracts and write what the bridge package ships
 	@$(PY) scripts/export_abi.py

@@ -1,5 +1,5 @@
 """
-Prove what contracts/symbolic says of the contracts, with Halmos.
+Prove what contracts/test/symbolic says of the contracts, with Halmos.
 
 Every claim must hold on all paths, without a loop cut short, but for those of `ReachProof`, which
 must be refuted: each says that something never happens that does, so that no proof holds merely
@@ -21,6 +21,9 @@ FOLDER = ROOT / "build" / "halmos"
 FALSE_CLAIMS = "ReachProof"
 PASSED, REFUTED = 0, 1
 """Halmos's exit codes of one claim; others are timeouts and paths it could not follow."""
+
+PATIENCE_SECONDS = 900
+"""All claims take half a minute; one that the solver cannot decide would take for ever."""
 
 LOOP_BOUND = 40
 """Above the longest loop of a proof, 32 digits or components."""
@@ -59,19 +62,24 @@ def prove() -> list[tuple[str, dict[str, Any]]]:
     report = FOLDER / "report.json"
     report.unlink(missing_ok=True)
     path = f"{ROOT / 'toolchain'}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [
-            *(str(HALMOS), "--root", "contracts", "--forge-build-out", "../build/halmos/out"),
-            *("--no-status", "--loop", str(LOOP_BOUND), "--json-output", str(report)),
-            *("--default-array-lengths", "1", "--default-bytes-lengths", "32"),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PATH": path, "FOUNDRY_PROFILE": "symbolic"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    command = [
+        *(str(HALMOS), "--root", "contracts", "--forge-build-out", "../build/halmos/out"),
+        *("--no-status", "--loop", str(LOOP_BOUND), "--json-output", str(report)),
+        *("--default-array-lengths", "1", "--default-bytes-lengths", "32"),
+    ]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PATH": path, "FOUNDRY_PROFILE": "symbolic"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SystemExit(f"halmos: no answer after {PATIENCE_SECONDS} seconds") from error
     if not report.is_file():
         raise SystemExit("halmos: it gave no result\n" + done.stdout[-2000:])
     results: dict[str, list[dict[str, Any]]] = json.loads(report.read_text("utf-8"))["test_results"]

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {ChangeLog} from "../src/registry/ChangeLog.sol";
-import {IQuoteVerifier} from "../src/interfaces/IQuoteVerifier.sol";
-import {SelectorStatus} from "../src/interfaces/IReceiptRouter.sol";
-import {RouteStatus} from "../src/interfaces/IVerifierRouter.sol";
-import {ProofKind} from "../src/types/ProofKind.sol";
-import {VerifierRouter} from "../src/verify/VerifierRouter.sol";
-import {IRiscZeroVerifier} from "../src/zk/IRiscZeroVerifier.sol";
-import {RiscZeroEmergencyStop} from "../src/zk/RiscZeroEmergencyStop.sol";
-import {RiscZeroRouter} from "../src/zk/RiscZeroRouter.sol";
+import {ChangeLog} from "../../src/registry/ChangeLog.sol";
+import {IQuoteVerifier} from "../../src/interfaces/IQuoteVerifier.sol";
+import {SelectorStatus} from "../../src/interfaces/IReceiptRouter.sol";
+import {RouteStatus} from "../../src/interfaces/IVerifierRouter.sol";
+import {ProofKind} from "../../src/types/ProofKind.sol";
+import {VerifierRouter} from "../../src/verify/VerifierRouter.sol";
+import {IRiscZeroVerifier} from "../../src/zk/IRiscZeroVerifier.sol";
+import {RiscZeroEmergencyStop} from "../../src/zk/RiscZeroEmergencyStop.sol";
+import {RiscZeroRouter} from "../../src/zk/RiscZeroRouter.sol";
 import {Proof} from "./Proof.sol";
 
 /// @dev Whatever a router asks of a verifier, this one says it.
@@ -79,9 +79,11 @@ contract ReceiptProof is Proof {
     RiscZeroEmergencyStop private _stop;
 
     function setUp() public {
-        _router = new RiscZeroRouter(GOVERNOR, GUARDIAN);
+        _router = new RiscZeroRouter(GOVERNOR, GUARDIAN, new ChangeLog(1));
         Chameleon verifier = new Chameleon(ProofKind.OnChain, 0x01020304);
-        _stop = new RiscZeroEmergencyStop(IRiscZeroVerifier(address(verifier)), GOVERNOR, GUARDIAN);
+        _stop = new RiscZeroEmergencyStop(
+            IRiscZeroVerifier(address(verifier)), _router, GOVERNOR, GUARDIAN
+        );
         svm.enableSymbolicStorage(address(_router));
         svm.enableSymbolicStorage(address(_stop));
     }

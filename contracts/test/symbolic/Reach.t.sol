@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {DerElement} from "../src/dcap/DerElement.sol";
-import {IdentityMatch} from "../src/dcap/IdentityMatch.sol";
-import {LevelSearch} from "../src/dcap/LevelSearch.sol";
-import {Mem} from "../src/dcap/Mem.sol";
-import {StandingMatch} from "../src/dcap/StandingMatch.sol";
-import {TextLib} from "../src/dcap/TextLib.sol";
-import {MeasurementStatus} from "../src/interfaces/IMeasurementRegistry.sol";
-import {SelectorStatus} from "../src/interfaces/IReceiptRouter.sol";
-import {RouteStatus} from "../src/interfaces/IVerifierRouter.sol";
-import {ChangeLog} from "../src/registry/ChangeLog.sol";
-import {MeasurementRegistry} from "../src/registry/MeasurementRegistry.sol";
-import {TcbPolicy} from "../src/registry/TcbPolicy.sol";
-import {ProofKind} from "../src/types/ProofKind.sol";
-import {VerifierRouter} from "../src/verify/VerifierRouter.sol";
-import {IRiscZeroVerifier} from "../src/zk/IRiscZeroVerifier.sol";
-import {RiscZeroEmergencyStop} from "../src/zk/RiscZeroEmergencyStop.sol";
-import {RiscZeroRouter} from "../src/zk/RiscZeroRouter.sol";
+import {DerElement} from "../../src/dcap/DerElement.sol";
+import {IdentityMatch} from "../../src/dcap/IdentityMatch.sol";
+import {LevelSearch} from "../../src/dcap/LevelSearch.sol";
+import {Mem} from "../../src/dcap/Mem.sol";
+import {StandingMatch} from "../../src/dcap/StandingMatch.sol";
+import {TextLib} from "../../src/dcap/TextLib.sol";
+import {MeasurementStatus} from "../../src/interfaces/IMeasurementRegistry.sol";
+import {ModelStatus} from "../../src/interfaces/IModelRegistry.sol";
+import {SelectorStatus} from "../../src/interfaces/IReceiptRouter.sol";
+import {RouteStatus} from "../../src/interfaces/IVerifierRouter.sol";
+import {ChangeLog} from "../../src/registry/ChangeLog.sol";
+import {MeasurementRegistry} from "../../src/registry/MeasurementRegistry.sol";
+import {ModelRegistry} from "../../src/registry/ModelRegistry.sol";
+import {TcbPolicy} from "../../src/registry/TcbPolicy.sol";
+import {ProofKind} from "../../src/types/ProofKind.sol";
+import {VerifierRouter} from "../../src/verify/VerifierRouter.sol";
+import {IRiscZeroVerifier} from "../../src/zk/IRiscZeroVerifier.sol";
+import {RiscZeroEmergencyStop} from "../../src/zk/RiscZeroEmergencyStop.sol";
+import {RiscZeroRouter} from "../../src/zk/RiscZeroRouter.sol";
 import {Proof} from "./Proof.sol";
 import {Chameleon} from "./Routes.t.sol";
 
@@ -29,18 +31,23 @@ contract ReachProof is Proof {
     RiscZeroRouter private _receipts;
     RiscZeroEmergencyStop private _stop;
     TcbPolicy private _policy;
+    ModelRegistry private _models;
 
     function setUp() public {
         bytes32[] memory roots = new bytes32[](1);
         roots[0] = keccak256("root");
-        ChangeLog log = new ChangeLog(3);
+        ChangeLog log = new ChangeLog(5);
         _registry = new MeasurementRegistry(GOVERNOR, GUARDIAN, log);
         _router = new VerifierRouter(GOVERNOR, GUARDIAN, log, true, roots);
         _policy = new TcbPolicy(GOVERNOR, GUARDIAN, log, 2);
-        _receipts = new RiscZeroRouter(GOVERNOR, GUARDIAN);
+        _receipts = new RiscZeroRouter(GOVERNOR, GUARDIAN, log);
+        _models = new ModelRegistry(GOVERNOR, GUARDIAN, log);
         Chameleon verifier = new Chameleon(ProofKind.OnChain, 0x01020304);
-        _stop = new RiscZeroEmergencyStop(IRiscZeroVerifier(address(verifier)), GOVERNOR, GUARDIAN);
+        _stop = new RiscZeroEmergencyStop(
+            IRiscZeroVerifier(address(verifier)), _receipts, GOVERNOR, GUARDIAN
+        );
         svm.enableSymbolicStorage(address(_registry));
+        svm.enableSymbolicStorage(address(_models));
         svm.enableSymbolicStorage(address(_router));
         svm.enableSymbolicStorage(address(_policy));
         svm.enableSymbolicStorage(address(_receipts));
@@ -59,6 +66,12 @@ contract ReachProof is Proof {
         vm.assume(_registry.statusOf(appId, id) == MeasurementStatus.Admitted);
         _anyCall(address(_registry), GUARDIAN);
         assert(_registry.statusOf(appId, id) != MeasurementStatus.Revoked);
+    }
+
+    function check_Guardian_NeverRevokesAModel(bytes32 id) public {
+        vm.assume(_models.statusOf(id) == ModelStatus.Admitted);
+        _anyCall(address(_models), GUARDIAN);
+        assert(_models.statusOf(id) != ModelStatus.Revoked);
     }
 
     function check_Governor_NeverAddsARoute(bytes4 route) public {

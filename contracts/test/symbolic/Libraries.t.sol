@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {DerElement} from "../src/dcap/DerElement.sol";
-import {IdentityMatch} from "../src/dcap/IdentityMatch.sol";
-import {LevelSearch} from "../src/dcap/LevelSearch.sol";
-import {Mem} from "../src/dcap/Mem.sol";
-import {StandingMatch} from "../src/dcap/StandingMatch.sol";
-import {TextLib} from "../src/dcap/TextLib.sol";
+import {DerElement} from "../../src/dcap/DerElement.sol";
+import {IdentityMatch} from "../../src/dcap/IdentityMatch.sol";
+import {LevelSearch} from "../../src/dcap/LevelSearch.sol";
+import {Mem} from "../../src/dcap/Mem.sol";
+import {StandingMatch} from "../../src/dcap/StandingMatch.sol";
+import {TextLib} from "../../src/dcap/TextLib.sol";
 import {Proof} from "./Proof.sol";
 
 /// @notice What is written in assembly, beside the rule it stands for: for all inputs, not for many.

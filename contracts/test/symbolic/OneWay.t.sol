@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {ChangeLog} from "../src/registry/ChangeLog.sol";
-import {IMeasurementRegistry, MeasurementStatus} from "../src/interfaces/IMeasurementRegistry.sol";
-import {MeasurementRegistry} from "../src/registry/MeasurementRegistry.sol";
+import {ChangeLog} from "../../src/registry/ChangeLog.sol";
+import {
+    IMeasurementRegistry,
+    MeasurementStatus
+} from "../../src/interfaces/IMeasurementRegistry.sol";
+import {ModelStatus} from "../../src/interfaces/IModelRegistry.sol";
+import {MeasurementRegistry} from "../../src/registry/MeasurementRegistry.sol";
+import {ModelRegistry} from "../../src/registry/ModelRegistry.sol";
 import {Proof} from "./Proof.sol";
 
 /// @notice Measurements move one way, from any state whatever, and only as who calls may move them.
@@ -41,5 +46,25 @@ contract MeasurementProof is Proof {
         (bool open,) = address(_registry)
             .staticcall(abi.encodeCall(IMeasurementRegistry.requireAdmitted, (appId, id)));
         assert(open == (_registry.statusOf(appId, id) == MeasurementStatus.Admitted));
+    }
+}
+
+/// @notice Models, for whoever is not the governor: nobody else admits, and nobody brings one back. What
+/// the governor's admission writes, texts of any length over texts of any length, is beyond the solver.
+contract ModelProof is Proof {
+    ModelRegistry private _registry;
+
+    function setUp() public {
+        _registry = new ModelRegistry(GOVERNOR, GUARDIAN, new ChangeLog(1));
+        svm.enableSymbolicStorage(address(_registry));
+    }
+
+    function check_Model_IsOnlyEverRevoked(address caller, bytes32 id) public {
+        vm.assume(caller != GOVERNOR);
+        ModelStatus before = _registry.statusOf(id);
+        _anyCall(address(_registry), caller);
+        ModelStatus found = _registry.statusOf(id);
+        if (found == before) return;
+        assert(found == ModelStatus.Revoked && caller == GUARDIAN);
     }
 }

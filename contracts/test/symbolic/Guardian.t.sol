@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {ChangeLog} from "../src/registry/ChangeLog.sol";
-import {ITcbPolicy, PolicyHead} from "../src/interfaces/ITcbPolicy.sol";
-import {TcbPolicy} from "../src/registry/TcbPolicy.sol";
+import {ChangeLog} from "../../src/registry/ChangeLog.sol";
+import {ITcbPolicy, PolicyHead} from "../../src/interfaces/ITcbPolicy.sol";
+import {TcbPolicy} from "../../src/registry/TcbPolicy.sol";
 import {Proof} from "./Proof.sol";
 
 /// @notice Policies: who is not the governor publishes nothing and lifts nothing.

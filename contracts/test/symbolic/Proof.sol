@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Base} from "../test/Base.t.sol";
+import {Base} from "../Base.t.sol";
 
 /// @notice The cheatcodes of Halmos that the proofs use.
 interface Svm {
