@@ -126,6 +126,16 @@ contract DcapVerifier is DcapSteps, ERC165 {
         return _keepAndGive(it);
     }
 
+    /// @inheritdoc IDcapVerifier
+    function refresh(bytes32 attestationKeyId, uint256 teeType) external {
+        Case memory it;
+        (it.record, it.stamp) = _key(attestationKeyId);
+        it.quote.teeType = teeType;
+        _collect(it);
+        _judgeEnclave(it);
+        _restamp(attestationKeyId, CollateralLib.pckCrlStamp(it.set));
+    }
+
     /* REEVALUATION */
 
     /// @inheritdoc IDcapVerifier

@@ -72,6 +72,12 @@ abstract contract PlatformStore is IDcapVerifier {
         }
     }
 
+    /// @dev Remembers in which list the platform of a kept attestation key was looked up.
+    function _restamp(bytes32 attestationKeyId, uint256 stamp) internal {
+        uint256 slot = _keys[attestationKeyId];
+        _keys[attestationKeyId] = slot & type(uint160).max | stamp << STAMP;
+    }
+
     function _improves(uint256 p, uint256 slot) private view returns (bool) {
         if (slot == 0) return true;
         uint256 old = Mem.at(Mem.code(address(uint160(slot)), 1));

@@ -59,6 +59,13 @@ interface IDcapVerifier is IQuoteVerifier {
         external
         returns (Verdict memory);
 
+    /// @notice Looks the platform of a proven attestation key up in the revocation list in force and
+    /// remembers it, so that quotes of the key need not until the next list. Anyone may call it; refuses
+    /// where the key is not good for quotes now.
+    /// @dev Changes what verification costs, nothing else: hence no event.
+    /// @param teeType 1, SGX, or 2, TDX: by whose collateral.
+    function refresh(bytes32 attestationKeyId, uint256 teeType) external;
+
     /// @notice What the TCB of a proven attestation key's platform is worth under today's collateral.
     /// @param teeType 1, SGX, or 2, TDX.
     /// @param teeTcbSvn TEE_TCB_SVN of a TD's report; zero for SGX.

@@ -81,6 +81,38 @@ def test_a_new_list_revokes_keys_that_were_proven(node: Node) -> None:
         world.verifier_call(*named)
 
 
+def test_a_kept_key_is_looked_up_once_in_a_new_list(node: Node) -> None:
+    """Until then every quote of it is; a key whose platform the list names is not remembered."""
+    evidence = SCENARIO.mint()
+    world = world_of(node, evidence)
+    raw = raw_of(evidence)
+    world.push(raw, TrustRoot.from_certificate(evidence.root_der))
+    world.verifier_send("prove", evidence.quote)
+    world.assemble(2, raw, 1)
+    compact, _, _ = compact_parts(evidence.quote)
+    name = key_id(Quote.parse(evidence.quote))
+
+    def cost() -> int:
+        return int(world.verifier_send("verifyCompact", compact, name)["gasUsed"], 16)
+
+    remembered = cost()
+    later = SCENARIO.with_pck_crl(this_update=AT - timedelta(hours=1), revokes=(7,)).mint()
+    world.store_send("putRevocationList", raw_of(later).pck_crl)
+    world.assemble(2, raw, 1)
+    assert cost() > remembered + 2_600  # the account that keeps the list
+    with pytest.raises(Refused, match=r"^KEY_UNKNOWN$"):
+        world.verifier_call("refresh", bytes(32), 2)
+    receipt = world.verifier_send("refresh", name, 2)
+    assert cost() == remembered
+    assert int(receipt["gasUsed"], 16) < remembered
+    revoking = SCENARIO.with_pck_crl(this_update=AT, revoked_roles=(Role.PCK,)).mint()
+    world.store_send("putRevocationList", raw_of(revoking).pck_crl)
+    with pytest.raises(Refused, match=r"^CERT_REVOKED$"):
+        world.verifier_call("refresh", name, 2)
+    with pytest.raises(Refused, match=r"^CERT_REVOKED$"):
+        world.verifier_call("verifyCompact", compact, name)
+
+
 def test_nothing_unsigned_is_stored(node: Node) -> None:
     """A changed document, or one that another key signed, leaves no trace."""
     evidence = SCENARIO.mint()

@@ -277,6 +277,10 @@ class DcapVerifier(Contract):
         """
         return Reevaluation(*self.read("reevaluate", key_id, int(tee), svn, svn2, at=at))
 
+    def refresh(self, key_id: bytes, tee: TeeType) -> bytes:
+        """Return call data that remembers that a kept key's platform is not in the newest list."""
+        return self.encode("refresh", key_id, int(tee))
+
     def prove(self, quote: bytes) -> bytes:
         """Return call data that verifies a raw quote and keeps its platform and attestation key."""
         return self.encode("prove", quote)
