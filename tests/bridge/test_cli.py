@@ -417,6 +417,18 @@ def test_a_request_may_ask_for_several_workers(quotary: Command, world: World) -
     assert ended.value.code == 2
 
 
+def test_a_model_that_nobody_admitted_is_not_asked_for(quotary: Command, world: World) -> None:
+    """The oracle refuses the request, by a reason that names the model."""
+    deployed(quotary, world)
+    unknown = "0x" + "22" * 32
+    ran = quotary(
+        *("request", "ask", "anybody?", "--app", APP, "--model", unknown, *world.flags(8), "--json")
+    )
+    assert (ran.code, ran.json["reason"]) == (4, "REVERTED")
+    assert "ModelNotAdmitted" in ran.json["message"]
+    assert unknown in ran.json["message"]
+
+
 def test_a_worker_that_is_not_there(quotary: Command, world: World) -> None:
     """A closed port is a network failure with the worker's host in it."""
     deployed(quotary, world)

@@ -168,7 +168,7 @@ def disk_pages(store: Store, limit: int) -> int:
 def test_a_full_disk_loses_nothing_and_is_ridden_out(town: Town, store: Store) -> None:
     """Nothing is half written and nothing is sent that is not stored; with room it goes on."""
     for number in range(8):
-        town.ask(bytes([number]) * 2_000)
+        town.ask(bytes([number]) * 8_000)
     pages = disk_pages(store, 1 << 20)
     with relayer_of(town, store, client_of(one=Worker())) as relayer:
         disk_pages(store, pages)
