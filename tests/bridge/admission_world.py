@@ -9,8 +9,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 from quotary import TcbStatus, TeeType, Verdict
 from quotary.journal import measurement_id
 from quotary_bridge.anvil import AnvilNode
@@ -18,7 +16,6 @@ from quotary_bridge.chain import Chain
 from quotary_bridge.chain.contracts import (
     Binding,
     CollateralStore,
-    Model,
     Operation,
     ProofKind,
     Timelock,
@@ -33,26 +30,31 @@ from quotary_bridge.deploy import Parameters, TimelockTerms
 from quotary_bridge.deploy.parameters import WorkerRules
 from quotary_bridge.model import Address, Bytes32
 from quotary_bridge.registration import _report_data
-from quotary_bridge.zk import RELEASES, stub_seal
+from quotary_bridge.zk import stub_seal
 
 from tests.bridge.admission_collateral import Vendor
+from tests.bridge.admission_governance import Governance, a_model
+from tests.bridge.admission_names import (
+    APPS,
+    DAY,
+    EVERY_APP,
+    FMSPCS,
+    GAS,
+    GENESIS,
+    GOVERNOR,
+    GUARDIAN,
+    MANIFEST,
+    MEASUREMENTS,
+    MEMBERS,
+    PLATFORMS,
+    STATUSES,
+    STRANGER,
+    WORKERS,
+)
+from tests.bridge.admission_requests import Customers
 from tests.bridge.deploy_parts import GUEST, TEST_ROOT, deployer, parameters
 
-GENESIS = 1_790_000_000
-DAY = 86_400
-APPS = tuple(Bytes32(keccak(text=f"app {number}")) for number in range(2))
-EVERY_APP = bytes(32)
-MEASUREMENTS = tuple(bytes([0, 0, 0, 0x10, number]) + bytes(443) for number in range(3))
-PLATFORMS = tuple(keccak(text=f"platform {number}") for number in range(24))
-FMSPCS = tuple(bytes.fromhex(text) for text in ("50806f000000", "90c06f000000", "00606a000000"))
-WORKERS = tuple(
-    Address(to_checksum_address(keccak(text=f"worker {number}")[12:])) for number in range(24)
-)
-STATUSES = tuple(status for status in TcbStatus if status is not TcbStatus.REVOKED)
-GOVERNOR, GUARDIAN, STRANGER = 0, 1, 9
-MEMBERS = (3, 4)
-MANIFEST = (b"\1" * 32, b"\2" * 32, "https://example.org/source")
-GAS = hex(2**23)
+__all__ = ["APPS", "DAY", "GUARDIAN", "MANIFEST", "WORKERS", "AdmissionWorld", "admission_world"]
 
 
 class AdmissionWorld:
@@ -72,11 +74,13 @@ class AdmissionWorld:
         self.vendor = Vendor(
             store, lambda data: self.transact(STRANGER, store.address, data), self.random
         )
+        self.customers = Customers(self)
+        self.governance = Governance(self)
         self.done = 0
         for app in APPS:
             self.govern("MeasurementRegistry", "admit", app, self._measurement_id(0), MANIFEST)
         # The smallest of histories has one of each.
-        self.govern("ModelRegistry", "admit", astuple(_model(1)))
+        self.govern("ModelRegistry", "admit", astuple(a_model(1)))
         every = Profile(TeeType.TDX, 0, b"\xff" * len(MEASUREMENTS[1]), MEASUREMENTS[1])
         self.govern("MeasurementRegistry", "admitProfile", APPS[0], every.words(), MANIFEST)
         self.send(
@@ -89,18 +93,20 @@ class AdmissionWorld:
         steps: Sequence[tuple[int, Callable[[], bool]]] = (
             (10, self.register),
             (4, self.corroborate),
+            (6, self._ask_or_answer),
+            (2, self._notarize),
             (2, self._renew_collateral),
             (3, self.publish),
             (2, self._bar),
             (1, self._lift),
             (2, self._admit),
             (1, self._rule_out),
-            (1, self._change_models),
+            (1, self.governance.change_models),
             (1, self._use_profiles),
             (1, self._end_worker),
-            (1, self._change_route),
-            (1, self._change_receipts),
-            (1, self._play_with_timelock),
+            (1, self.governance.change_route),
+            (1, self.governance.change_receipts),
+            (1, self.governance.play_with_timelock),
             (1, self._stranger),
             (3, self._pass_time),
         )
@@ -128,9 +134,25 @@ class AdmissionWorld:
 
     def settle(self, number: int, status: TcbStatus) -> bool:
         """Register worker `number` with a status, and in all else as it should be."""
+        return self._register(number, APPS[number % len(APPS)], self._sound(number, status), 5)
+
+    def settle_by_collateral(self, number: int) -> bool:
+        """Register worker `number` by collateral that somebody brought, to the end of that."""
+        assert self.vendor.renew(FMSPCS[0], self.now)
+        window = self.vendor.window_of(FMSPCS[0])
+        assert window is not None
+        sound = replace(self._sound(number, TcbStatus.UP_TO_DATE), fmspc=FMSPCS[0])
+        dated = replace(sound, valid_from=window[0], valid_until=window[1])
+        return self._register(number, APPS[number % len(APPS)], dated, 5)
+
+    def vouch(self, number: int) -> bool:
+        """Corroborate worker `number`, in all as it should be."""
+        sound, app = self._sound(number, TcbStatus.UP_TO_DATE), APPS[number % len(APPS)]
+        return self._register(number, app, sound, 5, corroborates=True)
+
+    def _sound(self, number: int, status: TcbStatus) -> Verdict:
         verdict = replace(self._verdict(bytes(64), PLATFORMS[number]), tcb_status=status)
-        sound = replace(verdict, measurement=MEASUREMENTS[0], valid_until=self.now + 30 * DAY)
-        return self._register(number, APPS[number % len(APPS)], sound)
+        return replace(verdict, measurement=MEASUREMENTS[0], valid_until=self.now + 30 * DAY)
 
     def register(self) -> bool:
         """Register or renew a worker with a verdict that the committee vouches for."""
@@ -147,14 +169,48 @@ class AdmissionWorld:
         verdict = self._verdict(bytes(64), PLATFORMS[number])
         return self._register(number, APPS[number % len(APPS)], verdict, corroborates=True)
 
+    def _ask_or_answer(self) -> bool:
+        dice, customers = self.random, self.customers
+        app = dice.randrange(len(APPS))
+        numbers = range(app, len(WORKERS), len(APPS))
+        seen = [(it, WORKERS[it]) for it in numbers if self._is_active(it, APPS[app])]
+        chosen = dice.random()
+        if chosen < 0.4:
+            return customers.ask(APPS[app])
+        if chosen < 0.8:
+            return customers.answer(seen or [(app, WORKERS[app])])
+        return customers.refund() if chosen < 0.9 else customers.withdraw()
+
+    def _is_active(self, number: int, app: Bytes32) -> bool:
+        return self.workers.check_active(WORKERS[number], app).active
+
+    def _notarize(self) -> bool:
+        verdict = self._verdict(bytes(64), self.random.choice(PLATFORMS))
+        journal, app = verdict.journal(), self.random.choice(APPS)
+        proof = self._signed_by_committee(verdict)
+        return self.send(STRANGER, "QuoteNotary", "notarize", app, b"Comm", journal, proof)
+
+    def _signed_by_committee(self, verdict: Verdict) -> bytes:
+        verifier = self.record.address("CommitteeVerifier")
+        members = [self.signers[number] for number in MEMBERS]
+        return committee_proof(verdict.journal_digest, self.node.chain_id, verifier, members)
+
     def _renew_collateral(self) -> bool:
         fmspc = self.random.choice([FMSPCS[0], *FMSPCS])
         return self.vendor.renew(fmspc, self.now)
 
     def _register(
-        self, number: int, app: Bytes32, verdict: Verdict, *, corroborates: bool = False
+        self,
+        number: int,
+        app: Bytes32,
+        verdict: Verdict,
+        operator: int | None = None,
+        *,
+        corroborates: bool = False,
     ) -> bool:
         dice = self.random
+        if operator is None:
+            operator = 5 if dice.random() < 0.7 else dice.randrange(6, 9)
         block = self.chain.head().number
         self.advance(self.now + 1)
         binding = Binding(
@@ -162,7 +218,7 @@ class AdmissionWorld:
             chain_id=self.node.chain_id,
             registry=self.workers.address,
             app_id=app,
-            operator=self.signers[5 if dice.random() < 0.7 else dice.randrange(6, 9)].address,
+            operator=self.signers[operator].address,
             encryption_key=Bytes32(b"\5" * 32),
             challenge_block=block,
             challenge=self.workers.challenge_at(block),
@@ -173,10 +229,7 @@ class AdmissionWorld:
             seal = stub_seal(GUEST, bound.journal_digest)
             brought = (b"Stub", journal, seal, astuple(binding))
             return self.send(STRANGER, "Corroborations", "corroborate", *brought)
-        verifier = self.record.address("CommitteeVerifier")
-        members = [self.signers[number] for number in MEMBERS]
-        digest = bound.journal_digest
-        proof = committee_proof(digest, self.node.chain_id, verifier, members)
+        proof = self._signed_by_committee(bound)
         route = dice.choice(self.routes)
         return self.send(
             STRANGER, "WorkerRegistry", "register", route, journal, proof, astuple(binding)
@@ -245,56 +298,12 @@ class AdmissionWorld:
             STRANGER, "MeasurementRegistry", "matchProfile", app, profile.words(), bytes(matched)
         )
 
-    def _change_models(self) -> bool:
-        dice = self.random
-        model = _model(dice.randrange(1, 5))
-        if dice.random() < 0.5:
-            return self.govern("ModelRegistry", "admit", astuple(model))
-        account = dice.choice([GUARDIAN, GUARDIAN, STRANGER])
-        function = dice.choice(["revoke", "ban"])
-        model_id = model.id if dice.random() < 0.7 else dice.randbytes(32)
-        return self.send(account, "ModelRegistry", function, model_id)
-
     def _end_worker(self) -> bool:
         dice = self.random
         worker = dice.choice(WORKERS)
         if dice.random() < 0.3:
             return self.send(GUARDIAN, "WorkerRegistry", "revoke", worker)
         return self.send(dice.randrange(5, 9), "WorkerRegistry", "retire", worker)
-
-    def _change_route(self) -> bool:
-        dice = self.random
-        if dice.random() < 0.3 and len(self.routes) > 2:
-            route = self.routes.pop(dice.randrange(len(self.routes)))
-            return self.send(GUARDIAN, "VerifierRouter", "freeze", route)
-        route = dice.randbytes(4)
-        self.routes.append(route)
-        verifier = self.record.address("CommitteeVerifier")
-        return self.govern("VerifierRouter", "addRoute", route, verifier)
-
-    def _change_receipts(self) -> bool:
-        dice = self.random
-        if dice.random() < 0.5:
-            selector = dice.choice([release.selector for release in RELEASES] + [dice.randbytes(4)])
-            return self.send(GUARDIAN, "RiscZeroRouter", "removeVerifier", selector)
-        release = dice.choice(RELEASES)
-        stop = self.record.address(f"RiscZeroEmergencyStop-{release.version}")
-        return self.transact(GUARDIAN, stop, keccak(text="estop()")[:4])
-
-    def _play_with_timelock(self) -> bool:
-        dice = self.random
-        operation = Operation(self.policy.address, b"", Bytes32(dice.randbytes(32)))
-        proposal = self.timelock.propose(operation, dice.randrange(10 * DAY))
-        done = self.transact(GOVERNOR, self.timelock.address, proposal)
-        if dice.random() < 0.5:
-            cancel = self.timelock.cancel(self.timelock.id_of(operation))
-            return self.transact(GUARDIAN, self.timelock.address, cancel)
-        if dice.random() < 0.5:
-            role = keccak(text=dice.choice(["PROPOSER_ROLE", "CANCELLER_ROLE"]))
-            someone = self.signers[dice.randrange(5, 9)].address
-            function = dice.choice(["grantRole", "revokeRole"])
-            return self.govern("GovernanceTimelock", function, role, someone)
-        return done
 
     def _stranger(self) -> bool:
         """Somebody without any right tries; it always reverts."""
@@ -348,7 +357,7 @@ class AdmissionWorld:
         families = [fmspc.ljust(32, b"\0") for fmspc in FMSPCS]
         return self.random.choice([*kinds, *families, *PLATFORMS])
 
-    def transact(self, account: int, to: Address, data: bytes) -> bool:
+    def transact(self, account: int, to: Address, data: bytes, value: int = 0) -> bool:
         """Send call data in a block of its own; whether it succeeded."""
         self.now += 1
         self.chain.rpc("evm_setNextBlockTimestamp", [self.now])
@@ -356,17 +365,13 @@ class AdmissionWorld:
             "from": self.signers[account].address,
             "to": to,
             "data": f"0x{data.hex()}",
+            "value": hex(value),
             "gas": GAS,
         }
         hashed = bytes.fromhex(str(self.chain.rpc("eth_sendTransaction", [request]))[2:])
         while (receipt := self.chain.receipt(hashed)) is None:
             pass
         return receipt.succeeded
-
-
-def _model(number: int) -> Model:
-    content = Bytes32(bytes([number]) * 32)
-    return Model(content, content, content, "a model", "a licence")
 
 
 @contextmanager

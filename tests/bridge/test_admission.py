@@ -7,28 +7,33 @@ from dataclasses import astuple
 from pathlib import Path
 
 import pytest
+from quotary import TcbStatus
 from quotary_bridge.admission.audit import audit
 from quotary_bridge.admission.forecast import Proposal, forecast, standing_at
 from quotary_bridge.admission.history import rebuild
 from quotary_bridge.admission.state import State
+from quotary_bridge.chain.contracts import RequestStatus
+from quotary_bridge.chain.contracts.policy import PolicyRules
 from quotary_bridge.cli import audit as cli_audit
 from quotary_bridge.deploy import ROUTES
 from quotary_bridge.model import Address
 
-from tests.bridge.admission_world import APPS, DAY, AdmissionWorld, admission_world
+from tests.bridge.admission_world import APPS, DAY, WORKERS, AdmissionWorld, admission_world
 from tests.bridge.test_cli import runner
 
 STEPS = int(os.environ.get("QUOTARY_AUDIT_STEPS", "80"))
 """`make audit` takes 1,000."""
 
 PROPOSALS = max(8, STEPS // 10)
-REGISTRATIONS = 4
+_ALL_STATUSES = 0b1_1111_1110
+REGISTRATIONS = 6
 """Tried before each proposal, so that there is somebody who may fall."""
 
 
 def test_the_state_is_in_the_events(tmp_path: Path) -> None:
     """After a random run, the state from events alone equals what every contract says."""
     with admission_world(tmp_path, seed=1) as world:
+        _trade(world)
         changed = sum(world.step() for _ in range(STEPS))
         found = audit(world.chain, world.record, world.chain.head().number)
         assert found.findings == ()
@@ -42,10 +47,26 @@ def test_the_state_is_in_the_events(tmp_path: Path) -> None:
         assert state.corroborations
         assert state.calendar.windows
         assert state.matched
+        assert state.ledger.states
+        assert state.ledger.notarized
+        statuses = {kept.status for kept in state.ledger.states.values()}
+        assert {RequestStatus.FULFILLED, RequestStatus.REFUNDED} <= statuses
+        assert any(state.ledger.credits.values())
         half = audit(world.chain, world.record, world.record.since + STEPS)
         assert half.findings == ()
         assert half.compared < found.compared
         _tamper(world)
+
+
+def _trade(world: AdmissionWorld) -> None:
+    """A request is answered and another refunded, whatever the history brings."""
+    assert world.settle(0, TcbStatus.UP_TO_DATE)
+    world.advance(world.now + 601)
+    assert world.customers.ask(APPS[0])
+    assert world.customers.answer([(0, WORKERS[0])])
+    assert world.customers.ask(APPS[0])
+    world.advance(world.now + DAY)
+    assert world.customers.refund()
 
 
 def _tamper(world: AdmissionWorld) -> None:
@@ -81,30 +102,42 @@ def test_nobody_outlives_an_outage_by_more_than_signed_dates_allow(tmp_path: Pat
     A worker that counts after its end does so within the cap, ended in the very second in which a
     document of its family did, and no document on the chain is newer than those behind its verdict.
     """
-    stretched = together = 0
     with admission_world(tmp_path, seed=5) as world:
+        rules = PolicyRules(
+            accepted_statuses=_ALL_STATUSES, accepted_kinds=0b1_1110, kinds_needed=2
+        )
+        assert world.govern("TcbPolicy", "publish", APPS[0], 2, astuple(rules), True)
+        assert world.settle(0, TcbStatus.UP_TO_DATE)
+        assert world.vouch(0)
+        assert world.settle_by_collateral(1)
+        world.advance(world.now + 601)
+        assert min(_hold_to_chain(world)) > 0
         for _ in range(STEPS // 4):
             for _ in range(4):
                 world.step()
             world.register()
             world.corroborate()
-            state = rebuild(world.chain, world.record, world.chain.head().number)
-            for address, worker in state.workers.items():
-                app, end = state.cohorts[worker.cohort].app_id, worker.valid_until
-                cap = end + state.calendar.max_stretch
-                for moment in sorted({world.now, end, end + 1, cap, cap + 1}):
-                    if moment < world.now:
-                        continue
-                    found = world.workers.active_at(address, app, moment)
-                    twin = standing_at(state, state.policies, address, moment)
-                    assert (found.active, found.reason) == (twin.good, twin.reason)
-                    assert not found.active or found.until == twin.until
-                    if found.active and moment > end:
-                        stretched += 1
-                        _require_an_outage(world, state, address, moment)
-                    together += found.active and address in state.claims
-    assert stretched > STEPS // 20
-    assert together > STEPS // 20
+            _hold_to_chain(world)
+
+
+def _hold_to_chain(world: AdmissionWorld) -> tuple[int, int]:
+    """Return how many answers were of a stretched worker, and how many of one in several kinds."""
+    stretched = together = 0
+    state = rebuild(world.chain, world.record, world.chain.head().number)
+    for address, worker in state.workers.items():
+        app, end = state.cohorts[worker.cohort].app_id, worker.valid_until
+        cap = end + state.calendar.max_stretch
+        moments = {world.now, end, end + 1, cap, cap + 1}
+        for moment in sorted(moment for moment in moments if moment >= world.now):
+            found = world.workers.active_at(address, app, moment)
+            twin = standing_at(state, state.policies, address, moment)
+            assert (found.active, found.reason) == (twin.good, twin.reason)
+            assert not found.active or found.until == twin.until
+            if found.active and moment > end:
+                stretched += 1
+                _require_an_outage(world, state, address, moment)
+            together += found.active and address in state.claims
+    return stretched, together
 
 
 def _require_an_outage(world: AdmissionWorld, state: State, address: Address, moment: int) -> None:

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from quotary import TeeType
+
+from quotary_bridge.admission.calendar import Window
 from quotary_bridge.admission.forecast import standing_at
 from quotary_bridge.admission.history import rebuild
 from quotary_bridge.admission.state import State
 from quotary_bridge.chain import Chain, TransactionRequest
 from quotary_bridge.chain.contracts import (
+    CollateralStore,
     MeasurementRegistry,
     ModelRegistry,
+    QuoteNotary,
     ReceiptRouter,
+    RequestStatus,
+    ResultOracle,
     RouteStatus,
     SelectorStatus,
+    StoredDocument,
+    StoredList,
     Timelock,
     VerifierRouter,
     WorkerRegistry,
@@ -81,6 +90,9 @@ def _comparisons(
     yield from _policies(chain, record, state, block)
     yield from _workers(chain, record, state, block)
     yield from _evidence(chain, record, state, block)
+    yield from _collateral(chain, record, state, block)
+    yield from _notary(chain, record, state, block)
+    yield from _oracle(chain, record, state, block)
     if "GovernanceTimelock" in record.contracts:
         yield from _timelock(chain, record, state, block)
 
@@ -213,6 +225,49 @@ def _evidence(chain: Chain, record: Deployment, state: State, block: int) -> Ite
     for (worker, kind), evidence in state.corroborations.items():
         found = beside.corroboration_of(state.registry, worker, kind, block)
         yield f"{kind.name} evidence for {worker}", (evidence.shown, evidence.facts), found
+
+
+def _collateral(chain: Chain, record: Deployment, state: State, block: int) -> Iterator[Comparison]:
+    store = CollateralStore(chain, record.address("CollateralStore"))
+    for signer in sorted(state.calendar.signers):
+        yield f"TCB signer 0x{signer.hex()}", True, store.knows_signer(signer, block)
+    for (kind, number, fmspc), window in state.calendar.windows.items():
+        found: StoredDocument | StoredList | None
+        if kind == "revocation list":
+            found = store.revocation_list(number, block)
+        elif fmspc:
+            found = store.tcb_info(TeeType(number), fmspc, block)
+        else:
+            found = store.qe_identity(TeeType(number), block)
+        yield f"{kind} {number} {fmspc.hex()}", window, found and _window(found)
+
+
+def _window(found: StoredDocument | StoredList) -> Window:
+    if isinstance(found, StoredList):
+        return Window(found.this_update, found.next_update, found.id, len(found.serials))
+    return Window(found.issue_date, found.next_update, found.id, found.evaluation_number)
+
+
+def _notary(chain: Chain, record: Deployment, state: State, block: int) -> Iterator[Comparison]:
+    notary = QuoteNotary(chain, record.address("QuoteNotary"))
+    for (app_id, quote, kind), kept in state.ledger.notarized.items():
+        found = notary.record_of(app_id, quote, kind, block)
+        yield f"notarization of 0x{quote.hex()} for app 0x{app_id.hex()}", kept, found
+
+
+def _oracle(chain: Chain, record: Deployment, state: State, block: int) -> Iterator[Comparison]:
+    oracle, ledger = ResultOracle(chain, record.address("ResultOracle")), state.ledger
+    states = oracle.states_of(list(ledger.states), block)
+    for (request_id, kept), found in zip(ledger.states.items(), states, strict=True):
+        yield f"request 0x{request_id.hex()}", kept, found
+        ended = kept.status is not RequestStatus.PENDING
+        yield f"escrow of ended 0x{request_id.hex()}", ended, ledger.escrows[request_id] == 0
+    for (token, account), amount in ledger.credits.items():
+        yield f"credit of {account}", amount, oracle.read("creditOf", token, account, at=block)
+    for account, made in ledger.sequences.items():
+        yield f"requests of {account}", made, oracle.read("sequenceOf", account, at=block)
+    for worker, until in ledger.probations.items():
+        yield f"probation of {worker}", until, oracle.probation_of(worker, block)
 
 
 def _timelock(chain: Chain, record: Deployment, state: State, block: int) -> Iterator[Comparison]:

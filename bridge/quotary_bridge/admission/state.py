@@ -10,13 +10,8 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from quotary_bridge.admission.calendar import (
-    Calendar,
-    Window,
-    identity,
-    revocation_list,
-    tcb_info,
-)
+from quotary_bridge.admission.calendar import CALENDAR_EVENTS, Calendar
+from quotary_bridge.admission.ledger import LEDGER_EVENTS, Ledger
 from quotary_bridge.admission.policies import Policies, key_of
 from quotary_bridge.chain.contracts import (
     MeasurementStatus,
@@ -115,6 +110,7 @@ class State:
     seats: dict[tuple[bytes, bytes], Seat] = field(default_factory=dict)
     corroborations: dict[tuple[Address, ProofKind], Evidence] = field(default_factory=dict)
     claims: dict[Address, bytes] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
     delay: int = 0
     roles: set[tuple[bytes, Address]] = field(default_factory=set)
     operations: dict[bytes, int] = field(default_factory=dict)
@@ -164,6 +160,9 @@ class State:
             tee_type=facts.tee_type,
             tcb_status=facts.tcb_status,
         )
+
+
+Change = Callable[[State, Told], None]
 
 
 def tcb_facts(facts: CohortFacts) -> TcbFacts:
@@ -305,24 +304,12 @@ def _corroborated(state: State, told: Told) -> None:
     )
 
 
-def _tcb_info(state: State, told: Told) -> None:
-    values = told.values
-    window = Window(values["issueDate"], values["nextUpdate"])
-    state.calendar.windows[tcb_info(values["teeType"], values["fmspc"])] = window
+def _to_calendar(change: Callable[[Calendar, Mapping[str, Any]], None]) -> Change:
+    return lambda state, told: change(state.calendar, told.values)
 
 
-def _identity(state: State, told: Told) -> None:
-    values = told.values
-    window = Window(values["issueDate"], values["nextUpdate"])
-    state.calendar.windows[identity(values["teeType"])] = window
-
-
-def _list(state: State, told: Told) -> None:
-    values, name = told.values, revocation_list(told.values["issuer"])
-    if values["nextUpdate"] == 0:
-        state.calendar.windows.pop(name, None)
-    else:
-        state.calendar.windows[name] = Window(values["thisUpdate"], values["nextUpdate"])
+def _to_ledger(change: Callable[[Ledger, Mapping[str, Any], int], None]) -> Change:
+    return lambda state, told: change(state.ledger, told.values, told.at)
 
 
 def _ended(state: State, told: Told) -> None:
@@ -354,8 +341,10 @@ def _cancelled(state: State, told: Told) -> None:
     state.operations[told.values["id"]] = 0
 
 
-EVENTS: Mapping[tuple[str, str], Callable[[State, Told], None]] = MappingProxyType(
+EVENTS: Mapping[tuple[str, str], Change] = MappingProxyType(
     {
+        **{event: _to_ledger(change) for event, change in LEDGER_EVENTS.items()},
+        **{event: _to_calendar(change) for event, change in CALENDAR_EVENTS.items()},
         ("ChangeLog", "SeatTaken"): _seat,
         ("ChangeLog", "FollowerTaken"): _followed,
         ("ChangeLog", "PolicyChanged"): _changed,
@@ -379,9 +368,6 @@ EVENTS: Mapping[tuple[str, str], Callable[[State, Told], None]] = MappingProxyTy
         ("WorkerRegistry", "WorkerRevoked"): _ended,
         ("WorkerRegistry", "WorkerRetired"): _ended,
         ("Corroborations", "WorkerCorroborated"): _corroborated,
-        ("CollateralStore", "TcbInfoStored"): _tcb_info,
-        ("CollateralStore", "QeIdentityStored"): _identity,
-        ("CollateralStore", "RevocationListStored"): _list,
         ("GovernanceTimelock", "MinDelayChange"): _delay,
         ("GovernanceTimelock", "RoleGranted"): _role,
         ("GovernanceTimelock", "RoleRevoked"): _role,

@@ -68,6 +68,9 @@ def _counts(found: Audit) -> dict[str, int]:
         "policy_versions": sum(map(len, state.policies.versions.values())),
         "bars": len(state.policies.barred),
         "workers": len(state.workers),
+        "collateral_documents": len(state.calendar.windows),
+        "notarizations": len(state.ledger.notarized),
+        "requests": len(state.ledger.states),
         "timelock_operations": len(state.operations),
     }
 
