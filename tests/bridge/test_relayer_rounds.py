@@ -146,7 +146,7 @@ def test_disagreement_goes_to_others_who_decide(town: Town, store: Store) -> Non
     """A full round without a quorum is shown to the chain; its workers are out; three others."""
     key = ask_several(town)
     workers = members("lies", "lies", "lies", "honest", "honest", "honest")
-    relayer = conductor(town, store, workers)
+    relayer = conductor(town, store, workers, round_seconds=20)  # nobody gives up a seat
     drive(relayer, town, 60)
     end(relayer, workers)
     require_all_final(town, store)
