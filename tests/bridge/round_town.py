@@ -197,8 +197,10 @@ def conductor(
     endpoints: Sequence[Endpoint] | None = None,
     **changes: float,
 ) -> Relayer:
-    """A relayer that asks `workers`, and does not wait long for anybody."""
-    quick = {"round_seconds": 0.6, "patience_seconds": 3.0, **changes}
+    """A relayer that asks `workers`, and does not wait long where somebody makes it wait."""
+    # An honest worker of a busy machine must have its time all the same.
+    waits = any(worker.manner in ("stalls", "mute") for worker in workers)
+    quick = {"round_seconds": 3.0 if waits else 30.0, "patience_seconds": 3.0, **changes}
     return Relayer(
         town.chain,
         town.oracle,

@@ -55,7 +55,7 @@ OPEN_REQUESTS = 10
 TICKS_PER_LIFE = 3
 POINTS_PER_LIFE = 80
 POINTS_PER_LIFE_OF_ROUNDS = 300
-ROUND_SECONDS = 1.5
+ROUND_SECONDS = 3.0
 """Long for an honest worker of a busy machine, and short beside one that stalls."""
 DRAIN_CYCLES = 400
 FINALITY_DEPTH = 6
