@@ -127,6 +127,8 @@ contract CollateralStore is CollateralIndex {
         );
         part = SSTORE2.predictCounterfactualAddress(serials, 0);
         if (part.code.length != 0) return part;
+        // To the address above, or it reverts.
+        // slither-disable-next-line unused-return
         SSTORE2.writeCounterfactual(serials, 0);
         emit SerialsKept(part);
     }

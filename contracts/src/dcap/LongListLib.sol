@@ -124,6 +124,8 @@ library LongListLib {
         unchecked {
             check(list.order.length % ORDER_LENGTH == 0, "CRL_INVALID");
             bytes memory order = list.order;
+            // Whole words.
+            // slither-disable-next-line divide-before-multiply
             uint256 seen = Mem.at(new bytes((pieces.count + 255) / 256 * 32));
             bytes memory frame = list.frame;
             der = Mem.open(); // what follows is written into free memory
@@ -155,6 +157,8 @@ library LongListLib {
                 )
                 if iszero(fine) { break } // there are not so many
                 let mark := add(seen, shl(5, shr(8, serial)))
+                // The bit with the serial's number: a constant is shifted here, by what is read.
+                // slither-disable-next-line incorrect-shift
                 mstore(mark, or(mload(mark), shl(and(serial, 0xff), 1)))
                 form := mload(add(mload(add(pieces, 0x40)), shl(5, form)))
                 serial := shr(96, mload(add(mload(pieces), mul(serial, SERIAL_LENGTH))))
