@@ -141,11 +141,11 @@ def bare_loop(world: World, raws: list[bytes]) -> float:
     chain = Chain.at(world.node.url, world.chain_id)
     asked(world, 0, len(raws))
     began = 0.0
-    for some in (raws[:WARM_UP], raws[WARM_UP:]):
+    for first, last in ((0, WARM_UP), (WARM_UP, len(raws))):
         began = time.perf_counter()
-        for raw in some:
+        for raw in raws[first:last]:
             chain.rpc("eth_sendRawTransaction", [f"0x{raw.hex()}"])
-        while chain.nonce(world.relayer) < (WARM_UP if some == raws[:WARM_UP] else len(raws)):
+        while chain.nonce(world.relayer) < last:
             world.node.mine()
     return time.perf_counter() - began
 

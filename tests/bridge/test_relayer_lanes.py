@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from quotary_bridge.chain.accounts import Signer
 from quotary_bridge.lifecycle import JobState
-from quotary_bridge.model import Address, ChainId
+from quotary_bridge.model import Address, ChainId, Timestamp
 from quotary_bridge.relayer import ProgressKind, Relayer
 from quotary_bridge.store import LeaseHeldError, Store
 from quotary_bridge.workers import Endpoint
@@ -129,6 +129,20 @@ def test_where_one_account_is_taken_none_is_kept(town: Town, store: Store) -> No
         assert store.acquire(chain_id, Address(signer.address), "a third one").token
     with store.write(other):
         pass
+
+
+def test_an_account_with_nothing_to_do_stays_ours(town: Town, store: Store) -> None:
+    """Its lease is prolonged all the same: nobody takes it for abandoned."""
+    chain_id = ChainId(town.chain.chain_id)
+    now = [1_000]
+    store._now = lambda: Timestamp(now[0])
+    with relayer_with_lanes(town, store) as relayer:
+        for _ in range(4):
+            relayer.tick()
+            now[0] += 40
+        for signer in signers(town):
+            with pytest.raises(LeaseHeldError):
+                store.acquire(chain_id, signer.address, "another machine")
 
 
 def states(town: Town, store: Store, requests: int) -> list[JobState]:

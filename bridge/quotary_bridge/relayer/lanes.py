@@ -69,8 +69,13 @@ class Lanes:
             store.release(self._lanes.pop().lease)
 
     def follow(self, cycle: Cycle, endings: Sequence[Ending]) -> None:
-        """Bring what every lane has in flight up to the pinned block."""
-        for _, own in self._each(cycle):
+        """Bring what every lane has in flight up to the pinned block, and keep their leases."""
+        for lane, own in self._each(cycle):
+            if lane is not self.first:
+                # The first one writes in every cycle; the others may have nothing to write for
+                # long, and must not look abandoned.
+                with own.write():
+                    pass
             follow(own, endings)
 
     def deliver(self, cycle: Cycle, *, dry_run: bool) -> None:
