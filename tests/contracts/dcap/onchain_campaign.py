@@ -31,6 +31,10 @@ _ONE_CHANGE = 2
 """Changes begin with the name of the evidence that was changed."""
 
 
+_OF_SEVERAL_VALUES = frozenset({"platform_levels", "qe_levels", "modules", "edits"})
+"""Changes that draw several values of a document at once, and may spoil more than one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Disagreement:
     """A mutant that the two judge differently."""
@@ -108,7 +112,9 @@ def _explain(
 
 
 def _several(case: Case, python: str) -> bool:
-    return len(case.changes) > _ONE_CHANGE or python == "JSON_DUPLICATE_KEY"
+    if len(case.changes) > _ONE_CHANGE or python == "JSON_DUPLICATE_KEY":
+        return True
+    return not _OF_SEVERAL_VALUES.isdisjoint(case.changes)
 
 
 def _disagree(tally: Tally, number: int, case: Case, answers: tuple[str, str]) -> None:
