@@ -202,7 +202,7 @@ def _workers(chain: Chain, record: Deployment, state: State, block: int) -> Iter
                 yield _activity(registry, state, address, moment, block)
         yield (
             f"claim of {address}",
-            state.claims.get(address, bytes(32)),
+            state.claim_of(address),
             registry.claim_of(address, block),
         )
     for (app, platform), seat in state.seats.items():

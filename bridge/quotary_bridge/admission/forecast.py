@@ -119,11 +119,11 @@ def _kinds_until(state: State, policies: Policies, address: Address, at: int) ->
 
 def _evidence(state: State, address: Address) -> dict[ProofKind, Evidence]:
     """What speaks for the very claim that the worker registered with."""
-    claim = state.claims.get(address)
+    claim = state.claim_of(address)
     return {
         kind: evidence
         for (worker, kind), evidence in state.corroborations.items()
-        if claim is not None and worker == address and evidence.shown.claim == claim
+        if any(claim) and worker == address and evidence.shown.claim == claim
     }
 
 

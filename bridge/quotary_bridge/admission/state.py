@@ -88,7 +88,8 @@ class State:
     one; `models` by id, with what they were admitted as; `routes` and `selectors` by their 4 bytes,
     with where they lead;
     `stopped` names the stops that were shut; `workers` by address; `seats` by app and platform;
-    `corroborations` by worker and kind; `claims` of the registrations whose kinds were counted;
+    `corroborations` by worker and kind; `claims` of registrations whose kinds were counted, with
+    their challenge's block;
     `roles` by id; `operations` holds when each can be executed, 1 once it was. `registry` is whose
     workers these are.
     """
@@ -109,7 +110,7 @@ class State:
     workers: dict[Address, Kept] = field(default_factory=dict)
     seats: dict[tuple[bytes, bytes], Seat] = field(default_factory=dict)
     corroborations: dict[tuple[Address, ProofKind], Evidence] = field(default_factory=dict)
-    claims: dict[Address, bytes] = field(default_factory=dict)
+    claims: dict[Address, tuple[int, bytes]] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     delay: int = 0
     roles: set[tuple[bytes, Address]] = field(default_factory=set)
@@ -135,6 +136,13 @@ class State:
         facts = self.cohorts[worker.cohort]
         seat = self.seats[facts.app_id, worker.platform]
         return tcb_facts(facts), Bearer(address, worker.platform, seat.collateral_from)
+
+    def claim_of(self, address: Address) -> bytes:
+        """Return what further kinds must agree on: zeros once another worker took the seat over."""
+        worker = self.workers[address]
+        seat = self.seats[self.cohorts[worker.cohort].app_id, worker.platform]
+        block, claim = self.claims.get(address, (0, bytes(_WORD)))
+        return claim if block == seat.challenge_block else bytes(_WORD)
 
     def worker_of(self, address: Address) -> RegisteredWorker:
         """Return a worker as the registry shows it (`IWorkerRegistry.workerOf`)."""
@@ -284,7 +292,8 @@ def _shown(state: State, told: Told) -> None:
     state.seats[facts.app_id, platform] = seat
     state.claims.pop(address, None)
     if state.policies.rules_of(facts.app_id, facts.tee_type).kinds_needed > 1:
-        state.claims[address] = _claim(facts, shown["encryptionKey"], platform)
+        claim = _claim(facts, shown["encryptionKey"], platform)
+        state.claims[address] = shown["challengeBlock"], claim
 
 
 def _claim(facts: CohortFacts, encryption_key: bytes, platform: bytes) -> bytes:
