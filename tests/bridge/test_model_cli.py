@@ -84,10 +84,8 @@ def test_a_model_comes_and_goes(
     other = f"0x{'7e' * 32}"
     assert quotary("model", "ban", other, *chain, *GUARDIAN).code == 0
     rows = quotary("model", "show", *chain, "--json").json["models"]
-    assert [(row["model_id"], row["status"]) for row in rows] == [
-        (f"0x{expected().id.hex()}", "revoked"),
-        (other, "revoked"),
-    ]
+    ended = {row["model_id"] for row in rows if row["status"] == "revoked"}
+    assert ended == {f"0x{expected().id.hex()}", other}
 
 
 def test_the_guardian_admits_nothing(

@@ -26,7 +26,7 @@ BAD_DAY = Odds(
     cut_short=0.02,
     wrong_id=0.02,
     stale_head=0.03,
-    forged_receipt=0.05,
+    forged_receipt=0.12,  # receipts are read at finality only
     denied=0.05,
 )
 
