@@ -5,17 +5,23 @@ import {Verdict} from "../src/types/Verdict.sol";
 import {WorkerBinding} from "../src/types/WorkerBinding.sol";
 import {PolicyFixture} from "./PolicyFixture.t.sol";
 
-/// @notice What registering and asking cost does not depend on how much was admitted or barred.
+/// @notice What registering and asking cost does not depend on how much was admitted or barred,
+/// nor on how many workers there are.
 contract FlatCostsTest is PolicyFixture {
     /// @dev Calldata differs by a few zero bytes from key to key.
     uint256 private constant NOISE = 600;
 
     function test_CostsAreTheSameWhateverWasAdmitted() public {
-        _expectFlat(_admitOne);
+        _expectFlat(_admitOne, 3);
     }
 
     function test_CostsAreTheSameWhateverWasBarred() public {
-        _expectFlat(_barOne);
+        _expectFlat(_barOne, 3);
+    }
+
+    /// @dev By evidence, as anybody registers: ten thousand would take a quarter of a minute.
+    function test_CostsAreTheSameHoweverManyWorkersThereAre() public {
+        _expectFlat(_registerOne, 2);
     }
 
     function _admitOne(bytes32 id) private {
@@ -28,13 +34,24 @@ contract FlatCostsTest is PolicyFixture {
         policy.bar(APP, id);
     }
 
-    /// @dev With 10, 1,000 and 10,000 entries.
-    function _expectFlat(function(bytes32) internal enter) private {
+    /// @dev By a call, which gives the memory back.
+    function _registerOne(bytes32 id) private {
+        this.registerOne(id);
+    }
+
+    function registerOne(bytes32 id) external {
+        address key = address(uint160(uint256(id)));
+        _costOfRegistering(key, id);
+        vm.assertEq(workers.workerOn(APP, id), key);
+    }
+
+    /// @dev With the first `steps` of 10, 1,000 and 10,000 entries.
+    function _expectFlat(function(bytes32) internal enter, uint256 steps) private {
         uint256[3] memory counts = [uint256(10), 1000, 10_000];
         uint256[3] memory registering;
         uint256[3] memory asking;
         uint256 entries;
-        for (uint256 i = 0; i < 3; ++i) {
+        for (uint256 i = 0; i < steps; ++i) {
             for (; entries < counts[i]; ++entries) {
                 enter(keccak256(abi.encode(entries)));
             }
@@ -44,7 +61,7 @@ contract FlatCostsTest is PolicyFixture {
             workers.requireActive(key, APP);
             asking[i] = vm.lastCallGas().gasTotalUsed;
         }
-        for (uint256 i = 1; i < 3; ++i) {
+        for (uint256 i = 1; i < steps; ++i) {
             vm.assertLt(registering[i], registering[0] + NOISE, "registering grows");
             vm.assertLt(asking[i], asking[0] + NOISE, "asking grows");
         }
