@@ -14,6 +14,7 @@ A round of several workers that answer one request, as a pure state machine, and
 4. As many as must agree do: theirs is the result. Or they cannot any more: the round is disputed
    where all seats were taken, abandoned where not. A worker reveals once per request, so a later
    round has others.
+5. What is revealed once a quorum agreed changes nothing, and is kept: it may convict its worker.
 
 A round moves only through `advance`, and what it became is stored before anything is done about
 it: a relayer that dies anywhere goes on from the same list.
@@ -208,12 +209,13 @@ RoundEvent = (
     | Reported
 )
 
+_LATE = frozenset({RoundState.AGREED, RoundState.REPORTED})
 _ALLOWED: Mapping[type[object], frozenset[RoundState]] = {
     Joined: frozenset({RoundState.COMMITTING}),
     Committed: frozenset({RoundState.COMMITTING}),
-    Faulted: frozenset({RoundState.COMMITTING, RoundState.REVEALING}),
+    Faulted: frozenset({RoundState.COMMITTING, RoundState.REVEALING}) | _LATE,
     Closed: frozenset({RoundState.COMMITTING}),
-    Revealed: frozenset({RoundState.REVEALING}),
+    Revealed: frozenset({RoundState.REVEALING}) | _LATE,
     Agreed: frozenset({RoundState.REVEALING}),
     Reconsidered: frozenset({RoundState.AGREED}),
     Disputed: frozenset({RoundState.REVEALING}),

@@ -36,7 +36,7 @@ class Member:
     honest; dead (refuses connections); stalls (commits and then reveals nothing), mute (does not
     even commit); lies (another answer, consistently); swaps (reveals another answer than it
     committed to); equivocates (signs a new answer whenever asked); copies (commits to what it saw
-    another one commit to).
+    another one commit to); tarries (lies, and reveals only when it is `over`).
     """
 
     name: str
@@ -100,6 +100,8 @@ class Member:
         if self.manner == "stalls":
             self.over.wait(self.stall_seconds)
             return httpx.Response(503)
+        if self.manner == "tarries":
+            self.over.wait(self.stall_seconds)
         commitments = [bytes.fromhex(each[2:]) for each in asked["round"]]
         closed = keccak(b"".join(commitments))
         request_id = bytes.fromhex(asked["requestId"][2:])
@@ -168,7 +170,7 @@ def members(*manners: str) -> list[Member]:
     seen: list[bytes] = []
     found = []
     for number, manner in enumerate(manners):
-        output = b"lie %d" % number if manner == "lies" else b"an answer"
+        output = b"lie %d" % number if manner in ("lies", "tarries") else b"an answer"
         found.append(Member(f"member{number}", manner, output, seen=seen))
     return found
 

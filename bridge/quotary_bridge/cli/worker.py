@@ -31,6 +31,7 @@ from quotary_bridge.cli.options import (
 from quotary_bridge.cli.proofs import Proof, Via, add_proof_flags, prove, prove_by_receipt
 from quotary_bridge.cli.registrations import read_registration, registration_text, write_text
 from quotary_bridge.cli.sending import Sent, send
+from quotary_bridge.cli.suspect import add_suspect
 from quotary_bridge.cli.zk import read_receipt
 from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.model import Address
@@ -57,6 +58,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     worker_views.add_list(commands)
     _add_end(commands, "revoke", "for governor and guardian: end a worker, for ever", _revoke)
     _add_end(commands, "retire", "for its operator: end a worker in good order", _retire)
+    add_suspect(commands)
 
 
 def _add_end(

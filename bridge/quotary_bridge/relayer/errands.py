@@ -33,6 +33,7 @@ from quotary_bridge.rounds import (
 )
 
 __all__ = [
+    "convictions",
     "dispute",
     "equivocation",
     "finish_ended",
@@ -116,6 +117,12 @@ def finish_ended(cycle: Cycle) -> None:
         added = writer.add_errands(errands)
         writer.put_rounds(finished)
     tell_errands(cycle, added)
+
+
+def convictions(cycle: Cycle, job: Job, held: Round) -> list[Job]:
+    """Return the errands against those in `held` who said otherwise than was decided, if it was."""
+    decision = _decision(cycle, job)
+    return [] if decision is None else _dissents(cycle, job.request, [held], decision)
 
 
 def tell_errands(cycle: Cycle, added: Sequence[Job]) -> None:

@@ -2,8 +2,8 @@
 Asking the workers of rounds, and judging what each one gives.
 
 A reveal counts where it is what its worker had committed to. What is not is asked for once more,
-so that a worker that signs now this and now that convicts itself: two statements with different
-outputs are an errand, whoever they were shown to.
+while the round goes on, so that a worker that signs now this and now that convicts itself: two
+statements with different outputs are an errand, whoever they were shown to.
 """
 
 from __future__ import annotations
@@ -133,6 +133,13 @@ class Floor:
                 change.events = (*change.events, event)
         return [each for each in changes.values() if each.events or each.errands]
 
+    def awaits(self, table: Table) -> bool:
+        """Whether a reveal for `table` is still out."""
+        job, ordinal = table.job.key, table.held.ordinal
+        return any(
+            self._exchanges.is_out(Step.REVEAL, seat.url, job, ordinal) for seat in table.waiting
+        )
+
     def failures(self, cycle: Cycle, table: Table, events: Sequence[RoundEvent]) -> None:
         """Note which workers of a table have failed by taking too long."""
         for event in events:
@@ -223,11 +230,11 @@ class Floor:
             details = {"worker": worker, "endpoint": heard.endpoint.name}
             change.news.append((ProgressKind.WORKER_REVEALED, details))
             return Revealed(worker, signed)
-        if worker not in table.shown:
+        if worker not in table.shown and table.held.state is RoundState.REVEALING:
             table.shown[worker] = signed
             return None
-        detail = "revealed something else than it had committed to, twice"
-        shown = table.shown[worker]
+        detail = "revealed something else than it had committed to"
+        shown = table.shown.get(worker, signed)
         return self._fault(cycle, change, heard, NOT_COMMITTED, detail, signed=shown)
 
     def _fault(

@@ -28,6 +28,7 @@ from quotary_bridge.relayer.errands import (
 )
 from quotary_bridge.relayer.exchanges import Exchanges
 from quotary_bridge.relayer.hearing import Change, Floor
+from quotary_bridge.relayer.latecomers import Latecomers
 from quotary_bridge.relayer.panel import Panel
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.relayer.settle import conclude
@@ -77,6 +78,7 @@ class Rounds:
         self._tables: dict[JobKey, Table] = {}
         self._rests: dict[JobKey, _Rest] = {}
         self._floor = Floor(Exchanges())
+        self._latecomers = Latecomers(self._floor)
 
     def close(self) -> None:
         """Wait for nobody any more."""
@@ -95,6 +97,7 @@ class Rounds:
         panel = Panel(cycle)
         if begin:
             self._begin(cycle, panel)
+        self._hear(cycle, 0.0)
         end = time.monotonic() + cycle.ports.settings.patience_seconds
         while self._tables:
             self._decide(cycle, panel)
@@ -102,8 +105,14 @@ class Rounds:
             left = end - time.monotonic()
             if left <= 0:
                 break
-            changes = self._floor.hear(cycle, self._tables, min(left, LISTEN_SECONDS))
-            self._store(cycle, changes)
+            self._hear(cycle, min(left, LISTEN_SECONDS))
+
+    def _hear(self, cycle: Cycle, seconds: float) -> None:
+        tables = {**self._latecomers.tables, **self._tables}
+        changes = self._floor.hear(cycle, tables, seconds)
+        late = [change for change in changes if change.table.held.state is RoundState.AGREED]
+        self._latecomers.store(cycle, late)
+        self._store(cycle, [change for change in changes if change not in late])
 
     def _leave(self, cycle: Cycle) -> None:
         """Take tables away whose requests need no answer of ours any more."""
@@ -208,8 +217,8 @@ class Rounds:
         now = time.monotonic()
         changes = []
         for table in self._tables.values():
-            answered = {each.result.worker: "" for each in table.held.answers}
-            eligible = panel.eligible(table.job.request, answered) if answered else {}
+            weighed = dict.fromkeys(table.weighed(now, limit), "")
+            eligible = panel.eligible(table.job.request, weighed) if weighed else {}
             decision = table.decide(now, limit, eligible)
             if decision.events:
                 changes.append(self._change(cycle, table, decision))
@@ -275,6 +284,7 @@ class Rounds:
             del self._tables[key]
             if table.held.state is RoundState.AGREED:
                 self._rests.pop(key, None)
+                self._latecomers.add(table)
             else:
                 self._rest(key)
 

@@ -23,6 +23,7 @@ from quotary_bridge.rounds import (
     advance_round,
     agreement,
     is_undecidable,
+    may_agree,
 )
 
 __all__ = ["GRACE_SECONDS", "Decision", "Table", "played"]
@@ -75,27 +76,38 @@ class Table:
         signed = [seat.signed for seat in seats if seat.worker == worker and seat.signed]
         return [*signed, *([self.shown[worker]] if worker in self.shown else [])]
 
+    def weighed(self, now: float, limit: float) -> list[Address]:
+        """Return the workers whose standing the next `decide` may depend on."""
+        if self.held.state is not RoundState.COMMITTING:
+            return [each.result.worker for each in self.held.answers]
+        closing = now - self.since >= limit or not self.waiting
+        return [seat.worker for seat in self.held.taken if seat.commitment] if closing else []
+
     def decide(self, now: float, limit: float, eligible: Mapping[Address, Candidate]) -> Decision:
         """
         Return what to do at `now`, where a phase may take `limit` seconds.
 
-        `eligible` are the workers whose answers count at the pinned block.
+        `eligible` are those of `weighed` whose answers count at the pinned block.
         """
         late = now - self.since >= limit
         if self.held.state is RoundState.COMMITTING:
-            return Decision(self._committing(late=late))
+            return Decision(self._committing(eligible, late=late))
         waited = now - self.since >= min(GRACE_SECONDS, limit)
         return self._revealing(eligible, late=late, waited=waited)
 
-    def _committing(self, *, late: bool) -> tuple[RoundEvent, ...]:
+    def _committing(
+        self, eligible: Mapping[Address, Candidate], *, late: bool
+    ) -> tuple[RoundEvent, ...]:
         stalled = [Faulted(seat.worker, STALLED) for seat in self.waiting if late]
         held = played(self.held, stalled)
         free = self.quorum.seats - len(held.taken)
         joined = [Joined(each.worker, each.url) for each in self.spare[: max(0, free)]]
         if joined or (self.waiting and not late):
             return (*stalled, *joined)
+        # An answer that is shown is used up: not where those left are too few, or too much alike.
         enough = len(held.commitments) >= self.quorum.results
-        return (*stalled, Closed() if enough else Abandoned())
+        may = enough and may_agree(self.quorum, list(eligible.values()))
+        return (*stalled, Closed() if may else Abandoned())
 
     def _revealing(
         self, eligible: Mapping[Address, Candidate], *, late: bool, waited: bool

@@ -18,7 +18,13 @@ from quotary_bridge.workers.check import (
     check_result,
     check_reveal,
 )
-from quotary_bridge.workers.client import Endpoint, FaultKind, WorkerClient, WorkerFaultError
+from quotary_bridge.workers.client import (
+    Endpoint,
+    FaultKind,
+    WorkerClient,
+    WorkerFaultError,
+    read_statement,
+)
 from quotary_bridge.workers.pool import Health, WorkerPool
 from quotary_bridge.workers.statement import (
     DOMAIN_VERSION,
@@ -48,6 +54,7 @@ __all__ = [
     "check_result",
     "check_reveal",
     "leaf_of",
+    "read_statement",
     "result_digest",
     "signer_of",
 ]

@@ -31,7 +31,7 @@ from quotary_bridge.model import (
 )
 from quotary_bridge.workers.batches import Answered, Batch, BatchQuestion, SignedBatch
 
-__all__ = ["Endpoint", "FaultKind", "WorkerClient", "WorkerFaultError"]
+__all__ = ["Endpoint", "FaultKind", "WorkerClient", "WorkerFaultError", "read_statement"]
 
 IDENTITY_PATH: Final = "v1/quotary/worker"
 RESULTS_PATH: Final = "v1/quotary/results"
@@ -227,6 +227,11 @@ class WorkerClient:
                     detail = f"not complete after {self._seconds:g} s"
                     raise WorkerFaultError(FaultKind.TIMEOUT, detail)
             return response.status_code, bytes(body)
+
+
+def read_statement(document: bytes) -> SignedResult:
+    """Return what a worker answered, not checked, out of its whole answer; `WorkerFaultError`."""
+    return _read(_answer, document)
 
 
 def _question(request: Request) -> dict[str, object]:
