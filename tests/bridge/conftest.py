@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 import structlog
 from quotary_bridge.anvil import AnvilNode, find_anvil
 from quotary_bridge.errors import ConfigurationError
+from quotary_bridge.store import Store
+
+from tests.bridge.store_parts import OpenStore
 
 REDIRECTS = (301, 302, 307, 308)
 
@@ -42,6 +46,13 @@ def quiet_logs() -> Iterator[None]:
     """Whatever a test configures, the next one starts without."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def open_store() -> Iterator[OpenStore]:
+    """Open stores that are closed when the test ends, however it ends."""
+    with ExitStack() as opened:
+        yield lambda where, now: opened.enter_context(closing(Store.open(where, now)))
 
 
 class QuietServer(ThreadingHTTPServer):

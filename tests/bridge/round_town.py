@@ -16,6 +16,7 @@ from quotary_bridge.chain.contracts import Payment, Quorum, RequestParams, Reque
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.model import Address, Bytes32, ChainId, JobKey, Result, Timestamp
 from quotary_bridge.relayer import Relayer
+from quotary_bridge.relayer.progress import Listener
 from quotary_bridge.rounds import commitment_of
 from quotary_bridge.store import Store
 from quotary_bridge.workers import Endpoint, WorkerClient, result_digest
@@ -196,7 +197,9 @@ def conductor(
     store: Store,
     workers: Sequence[Member],
     account: int = 2,
+    *,
     endpoints: Sequence[Endpoint] | None = None,
+    listener: Listener | None = None,
     **changes: float,
 ) -> Relayer:
     """A relayer that asks `workers`, and does not wait long where somebody makes it wait."""
@@ -210,7 +213,7 @@ def conductor(
         town.node.signers[account],
         endpoints_of(workers) if endpoints is None else endpoints,
         settings=settings_of(town, **quick),
-        listener=town.events.append,
+        listener=listener or town.events.append,
         client=client_of(workers),
         holder=f"a test with account {account}",
     )

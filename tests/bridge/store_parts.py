@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from quotary_bridge.lifecycle import (
     Dispatched,
     Enqueued,
@@ -26,9 +28,13 @@ from quotary_bridge.model import (
 )
 from quotary_bridge.store import (
     Lease,
+    Location,
     SignedTransaction,
     Store,
 )
+
+OpenStore = Callable[[Location, Callable[[], Timestamp]], Store]
+"""`Store.open`, for as long as a test runs: the fixture `open_store`."""
 
 CHAIN = ChainId(31337)
 ORACLE = Address("0x0000000000000000000000000000000000000001")

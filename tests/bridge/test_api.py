@@ -258,9 +258,8 @@ def test_an_api_counts_what_a_relayer_does(town: Town, store: Store) -> None:
     assert f"quotary_block {float(report.block)}" in text
 
 
-def test_rounds_and_errands_are_shown(town: Town, tmp_path: Path) -> None:
+def test_rounds_and_errands_are_shown(town: Town, store: Store) -> None:
     """Who committed, who revealed what, who lied; and the report that came of it."""
-    store = Store.open(tmp_path / "rounds.sqlite", lambda: Timestamp(1_000))
     key = ask_several(town)
     workers = members("honest", "lies", "honest")
     relayer = conductor(town, store, workers)
@@ -281,4 +280,3 @@ def test_rounds_and_errands_are_shown(town: Town, tmp_path: Path) -> None:
     assert client.get(f"/v1/requests/0x{key.hex()}").json()["resultsNeeded"] == 2
     assert len(client.get("/v1/results").json()["items"]) == 1
     assert 'quotary_open_rounds{state="reported"} 0.0' in client.get("/metrics").text
-    store.close()

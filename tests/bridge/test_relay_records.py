@@ -35,6 +35,7 @@ from tests.bridge.relayer_town import (
     require_all_final,
     settings_of,
 )
+from tests.bridge.store_parts import OpenStore
 from tests.bridge.test_cli import Command, runner
 
 pytest_plugins = ["tests.bridge.relayer_fixtures"]
@@ -56,22 +57,23 @@ def wall_clock() -> Timestamp:
     return Timestamp(int(time.time()))  # noqa: TID251 (the edge)
 
 
-def living(path: Path) -> Store:
+@pytest.fixture
+def living(path: Path, open_store: OpenStore) -> Store:
     """A store whose leases run out by the clock on the wall."""
-    return Store.open(path, wall_clock)
+    return open_store(path, wall_clock)
 
 
-def test_status_says_how_far_everything_is(town: Town, path: Path, quotary: Command) -> None:
+def test_status_says_how_far_everything_is(
+    town: Town, path: Path, living: Store, quotary: Command
+) -> None:
     """From the record alone: no node is asked."""
     for _ in range(2):
         town.ask()
-    store = living(path)
-    with relayer_of(town, store, client_of(one=Worker())) as relayer:
+    with relayer_of(town, living, client_of(one=Worker())) as relayer:
         relayer.tick()
         found = quotary("relay", "status", "--database", path, "--json").json
         assert found["signers"][0]["at_work"] is True
         drive(relayer, town)
-    store.close()
     found = quotary("relay", "status", "--database", path, "--json").json
     (oracle,) = found["oracles"]
     (signer,) = found["signers"]
@@ -90,12 +92,11 @@ def test_a_record_that_is_not_there_is_not_made(path: Path, quotary: Command) ->
 
 
 def test_a_drained_relayer_finishes_what_it_began_and_begins_nothing(
-    town: Town, path: Path, quotary: Command
+    town: Town, path: Path, living: Store, quotary: Command
 ) -> None:
     """What came later is for the next one."""
     first = town.ask()
-    store = living(path)
-    with relayer_of(town, store, client_of(one=Worker())) as relayer:
+    with relayer_of(town, living, client_of(one=Worker())) as relayer:
         relayer.tick()
         told = quotary("relay", "drain", "--database", path, "--json").json
         assert told["draining"] == [address(town)]
@@ -107,14 +108,14 @@ def test_a_drained_relayer_finishes_what_it_began_and_begins_nothing(
                 break
             town.node.mine()
     assert reports[-1].drained
-    states = {key: store.job(key).state for key in (first, second)}  # type: ignore[union-attr]
+    states = {key: living.job(key).state for key in (first, second)}  # type: ignore[union-attr]
     assert states == {first: JobState.FINAL, second: JobState.SEEN}
-    with relayer_of(town, store, client_of(one=Worker())) as successor:
+    with relayer_of(town, living, client_of(one=Worker())) as successor:
         drive(successor, town)
-    require_all_final(town, store, requests=2)
-    store.close()
+    require_all_final(town, living, requests=2)
 
 
+@pytest.mark.usefixtures("living")
 def test_a_drained_daemon_stops_by_itself(town: Town, path: Path, quotary: Command) -> None:
     """And gives its lease back, which is what `--wait` waits for."""
     config = RelayerConfig(
@@ -126,7 +127,6 @@ def test_a_drained_daemon_stops_by_itself(town: Town, path: Path, quotary: Comma
         now=wall_clock,
         settings=settings_of(town, poll_seconds=0.01),
     )
-    living(path).close()
     at_work = threading.Event()
     town.ask()
     daemon = threading.Thread(
@@ -142,14 +142,14 @@ def test_a_drained_daemon_stops_by_itself(town: Town, path: Path, quotary: Comma
     assert not daemon.is_alive()
 
 
-def test_waiting_for_one_who_does_not_stop_ends(town: Town, path: Path, quotary: Command) -> None:
+def test_waiting_for_one_who_does_not_stop_ends(
+    town: Town, path: Path, living: Store, quotary: Command
+) -> None:
     """With the exit code of what is not final in time."""
-    store = living(path)
-    with relayer_of(town, store, client_of(one=Worker())) as relayer:
+    with relayer_of(town, living, client_of(one=Worker())) as relayer:
         relayer.tick()
         ran = quotary("relay", "drain", "--database", path, "--wait", 0, "--json")
     assert (ran.code, ran.json["reason"]) == (ExitCode.NOT_FINAL, "NOT_FINAL_IN_TIME")
-    store.close()
 
 
 def test_an_oracle_of_another_version_is_not_relayed_for(town: Town, store: Store) -> None:

@@ -17,6 +17,7 @@ from quotary_bridge.model import ChainId, Timestamp
 from quotary_bridge.store import Store
 
 from tests.bridge.relayer_town import Town, Worker, client_of, drive, relayer_of
+from tests.bridge.store_parts import OpenStore
 
 pytest_plugins = ["tests.bridge.relayer_fixtures"]
 
@@ -57,7 +58,9 @@ def _ask_again_where_a_reorg_forgot(town: Town) -> None:
             continue
 
 
-def test_kills_and_reorgs_lose_and_double_nothing(town: Town, tmp_path: Path) -> None:
+def test_kills_and_reorgs_lose_and_double_nothing(
+    town: Town, tmp_path: Path, open_store: OpenStore
+) -> None:
     """Each request is answered once, and each nonce carries one transaction that did something."""
     chance = random.Random(SEED)
     path = tmp_path / "store.sqlite"
@@ -79,11 +82,10 @@ def test_kills_and_reorgs_lose_and_double_nothing(town: Town, tmp_path: Path) ->
     town.node.mine()
     _ask_again_where_a_reorg_forgot(town)
     town.node.mine(2)
-    store = Store.open(path, lambda: Timestamp(1_000))
+    store = open_store(path, lambda: Timestamp(1_000))
     with relayer_of(town, store, client_of(one=Worker())) as relayer:
         drive(relayer, town, cycles=80)
     _require_exactly_once(town, store)
-    store.close()
 
 
 def _require_exactly_once(town: Town, store: Store) -> None:

@@ -33,6 +33,7 @@ from tests.bridge.relayer_town import (
     settings_of,
     slot_of,
 )
+from tests.bridge.store_parts import OpenStore
 
 pytest_plugins = ["tests.bridge.relayer_fixtures"]
 
@@ -74,7 +75,7 @@ def _doomed(kind: type[Chain], town: Town, path: Path) -> None:
 @pytest.mark.parametrize("kind", [DiesBeforeSending, DiesAfterSending])
 @pytest.mark.parametrize("mined", [True, False])
 def test_a_kill_around_the_broadcast_loses_and_doubles_nothing(
-    town: Town, tmp_path: Path, kind: type[Chain], *, mined: bool
+    town: Town, tmp_path: Path, open_store: OpenStore, kind: type[Chain], *, mined: bool
 ) -> None:
     """Kill -9 between commit and send, or between send and record: the same bytes go out again."""
     town.ask()
@@ -84,7 +85,7 @@ def test_a_kill_around_the_broadcast_loses_and_doubles_nothing(
     child.start()
     child.join(60)
     assert child.exitcode == -signal.SIGKILL
-    store = Store.open(path, lambda: Timestamp(1_000))
+    store = open_store(path, lambda: Timestamp(1_000))
     stored = slot_of(town, store).latest.hash
     worker = Worker()
     with relayer_of(town, store, client_of(one=worker)) as relayer:
@@ -96,7 +97,6 @@ def test_a_kill_around_the_broadcast_loses_and_doubles_nothing(
     assert worker.asked == 0
     require_all_final(town, store)
     assert town.chain.nonce(address(town)) == town.nonce_before + 1
-    store.close()
 
 
 def test_two_relayers_cannot_share_an_account(town: Town, store: Store) -> None:
@@ -121,10 +121,10 @@ def test_two_relayers_cannot_share_an_account(town: Town, store: Store) -> None:
     require_all_final(town, store)
 
 
-def test_no_key_ever_enters_the_database(town: Town, tmp_path: Path) -> None:
+def test_no_key_ever_enters_the_database(town: Town, tmp_path: Path, open_store: OpenStore) -> None:
     """The store may be copied, backed up and looked into."""
     path = tmp_path / "store.sqlite"
-    store = Store.open(path, lambda: Timestamp(1_000))
+    store = open_store(path, lambda: Timestamp(1_000))
     town.ask()
     with relayer_of(town, store, client_of(one=Worker())) as relayer:
         drive(relayer, town)
@@ -142,20 +142,21 @@ def _holds_and_dies(path: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_nobody_waits_for_the_lease_of_a_process_that_is_gone(tmp_path: Path) -> None:
+def test_nobody_waits_for_the_lease_of_a_process_that_is_gone(
+    tmp_path: Path, open_store: OpenStore
+) -> None:
     """A restart after kill -9 goes on at once; a living process keeps its lease."""
     path = tmp_path / "store.sqlite"
     child = multiprocessing.get_context("fork").Process(target=_holds_and_dies, args=(path,))
     child.start()
     child.join(30)
-    store = Store.open(path, lambda: Timestamp(1_000))
+    store = open_store(path, lambda: Timestamp(1_000))
     signer = Address(f"0x{'22' * 20}")
     with pytest.raises(LeaseHeldError):
         store.acquire(ChainId(31337), signer, own_holder())
     assert store.acquire(ChainId(31337), signer, own_holder(), is_gone).token == 2
     with pytest.raises(LeaseHeldError):
         store.acquire(ChainId(31337), signer, "elsewhere:1", is_gone)
-    store.close()
 
 
 def disk_pages(store: Store, limit: int) -> int:

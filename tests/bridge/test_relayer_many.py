@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 from quotary_bridge.chain import Chain
@@ -16,7 +15,7 @@ from quotary_bridge.store import Lease, Location, Store
 from quotary_bridge.workers import Endpoint
 
 from tests.bridge.relayer_town import Town, Worker, client_of, require_all_final, settings_of
-from tests.bridge.store_parts import CHAIN, ORACLE, Clock, request_of
+from tests.bridge.store_parts import CHAIN, ORACLE, Clock, OpenStore, request_of
 
 pytest_plugins = ["tests.bridge.relayer_fixtures", "tests.bridge.store_fixtures"]
 
@@ -30,10 +29,10 @@ Pair = tuple[Store, Store, Lease, Lease]
 class Member:
     """One of several relayers, in a thread, with its own store, node and worker."""
 
-    def __init__(self, town: Town, where: Location, account: int) -> None:
+    def __init__(self, town: Town, store: Store, account: int) -> None:
         """Use one account of the town's."""
         self.worker = Worker()
-        self.store = Store.open(where, lambda: Timestamp(1_000))
+        self.store = store
         self.sent: list[object] = []
         self._relayer = Relayer(
             Chain.at(town.node.url, town.node.chain_id),
@@ -66,11 +65,14 @@ class Member:
         raise TimeoutError("the relayers did not finish")
 
 
-def test_each_request_is_asked_for_once_and_answered_once(town: Town, database: Location) -> None:
+def test_each_request_is_asked_for_once_and_answered_once(
+    town: Town, database: Location, open_store: OpenStore
+) -> None:
     """Three relayers with an account each, at once, on one store; blocks come all the time."""
     for number in range(REQUESTS):
         town.ask(b"question %d" % number)
-    members = [Member(town, database, account) for account in ACCOUNTS]
+    stores = [open_store(database, lambda: Timestamp(1_000)) for _ in ACCOUNTS]
+    members = [Member(town, *each) for each in zip(stores, ACCOUNTS, strict=True)]
     for member in members:
         member.thread.start()
     while any(member.thread.is_alive() for member in members):
@@ -79,19 +81,17 @@ def test_each_request_is_asked_for_once_and_answered_once(town: Town, database: 
     assert [member.failure for member in members] == [None] * len(members)
     assert sum(member.worker.asked for member in members) == REQUESTS
     assert sum(1 for member in members if member.worker.asked) > 1, "one relayer did it all"
-    store = members[0].store
+    store = stores[0]
     require_all_final(town, store, requests=REQUESTS)
     chain_id = ChainId(town.chain.chain_id)
     for account in ACCOUNTS:
         assert store.unresolved_slots(chain_id, town.node.signers[account].address) == ()
-    for member in members:
-        member.store.close()
 
 
 @pytest.fixture
-def pair(database: Location, clock: Clock) -> Iterator[Pair]:
+def pair(database: Location, clock: Clock, open_store: OpenStore) -> Pair:
     """Two relayers with accounts of their own, and five jobs that nobody has."""
-    stores = [Store.open(database, clock) for _ in SIGNERS]
+    stores = [open_store(database, clock) for _ in SIGNERS]
     held = [
         store.acquire(CHAIN, signer, f"relayer {signer}")
         for store, signer in zip(stores, SIGNERS, strict=True)
@@ -99,9 +99,7 @@ def pair(database: Location, clock: Clock) -> Iterator[Pair]:
     with stores[0].write(held[0]) as writer:
         for number in range(5):
             writer.add_job(begin(request_of(number)))
-    yield stores[0], stores[1], held[0], held[1]
-    for store in stores:
-        store.close()
+    return stores[0], stores[1], held[0], held[1]
 
 
 def test_what_one_has_taken_the_other_leaves_alone(pair: Pair, clock: Clock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.bridge.relayer_town import (
     relayer_of,
     require_all_final,
 )
+from tests.bridge.store_parts import OpenStore
 
 pytest_plugins = ["tests.bridge.relayer_fixtures", "tests.bridge.store_fixtures"]
 
@@ -60,9 +62,11 @@ class Onlooker:
         return {statement: "\n".join(plan) for statement, plan in found.items()}
 
 
-def test_no_statement_of_a_relayer_reads_a_table_whole(town: Town, database: Location) -> None:
+def test_no_statement_of_a_relayer_reads_a_table_whole(
+    town: Town, database: Location, open_store: OpenStore
+) -> None:
     """From the first cycle to the last: reads, claims, locks, moves, nonces, replacements."""
-    store = Store.open(database, lambda: Timestamp(1_000))
+    store = open_store(database, lambda: Timestamp(1_000))
     for number in range(4):
         town.ask(b"question %d" % number)
     onlooker = Onlooker(store)
@@ -80,31 +84,27 @@ def test_no_statement_of_a_relayer_reads_a_table_whole(town: Town, database: Loc
         for line in plan.splitlines():
             whole = re.search(rf"SCAN {GROWING}\b|Seq Scan on {GROWING}\b", line)
             assert whole is None or OF_OPEN_ROWS.search(line), (statement, plan)
-    store.close()
 
 
 def test_a_locked_database_is_ridden_out(
-    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    town: Town, tmp_path: Path, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody holds the file at any stage of a delivery: nothing is sent that is not stored."""
     monkeypatch.setattr(engine, "BUSY_TIMEOUT_MILLISECONDS", 50)
     path = tmp_path / "store.sqlite"
-    store = Store.open(path, lambda: Timestamp(1_000))
+    store = open_store(path, lambda: Timestamp(1_000))
     with relayer_of(town, store, client_of(one=Worker())) as relayer:
         for number in range(6):
             town.ask(b"question %d" % number)
             relayer.tick()
-            lock = sqlite3.connect(path, isolation_level=None)
-            lock.execute("BEGIN IMMEDIATE")
-            sent = town.chain.nonce(address(town), "pending")
-            town.node.mine()
-            with pytest.raises(StoreUnavailableError):
-                relayer.tick()
-            assert town.chain.nonce(address(town), "pending") == sent
-            lock.execute("ROLLBACK")
-            lock.close()
+            with closing(sqlite3.connect(path, isolation_level=None)) as lock:
+                lock.execute("BEGIN IMMEDIATE")
+                sent = town.chain.nonce(address(town), "pending")
+                town.node.mine()
+                with pytest.raises(StoreUnavailableError):
+                    relayer.tick()
+                assert town.chain.nonce(address(town), "pending") == sent
         drive(relayer, town)
     require_all_final(town, store, requests=6)
     counts = store.counts(ChainId(town.chain.chain_id), town.oracle)
     assert counts[JobState.FINAL] == 6
-    store.close()

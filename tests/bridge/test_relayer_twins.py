@@ -33,6 +33,7 @@ from tests.bridge.relayer_town import (
     require_all_final,
     settings_of,
 )
+from tests.bridge.store_parts import OpenStore
 
 pytest_plugins = ["tests.bridge.relayer_fixtures", "tests.bridge.store_fixtures"]
 
@@ -115,8 +116,10 @@ def _first(freeze: Freeze, town: Town, where: Location) -> NoReturn:
 def test_a_frozen_twin_that_wakes_up_doubles_nothing(
     town: Town,
     database: Location,
+    open_store: OpenStore,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
+    *,
     freeze: Freeze,
 ) -> None:
     """SIGSTOP, a take-over that brings everything to its end, SIGCONT: the first is fenced off."""
@@ -128,7 +131,7 @@ def test_a_frozen_twin_that_wakes_up_doubles_nothing(
         town.ask(b"question %d" % number)
     twin = frozen(freeze, town, database)
     request.addfinalizer(twin.kill)
-    store = Store.open(database, lambda: Timestamp(1_000 + LEASE_IS_OVER))
+    store = open_store(database, lambda: Timestamp(1_000 + LEASE_IS_OVER))
     with relayer_of(town, store, client_of(one=Worker())) as second:
         second._holder = "the second"
         patiently(second.tick)
@@ -139,17 +142,20 @@ def test_a_frozen_twin_that_wakes_up_doubles_nothing(
         drive(second, town)
     require_all_final(town, store, requests=3)
     assert town.chain.nonce(address(town)) == town.nonce_before + 3
-    store.close()
 
 
 def test_a_frozen_writer_of_a_file_is_waited_for(
-    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    town: Town,
+    tmp_path: Path,
+    open_store: OpenStore,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     """Whoever wants the file meanwhile is told so, and loses nothing; then both go on."""
     monkeypatch.setattr(engine, "BUSY_TIMEOUT_MILLISECONDS", 200)
     town.ask()
     where = tmp_path / "store.sqlite"
-    store = Store.open(where, lambda: Timestamp(1_000 + LEASE_IS_OVER))
+    store = open_store(where, lambda: Timestamp(1_000 + LEASE_IS_OVER))
     twin = frozen(Freeze(store=StopsInTheMiddle), town, where)
     request.addfinalizer(twin.kill)
     with relayer_of(town, store, client_of(one=Worker())) as second:
@@ -162,7 +168,6 @@ def test_a_frozen_writer_of_a_file_is_waited_for(
         drive(second, town)
     require_all_final(town, store)
     assert town.chain.nonce(address(town)) == town.nonce_before + 1
-    store.close()
 
 
 def frozen(freeze: Freeze, town: Town, where: Location) -> multiprocessing.context.ForkProcess:
@@ -187,12 +192,14 @@ def patiently(step: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("jump", [3_600, -3_600, 10**9, -900])
-def test_a_clock_that_jumps_disturbs_nobody(town: Town, database: Location, jump: int) -> None:
+def test_a_clock_that_jumps_disturbs_nobody(
+    town: Town, database: Location, open_store: OpenStore, jump: int
+) -> None:
     """It serves the lease alone: a relayer on its own notices nothing."""
     now = [1_000]
     for number in range(4):
         town.ask(b"question %d" % number)
-    store = Store.open(database, lambda: Timestamp(now[0]))
+    store = open_store(database, lambda: Timestamp(now[0]))
     with relayer_of(town, store, client_of(one=Worker())) as relayer:
         for turn in range(14):
             now[0] = 1_000 + jump * (turn % 2)
@@ -201,16 +208,15 @@ def test_a_clock_that_jumps_disturbs_nobody(town: Town, database: Location, jump
             town.node.mine()
     require_all_final(town, store, requests=4)
     assert town.chain.nonce(address(town)) == town.nonce_before + 4
-    store.close()
 
 
 def test_a_clock_ahead_takes_over_too_early_and_doubles_nothing(
-    town: Town, database: Location
+    town: Town, database: Location, open_store: OpenStore
 ) -> None:
     """The lease of a living relayer looks run out: it is fenced off, at its next write."""
     for number in range(4):
         town.ask(b"question %d" % number)
-    stores = [Store.open(database, lambda at=at: Timestamp(at)) for at in (1_000, 5_000)]
+    stores = [open_store(database, lambda at=at: Timestamp(at)) for at in (1_000, 5_000)]
     first, second = (relayer_of(town, store, client_of(one=Worker())) for store in stores)
     second._holder = "a clock ahead"
     first.tick()
@@ -222,5 +228,3 @@ def test_a_clock_ahead_takes_over_too_early_and_doubles_nothing(
     second.close()
     require_all_final(town, stores[1], requests=4)
     assert town.chain.nonce(address(town)) == town.nonce_before + 4
-    for store in stores:
-        store.close()

@@ -39,6 +39,7 @@ from tests.bridge.store_parts import (
     SIGNER,
     WORKER,
     Clock,
+    OpenStore,
     queue,
     request_of,
     signed_result,
@@ -64,14 +65,13 @@ def test_what_was_written_is_read_back_equal(store: Store, lease: Lease) -> None
 
 
 def test_what_was_committed_is_there_after_reopening(
-    store: Store, lease: Lease, database: Location, clock: Clock
+    store: Store, lease: Lease, database: Location, clock: Clock, open_store: OpenStore
 ) -> None:
     """Also by another process: nothing hides in memory."""
     slot_id = queue(store, lease)
     store.close()
-    again = Store.open(database, clock)
+    again = open_store(database, clock)
     assert again.slot(slot_id).latest.raw == bytes([1])
-    again.close()
 
 
 def test_a_failed_transaction_leaves_nothing(store: Store, lease: Lease) -> None:

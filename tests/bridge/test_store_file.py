@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from tests.bridge.store_parts import (
     ORACLE,
     SIGNER,
     Clock,
+    OpenStore,
     queue,
     request_of,
 )
@@ -102,9 +104,8 @@ def test_a_file_with_a_damaged_page_is_refused(
 def test_a_file_of_another_version_is_refused(store: Store, path: Path, clock: Clock) -> None:
     """Not guessed at."""
     store.close()
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")
-    raw.close()
     with pytest.raises(ConfigurationError) as caught:
         Store.open(path, clock)
     assert caught.value.reason is Reason.CONFIGURATION_INVALID
@@ -123,35 +124,34 @@ def _killed_in_the_middle(path: Path, *, commit: bool) -> None:
 
 
 @pytest.mark.parametrize("commit", [True, False])
-def test_a_kill_leaves_whole_transactions_only(path: Path, clock: Clock, *, commit: bool) -> None:
+def test_a_kill_leaves_whole_transactions_only(
+    path: Path, clock: Clock, open_store: OpenStore, *, commit: bool
+) -> None:
     """Kill -9 after the commit keeps all of it, before the commit none of it."""
     context = multiprocessing.get_context("fork")
     child = context.Process(target=_killed_in_the_middle, args=(path,), kwargs={"commit": commit})
     child.start()
     child.join(30)
     assert child.exitcode == -signal.SIGKILL
-    store = Store.open(path, clock)
+    store = open_store(path, clock)
     slots = store.unresolved_slots(CHAIN, SIGNER)
     assert [slot.latest.raw for slot in slots] == ([bytes([1])] if commit else [])
     assert (store.job(request_of(1).key) is not None) == commit
-    store.close()
 
 
 def test_a_lock_that_outlasts_our_patience_is_transient(
-    path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    path: Path, clock: Clock, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A backup holds the file: nothing has failed, the cycle is repeated."""
     monkeypatch.setattr("quotary_bridge.store.engine.BUSY_TIMEOUT_MILLISECONDS", 20)
-    store = Store.open(path, clock)
-    with sqlite3.connect(path, isolation_level=None) as raw:
+    store = open_store(path, clock)
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
         raw.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreUnavailableError) as caught:
             store.acquire(CHAIN, SIGNER, "one")
         raw.execute("ROLLBACK")
-    raw.close()
     assert isinstance(caught.value, Transient)
     assert store.acquire(CHAIN, SIGNER, "one").token == 1
-    store.close()
 
 
 def test_an_unwritable_path_is_a_matter_of_configuration(tmp_path: Path, clock: Clock) -> None:

@@ -18,7 +18,7 @@ from quotary_bridge.store import Lease, Location, Store, migrate
 from quotary_bridge.store.tables import metadata
 from sqlalchemy import event
 
-from tests.bridge.store_parts import CHAIN, ORACLE, SIGNER, Clock, queue, request_of
+from tests.bridge.store_parts import CHAIN, ORACLE, SIGNER, Clock, OpenStore, queue, request_of
 
 pytest_plugins = ["tests.bridge.store_fixtures"]
 
@@ -59,21 +59,22 @@ BACK_TO_THE_FIRST = (
 )
 
 
-def test_a_store_of_the_first_version_is_taken_over(database: Location, clock: Clock) -> None:
+def test_a_store_of_the_first_version_is_taken_over(
+    database: Location, clock: Clock, open_store: OpenStore
+) -> None:
     """It kept no books; its rows stay as they are."""
-    old = Store.open(database, clock)
+    old = open_store(database, clock)
     slot = queue(old, old.acquire(CHAIN, SIGNER, "one"))
     with old._engine.begin() as connection:
         for statement in BACK_TO_THE_FIRST:
             connection.exec_driver_sql(statement)
     old.close()
-    store = Store.open(database, clock)
+    store = open_store(database, clock)
     assert store.slot(slot).job == request_of(1).key
     with store._engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert context.get_current_revision() == migrate.NEWEST
         assert compare_metadata(context, metadata) == []
-    store.close()
 
 
 def test_a_newer_store_is_refused(store: Store, database: Location, clock: Clock) -> None:

@@ -20,7 +20,7 @@ from quotary_bridge.store import (
 )
 
 from tests.bridge.postgres import PostgresServer
-from tests.bridge.store_parts import CHAIN, SIGNER, Clock, request_of
+from tests.bridge.store_parts import CHAIN, SIGNER, Clock, OpenStore, request_of
 
 pytest_plugins = ["tests.bridge.store_fixtures"]
 
@@ -34,9 +34,11 @@ def shared_database(postgres: PostgresServer) -> Iterator[PostgresUrl]:
     postgres.drop(fresh)
 
 
-def test_of_many_machines_one_gets_the_lease(shared_database: PostgresUrl) -> None:
+def test_of_many_machines_one_gets_the_lease(
+    shared_database: PostgresUrl, open_store: OpenStore
+) -> None:
     """The row is made once, and the others find it held."""
-    stores = [Store.open(shared_database, Clock()) for _ in range(6)]
+    stores = [open_store(shared_database, Clock()) for _ in range(6)]
     won: list[int] = []
     refused: list[LeaseHeldError] = []
 
@@ -51,16 +53,16 @@ def test_of_many_machines_one_gets_the_lease(shared_database: PostgresUrl) -> No
         thread.start()
     for thread in threads:
         thread.join()
-    for store in stores:
-        store.close()
     assert won == [1]
     assert len(refused) == 5
 
 
-def test_nobody_takes_over_in_the_middle_of_a_transaction(shared_database: PostgresUrl) -> None:
+def test_nobody_takes_over_in_the_middle_of_a_transaction(
+    shared_database: PostgresUrl, open_store: OpenStore
+) -> None:
     """Who wants the lease waits for the writer's commit; the writer's next proof fails."""
     clock = Clock()
-    first, second = (Store.open(shared_database, clock) for _ in range(2))
+    first, second = (open_store(shared_database, clock) for _ in range(2))
     held = first.acquire(CHAIN, SIGNER, "one")
     began, token = threading.Event(), []
 
@@ -81,15 +83,13 @@ def test_nobody_takes_over_in_the_middle_of_a_transaction(shared_database: Postg
     assert second.job(request_of(1).key) is not None
     with pytest.raises(LeaseHeldError), first.write(held):
         pass
-    first.close()
-    second.close()
 
 
 def test_a_restart_of_the_server_is_transient(
-    postgres: PostgresServer, shared_database: PostgresUrl
+    postgres: PostgresServer, shared_database: PostgresUrl, open_store: OpenStore
 ) -> None:
     """What was open is undone, and the next transaction finds a new connection."""
-    store = Store.open(shared_database, Clock())
+    store = open_store(shared_database, Clock())
     held = store.acquire(CHAIN, SIGNER, "one")
 
     def _cut_off_in_the_middle() -> None:
@@ -105,19 +105,19 @@ def test_a_restart_of_the_server_is_transient(
         writer.add_job(begin(request_of(1)))
     postgres.cut_off(shared_database)
     assert store.job(request_of(1).key) is not None
-    store.close()
 
 
-def test_a_stopped_machine_does_not_hold_its_locks_for_ever(shared_database: PostgresUrl) -> None:
+def test_a_stopped_machine_does_not_hold_its_locks_for_ever(
+    shared_database: PostgresUrl, open_store: OpenStore
+) -> None:
     """The server ends a transaction that nothing is heard from."""
-    store = Store.open(shared_database, Clock())
+    store = open_store(shared_database, Clock())
     with store._transaction() as connection:
         timeouts = ("idle_in_transaction_session_timeout", "transaction_timeout", "lock_timeout")
         for name in timeouts:
             shown = connection.exec_driver_sql(f"SHOW {name}").scalar_one()
             assert shown == "30s"
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
-    store.close()
 
 
 def test_a_password_in_the_url_is_nowhere_to_be_read() -> None:

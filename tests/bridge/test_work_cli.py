@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -159,7 +160,6 @@ def test_mistakes_are_named(quotary: Command, database: tuple[str, Path], tmp_pa
 def test_what_is_done_survives_a_new_process(quotary: Command, database: tuple[str, Path]) -> None:
     """The record is the file, not the process."""
     quotary("work", "collateral", "--fmspc", "b0c06f000000", *database)
-    book = TaskBook.open(database[1], _REAL_NOW)
-    (report,) = book.reports()
-    book.close()
+    with closing(TaskBook.open(database[1], _REAL_NOW)) as book:
+        (report,) = book.reports()
     assert report.task.given["fmspc"] == "b0c06f000000"

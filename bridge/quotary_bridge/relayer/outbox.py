@@ -182,11 +182,13 @@ class Outbox:
         for job, error in refused:
             details = {"reason": error.name, "detail": error.message}
             cycle.tell(ProgressKind.DELIVERY_REFUSED, job.key, **details)
-        ended = [item for item in refused if _is_over(*item)]
+        early = _judged_early(cycle, [job for job, _ in refused])
+        ended = [item for item in refused if _is_over(*item) and item[0].key not in early]
         conclude(cycle, [(job, Superseded(error.name, cycle.ref)) for job, error in ended])
         left = [item for item in refused if item not in ended]
-        self._waiting = {job.key for job, error in left if error.name in _WAITING}
-        retry(cycle, [(job, error.name) for job, error in left if error.name not in _WAITING])
+        self._waiting = early | {job.key for job, error in left if error.name in _WAITING}
+        spent = [(job, error.name) for job, error in left if job.key not in self._waiting]
+        retry(cycle, spent)
 
     def _store(self, cycle: Cycle, ready: Sequence[_Ready]) -> None:
         """Give out nonces and keep the signed bytes, all in one commit."""
@@ -280,6 +282,22 @@ class Outbox:
 def _is_over(job: Job, error: ContractError) -> bool:
     """Whether a delivery that would revert is needed no more. What refuses an errand ends it."""
     return job.errand is not None or error.name in _SUPERSEDING
+
+
+def _judged_early(cycle: Cycle, jobs: Sequence[Job]) -> set[JobKey]:
+    """
+    Return the errands among `jobs` that no refusal at the pinned block says anything about.
+
+    What an errand is about may have happened after the pinned block: another relayer on the same
+    store saw a newer one, and stored the errand while this cycle was at work. Before it did, it
+    moved the store's cursor.
+    """
+    errands = {job.key for job in jobs if job.errand is not None}
+    if not errands:
+        return errands
+    cursor = cycle.ports.store.cursor(cycle.ports.chain_id, cycle.ports.oracle.address)
+    outdated = cursor is not None and cursor.head.number > cycle.number
+    return errands if outdated else set()
 
 
 def _tell_stored(cycle: Cycle, job: Job | None, nonce: Nonce, signed: SignedTransaction) -> None:
