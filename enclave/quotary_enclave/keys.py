@@ -2,8 +2,8 @@
 The worker's identity: private keys that are born inside the TEE and never leave it.
 
 Every key has one role and its own HKDF label under one seed, so no key can stand in for another
-and nothing about one follows from another. The seed is 32 random bytes made at start; a fixed
-seed exists for the simulator alone, where there is no TEE whose memory could keep it.
+and nothing about one follows from another. The seed is 32 random bytes made at start, and leaves
+the TEE's memory sealed only (`worker.vault`); a fixed seed exists for the simulator alone.
 """
 
 from __future__ import annotations

@@ -210,6 +210,10 @@ class FailingTdx:
         """Fail."""
         raise QuoteUnavailableError(f"no quote over {len(report_data)} bytes")
 
+    def sealing_key(self) -> bytes:
+        """Fail."""
+        raise QuoteUnavailableError("no key")
+
 
 def test_a_tee_without_quotes_is_a_named_outage() -> None:
     """503 with the reason; the caller may try again."""

@@ -182,6 +182,38 @@ def test_a_bad_answer_is_no_quote(tmp_path: Path, reply: tuple[int, Any]) -> Non
         DstackGuest(str(tmp_path / "dstack.sock")).quote(REPORT_DATA)
 
 
+def test_the_dstack_agent_gives_each_instance_a_key_of_its_own(tmp_path: Path) -> None:
+    """The path names the instance: what all instances of an app share would be no identity."""
+    key = {"key": "ab" * 32, "signature_chain": []}
+    answers = {"/Info": (200, {"instance_id": "cd" * 20}), "/GetKey": (200, key)}
+    with agent(tmp_path / "dstack.sock", answers) as asked:
+        assert DstackGuest(str(tmp_path / "dstack.sock")).sealing_key() == b"\xab" * 32
+    path = f"quotary/1/vault/{'cd' * 20}"
+    assert asked[1] == ("/GetKey", {"path": path, "purpose": "sealing"})
+
+
+@pytest.mark.parametrize(
+    ("info", "key"),
+    [
+        ({}, {"key": "ab" * 32}),
+        ({"instance_id": ""}, {"key": "ab" * 32}),
+        ({"instance_id": "cd"}, {}),
+        ({"instance_id": "cd"}, {"key": "ab" * 31}),
+        ({"instance_id": "cd"}, {"key": "zz"}),
+    ],
+)
+def test_a_key_of_no_instance_or_none_at_all_seals_nothing(
+    tmp_path: Path, info: dict[str, str], key: dict[str, str]
+) -> None:
+    """Rather no vault than one that others open."""
+    answers = {"/Info": (200, info), "/GetKey": (200, key)}
+    with (
+        agent(tmp_path / "dstack.sock", answers),
+        pytest.raises(QuoteUnavailableError),
+    ):
+        DstackGuest(str(tmp_path / "dstack.sock")).sealing_key()
+
+
 def test_no_agent_is_no_quote(tmp_path: Path) -> None:
     """A missing socket is reported, not raised through."""
     with pytest.raises(QuoteUnavailableError):

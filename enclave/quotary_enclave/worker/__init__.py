@@ -26,6 +26,7 @@ from quotary_enclave.worker.errors import (
 from quotary_enclave.worker.quotes import QuoteEvidence, QuoteSource
 from quotary_enclave.worker.service import Worker
 from quotary_enclave.worker.simulated import SimulatedTdx, simulated_provenance, simulated_tdx
+from quotary_enclave.worker.vault import Vault
 
 __all__ = [
     "Clock",
@@ -38,6 +39,7 @@ __all__ = [
     "QuoteUnavailableError",
     "RefusalError",
     "SimulatedTdx",
+    "Vault",
     "Worker",
     "WorkerConfig",
     "WorkerError",

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -30,6 +31,8 @@ from quotary_enclave.worker import (
     DstackGuest,
     Provenance,
     QuoteSource,
+    QuoteUnavailableError,
+    Vault,
     Worker,
     WorkerConfig,
     create_app,
@@ -41,6 +44,7 @@ from quotary_enclave.worker.dstack import DEFAULT_SOCKET
 EXIT_CONFIGURATION = 6
 
 _LOOPBACK = "127.0.0.1"
+_UNUSABLE = (ConfigurationError, ModelUnavailableError, QuoteUnavailableError, OSError)
 
 
 def main(arguments: Sequence[str] | None = None, load: Callable[[], Model] = load_advisor) -> int:
@@ -50,7 +54,7 @@ def main(arguments: Sequence[str] | None = None, load: Callable[[], Model] = loa
     try:
         worker, ready = _build(options, load)
         listener = _listen(options.host, options.port)
-    except (ConfigurationError, ModelUnavailableError, OSError) as error:
+    except _UNUSABLE as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_CONFIGURATION
     host, port = listener.getsockname()[:2]
@@ -99,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SEED",
         help="simulate the TEE: quotes under the test root of SEED, which prove nothing",
     )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="keep identity and commitments there, sealed: a restart goes on with them",
+    )
     simulation = parser.add_argument_group("simulation only")
     simulation.add_argument("--platform", default="0", help="the simulated machine (%(default)s)")
     simulation.add_argument("--identity", metavar="SEED", help="fixed keys, derived from SEED")
@@ -129,11 +139,17 @@ def _build(options: argparse.Namespace, load: Callable[[], Model]) -> tuple[Work
     started = int(time.time()) if options.at is None else options.at  # noqa: TID251 - the edge
     model = load()
     quotes = _quotes(options, model, started)
-    identity = options.identity
-    keys = WorkerKeys(sha256(identity.encode()).digest()) if identity else WorkerKeys.generate()
-    worker = Worker(config, model, quotes, keys=keys, clock=_clock(started))
+    vault = None if options.state is None else Vault(options.state, quotes.sealing_key())
+    keys = _keys(options.identity, vault)
+    worker = Worker(config, model, quotes, keys=keys, clock=_clock(started), vault=vault)
     ready = {"worker": keys.result.address, "simulated": quotes.simulated, "at": started}
     return worker, ready
+
+
+def _keys(identity: str | None, vault: Vault | None) -> WorkerKeys:
+    if identity is not None:
+        return WorkerKeys(sha256(identity.encode()).digest())
+    return WorkerKeys.generate() if vault is None else vault.identity()
 
 
 def _provenance(options: argparse.Namespace) -> Provenance:

@@ -2,7 +2,9 @@
 Quotes from the dstack guest agent: JSON over HTTP on a Unix socket.
 
 Source: Dstack-TEE/dstack, guest agent RPC: `POST /GetQuote {"report_data": "<hex>"}` answers
-`quote, event_log, report_data, vm_config`; `POST /Info` answers `app_id, instance_id, tcb_info`.
+`quote, event_log, report_data, vm_config`; `POST /Info` answers `app_id, instance_id, tcb_info`;
+`POST /GetKey {"path", "purpose"}` answers `key`, 32 bytes as hex, the same for the same path in
+every instance of one app.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ TIMEOUT_SECONDS: Final = 20.0
 """A TDX quote takes well below a second; the agent may be starting."""
 
 _HTTP_OK: Final = 200
+_KEY_BYTES: Final = 32
 
 
 class _UnixConnection(HTTPConnection):
@@ -68,6 +71,25 @@ class DstackGuest:
             raise QuoteUnavailableError("the agent's answer lacks a quote or its log") from error
         require_bound(quote, report_data)
         return QuoteEvidence(quote, event_log, vm_config, _compose(info), info)
+
+    def sealing_key(self) -> bytes:
+        """
+        The app's key for this instance.
+
+        Raises `QuoteUnavailableError`. Warning: what an instance is called, its host may decide: a
+        copy of its disk under the same name opens there too.
+        """
+        instance = self._call("/Info", {}).get("instance_id")
+        if not isinstance(instance, str) or not instance:
+            raise QuoteUnavailableError("the agent names no instance, so no key is this one's own")
+        path = {"path": f"quotary/1/vault/{instance}", "purpose": "sealing"}
+        try:
+            key = bytes.fromhex(self._call("/GetKey", path)["key"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise QuoteUnavailableError("the agent's answer lacks a key") from error
+        if len(key) < _KEY_BYTES:
+            raise QuoteUnavailableError(f"the agent's key has {len(key)} bytes")
+        return key
 
     def _call(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         connection = _UnixConnection(self._path, self._timeout)

@@ -49,6 +49,7 @@ class WorkerReason(StrEnum):
     RULE_NOT_SERVED = "rule_not_served"
     SESSION_NOT_ACCEPTED = "session_not_accepted"
     SIGNER_UNKNOWN = "signer_unknown"
+    STATE_UNAVAILABLE = "state_unavailable"
 
 
 class ConfigurationError(Exception):

@@ -44,6 +44,14 @@ class QuoteSource(Protocol):
         """
         ...
 
+    def sealing_key(self) -> bytes:
+        """
+        32 secret bytes that this TEE gets again after a restart, and its host never. Blocks.
+
+        Raises `QuoteUnavailableError`.
+        """
+        ...
+
 
 def require_bound(quote: bytes, report_data: bytes) -> None:
     """

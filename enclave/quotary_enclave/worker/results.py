@@ -26,6 +26,7 @@ from quotary_enclave.worker.fields import (
 from quotary_enclave.worker.openai import read_messages
 from quotary_enclave.worker.rounds import Pledge, Pledges, Terms, decision_of, read_round
 from quotary_enclave.worker.statements import Result, ResultDomain, SignedResult, model_id_of
+from quotary_enclave.worker.vault import Vault
 
 __all__ = ["Notary", "messages_of"]
 
@@ -71,11 +72,12 @@ class Notary:
     keys: WorkerKeys
     model: Model
     clock: Clock
+    vault: Vault | None = None
     pledges: Pledges = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin with no commitments."""
-        object.__setattr__(self, "pledges", Pledges(self.config.limits.retained))
+        """Begin with no commitments but those in the vault."""
+        object.__setattr__(self, "pledges", Pledges(self.config.limits.retained, self.vault))
 
     def notarise(self, document: Document, ask: Ask) -> SignedResult:
         """
@@ -180,7 +182,7 @@ class Notary:
             self._admit(terms.model_id, terms.deadline, content)
             answer = ask(messages_of(content))
             self._require_before(terms.deadline)
-            pledge = self.pledges.keep(domain, self._pledge(terms, answer))
+            pledge = self.pledges.keep(domain, self._pledge(terms, answer), self.clock())
         return {
             "requestId": "0x" + terms.request_id.hex(),
             "worker": self.keys.result.address,
@@ -197,7 +199,8 @@ class Notary:
         """
         domain = self._domain(document)
         request_id, commitments = read_bytes32(document, "requestId"), read_round(document)
-        result, output = self.pledges.reveal(domain, request_id, commitments)
+        now = self.clock()
+        result, output = self.pledges.reveal(domain, request_id, commitments, now)
         self._require_before(result.deadline)
         return SignedResult.sign(domain, result, output, self.keys)
 

@@ -20,6 +20,7 @@ from quotary_enclave.worker.quotes import QuoteSource
 from quotary_enclave.worker.reports import Reporter
 from quotary_enclave.worker.results import Notary
 from quotary_enclave.worker.statements import model_id_of
+from quotary_enclave.worker.vault import Vault
 
 __all__ = ["CHAT_ENDPOINT", "ChatReply", "Worker"]
 
@@ -51,9 +52,10 @@ class Worker:
         *,
         keys: WorkerKeys,
         clock: Clock,
+        vault: Vault | None = None,
     ) -> None:
         """
-        Put the parts together.
+        Put the parts together; with a `vault`, `keys` are its identity.
 
         Raises `ConfigurationError` where real hardware would be run without an operator.
         """
@@ -67,7 +69,7 @@ class Worker:
         self.simulated = quotes.simulated
         self.reports = Reporter(config, keys, quotes, clock)
         self._clock = clock
-        self._notary = Notary(config, keys, model, clock)
+        self._notary = Notary(config, keys, model, clock, vault)
         self._receipts = aci.Receipts(keys)
         self._ledger = Ledger(config.limits.retained)
         self._started = clock()

@@ -78,6 +78,11 @@ class SimulatedTdx:
             },
         )
 
+    def sealing_key(self) -> bytes:
+        """A key of the simulated machine: known to whoever knows the simulator's seed."""
+        label = f"sealing/{self.platform.pck.ppid.hex()}"
+        return self.platform.pki.keys.octets(label, 32)
+
 
 def simulated_tdx(platform: Platform, model: Model) -> SimulatedTdx:
     """A guest on `platform` that measures this package's code and `model`'s weights."""

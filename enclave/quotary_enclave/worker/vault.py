@@ -1,0 +1,151 @@
+"""
+What a worker needs again after a restart, on a disk that belongs to its host.
+
+Everything is sealed (AES-256-GCM) under a key that the TEE gives to this program alone, and under
+the name it is kept by: the host can neither read nor change it, nor put one thing in another's
+place.
+
+Warning: the host can put back what was there before, or nothing, and can run a copy. So nothing may
+rest on what is *not* here any more; `rounds` says what that means for answers.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from quotary_enclave.keys import SEED_BYTES, WorkerKeys
+from quotary_enclave.worker.errors import ConfigurationError, RefusalError, WorkerReason
+
+__all__ = ["Vault"]
+
+ENTRIES_LIMIT: Final = 1 << 16
+"""Entries of use at once; one is as long as an answer, and a few hundred bytes."""
+
+_LABEL: Final = b"quotary/1 worker vault aes-256-gcm"
+_IDENTITY: Final = "identity.sealed"
+_ENTRIES: Final = "*.entry"
+_NONCE_BYTES: Final = 12
+
+
+class Vault:
+    """
+    Sealed entries in a folder, each with the last second (Unix time) that it is of use.
+
+    A worker's identity is one of them, so that it is the same worker after a restart.
+    """
+
+    def __init__(self, folder: Path, sealing_key: bytes) -> None:
+        """Open the vault in `folder`, made where there is none. Raises `ConfigurationError`."""
+        self._folder = folder
+        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=_LABEL).derive(sealing_key)
+        self._cipher = AESGCM(key)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._count = sum(1 for _ in folder.glob(_ENTRIES))
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def identity(self) -> WorkerKeys:
+        """
+        The keys of the worker whose vault this is, new ones in a new vault.
+
+        Raises `ConfigurationError` where another TEE sealed them, or the host changed them.
+        """
+        try:
+            seed = self._read(_IDENTITY)
+            if seed is None:
+                seed = secrets.token_bytes(SEED_BYTES)
+                self._write(_IDENTITY, seed)
+        except InvalidTag as error:
+            raise ConfigurationError(
+                f"{self._folder} was sealed by another TEE, or changed since"
+            ) from error
+        except OSError as error:
+            raise self._unusable(error) from error
+        return WorkerKeys(seed)
+
+    def get(self, name: bytes) -> bytes | None:
+        """
+        The entry called `name`, None where there is none.
+
+        Raises `RefusalError(STATE_UNAVAILABLE)` where it cannot be read, or is not what was put.
+        """
+        try:
+            return self._read(_file(name))
+        except (InvalidTag, OSError) as error:
+            raise _unavailable() from error
+
+    def put(self, name: bytes, content: bytes, until: int, now: int) -> None:
+        """
+        Keep `content` as the entry called `name`: it is on the disk when this returns.
+
+        Raises `RefusalError`: `STATE_UNAVAILABLE` where the disk takes nothing, `OVERLOADED` where
+        at `now` too much is still of use.
+        """
+        file = _file(name)
+        try:
+            if not (self._folder / file).exists():
+                self._make_room(now)
+                self._count += 1
+            self._write(file, content)
+            # Open to the host, who could as well delete the file.
+            os.utime(self._folder / file, (until, until))
+        except OSError as error:
+            raise _unavailable() from error
+
+    def _make_room(self, now: int) -> None:
+        if self._count < ENTRIES_LIMIT:
+            return
+        for path in self._folder.glob(_ENTRIES):
+            if path.stat().st_mtime < now:
+                path.unlink()
+        self._count = sum(1 for _ in self._folder.glob(_ENTRIES))
+        if self._count >= ENTRIES_LIMIT:
+            raise RefusalError(
+                WorkerReason.OVERLOADED, f"{self._count} answers are still to be revealed", 503
+            )
+
+    def _read(self, file: str) -> bytes | None:
+        try:
+            sealed = (self._folder / file).read_bytes()
+        except FileNotFoundError:
+            return None
+        if len(sealed) < _NONCE_BYTES:
+            raise InvalidTag
+        return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], file.encode())
+
+    def _write(self, file: str, content: bytes) -> None:
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = nonce + self._cipher.encrypt(nonce, content, file.encode())
+        draft = self._folder / f"{file}.new"
+        with draft.open("wb") as opened:
+            opened.write(sealed)
+            opened.flush()
+            os.fsync(opened.fileno())
+        draft.replace(self._folder / file)
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _unusable(self, error: OSError) -> ConfigurationError:
+        return ConfigurationError(f"{self._folder} cannot be used: {error.strerror}")
+
+
+def _file(name: bytes) -> str:
+    return f"{sha256(name).hexdigest()}.entry"
+
+
+def _unavailable() -> RefusalError:
+    detail = "what is kept of this request cannot be read or written"
+    return RefusalError(WorkerReason.STATE_UNAVAILABLE, detail, 503)
