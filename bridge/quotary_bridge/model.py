@@ -112,6 +112,12 @@ class JobKind(StrEnum):
     REFUND = "refund"
     """That nobody answered in time."""
 
+    COMMITMENT = "commitment"
+    """The root of a batch, under its worker's signature."""
+
+    CLAIMS = "claims"
+    """Answers of a committed batch."""
+
 
 def errand_key(request: JobKey, kind: JobKind, subject: bytes = b"") -> JobKey:
     """

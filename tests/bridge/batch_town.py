@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,9 +33,15 @@ class BatchTown:
 
     node: AnvilNode
     oracle: BatchOracle
+    results: Address
     deployed_at: int
     deadline: int
     made: list[RequestTerms] = field(default_factory=list)
+
+    def quiet(self) -> None:
+        """Wait until everything sent is mined: the node mines a moment after it answers."""
+        while self.node.chain.rpc("txpool_status")["pending"] != "0x0":
+            time.sleep(0.005)
 
     def sender(self, number: int = 0) -> Sender:
         """One of the development chain's accounts."""
@@ -52,7 +59,7 @@ class BatchTown:
 
     def ask(self, count: int) -> None:
         """Ask `count` times."""
-        for number in range(count):
+        for number in range(len(self.made), len(self.made) + count):
             params, terms = self.params(b"question %d" % number)
             self.send(self.oracle.request(params), FEE)
             self.made.append(terms)
@@ -67,11 +74,16 @@ def batch_town() -> Iterator[BatchTown]:
         models = deploy_models(node, gate)
         chain.rpc("anvil_setCode", [gate, OPEN_GATE])
         sender = Sender(chain, node.signers[0], timeout_seconds=30)
-        creation = interface("BatchOracle").encode_creation([gate, models, *EVERYTHING])
-        receipt = sender.send(sender.request(None, creation))
-        assert receipt.contract_address is not None
-        oracle = BatchOracle(chain, Address(receipt.contract_address))
-        yield BatchTown(node, oracle, receipt.block_number, chain.head().timestamp + LIFETIME)
+        deployed_at = chain.head().number + 1
+        addresses = []
+        for name in ("BatchOracle", "ResultOracle"):
+            creation = interface(name).encode_creation([gate, models, *EVERYTHING])
+            receipt = sender.send(sender.request(None, creation))
+            assert receipt.contract_address is not None
+            addresses.append(Address(receipt.contract_address))
+        batches, results = addresses
+        deadline = chain.head().timestamp + LIFETIME
+        yield BatchTown(node, BatchOracle(chain, batches), results, deployed_at, deadline)
 
 
 def served(clock: SettableClock | None = None) -> TestClient:

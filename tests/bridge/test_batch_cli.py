@@ -10,10 +10,11 @@ from eth_utils.crypto import keccak
 from quotary_bridge.chain.contracts import RequestStatus
 from quotary_bridge.chain.deployment import Deployed, Deployment
 from quotary_bridge.chain.well_known import WELL_KNOWN_KEYS
-from quotary_bridge.cli import batch
+from quotary_bridge.cli import batch, relay
+from quotary_bridge.relayer.batches import PreparedBatch
 
 from tests.bridge.batch_town import BatchTown, batch_town
-from tests.bridge.relayer_town import APP, MODEL
+from tests.bridge.relayer_town import APP, MODEL, OPEN_GATE, closed_gate
 from tests.bridge.test_cli import Command, runner
 from tests.verifier.workloads.test_live import serving
 
@@ -32,19 +33,21 @@ def worker_url() -> Iterator[str]:
 
 @pytest.fixture
 def quotary(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    return runner((batch,), capsys, monkeypatch)
+    return runner((batch, relay), capsys, monkeypatch)
 
 
 @pytest.fixture
 def flags(town: BatchTown, tmp_path: Path) -> tuple[object, ...]:
     """The chain, and a record that names the oracle."""
-    chain, address = town.node.chain, town.oracle.address
-    deployed = Deployed(
-        *("BatchOracle", address, {}, bytes(32), bytes(32), None, town.deployed_at),
-        keccak(chain.code(address)),
-    )
+    chain = town.node.chain
     record = Deployment(chain.chain_id, chain.block(0).hash, town.node.signers[0].address, {})
-    record.with_contract("BatchOracle", deployed).save(tmp_path / "records")
+    for name, address in (("BatchOracle", town.oracle.address), ("ResultOracle", town.results)):
+        deployed = Deployed(
+            *(name, address, {}, bytes(32), bytes(32), None, town.deployed_at),
+            keccak(chain.code(address)),
+        )
+        record = record.with_contract(name, deployed)
+    record.save(tmp_path / "records")
     return ("--rpc-url", town.node.url, "--deployments", tmp_path / "records")
 
 
@@ -110,3 +113,69 @@ def test_what_the_worker_or_the_file_gets_wrong_is_said(
     broken = quotary("batch", "push", file, *flags, "--private-key", WELL_KNOWN_KEYS[5])
     assert broken.code == 6
     assert "the file is no batch" in broken.err
+
+
+def test_a_batch_of_a_worker_that_was_ruled_out_is_voided(
+    quotary: Command,
+    town: BatchTown,
+    flags: tuple[object, ...],
+    worker_url: str,
+    tmp_path: Path,
+) -> None:
+    """Once, and not while the worker counts; then nothing of it can be claimed."""
+    town.ask(1)
+    file = tmp_path / "batch.json"
+    asking = ("batch", "answer", file, "--app", f"0x{APP.hex()}", "--model", f"0x{MODEL.hex()}")
+    sending = (*flags, "--private-key", WELL_KNOWN_KEYS[5])
+    assert quotary(*asking, *flags, "--worker-url", worker_url).code == 0
+    number = quotary("batch", "commit", file, *sending, "--json").json["batch_id"]
+    kept = quotary("batch", "void", number, *sending)
+    assert kept.code == 4
+    assert "WorkerNotRuledOut" in kept.err
+    chain, gate = town.node.chain, town.oracle.read("WORKERS")
+    chain.rpc("anvil_setCode", [gate, closed_gate("WorkerIsRevoked")])
+    voided = quotary("batch", "void", number, *sending, "--json")
+    assert (voided.code, voided.json["sent"]) == (0, True)
+    again = quotary("batch", "void", number, *sending, "--json")
+    assert (again.code, again.json["sent"]) == (0, False)
+    chain.rpc("anvil_setCode", [gate, OPEN_GATE])
+    assert quotary("batch", "push", file, *sending).code == 6
+    unknown = quotary("batch", "void", 99, *sending)
+    assert unknown.code == 6
+    assert "no batch has the number 99" in unknown.err
+
+
+def test_a_relayer_carries_batches_and_gives_out_what_its_worker_signed(
+    quotary: Command,
+    town: BatchTown,
+    flags: tuple[object, ...],
+    worker_url: str,
+    tmp_path: Path,
+) -> None:
+    """Cycle by cycle: ask and commit, claim, done; the document serves whoever wants it."""
+    before = len(town.made)
+    town.ask(2)
+    asked = town.made[before:]
+    ids = [made.request_id(town.node.chain_id, town.oracle.address) for made in asked]
+    database = ("--database", tmp_path / "record.sqlite")
+    once = ("--worker", worker_url, "--once", "--batches", "push", "--batch-seconds", "0")
+    account = ("--private-key", WELL_KNOWN_KEYS[6])
+    for _ in range(5):
+        town.quiet()
+        ended = quotary("relay", "run", *once, *database, *account, *flags)
+        assert ended.code == 0, ended
+    states = town.oracle.states_of(ids, "latest")
+    assert {state.status for state in states} == {RequestStatus.FULFILLED}
+    told = quotary("relay", "status", *database, "--json").json
+    assert told["batches"] == {"signed": 0, "committed": 0, "ended": 1}
+    file = tmp_path / "exported.json"
+    wanted = ("--request", f"0x{ids[0].hex()}", *database, *flags)
+    exported = quotary("batch", "export", file, *wanted, "--json")
+    prepared = PreparedBatch.from_json(file.read_text())
+    assert (exported.code, exported.json["answers"]) == (0, len(prepared.made))
+    assert set(asked) <= set(prepared.made)
+    left = quotary("batch", "push", file, *flags, *account, "--json")
+    assert (left.code, left.json["claimed"]) == (0, 0)
+    stranger = quotary("batch", "export", file, "--request", f"0x{'07' * 32}", *database, *flags)
+    assert stranger.code == 6
+    assert "no batch with an answer" in stranger.err

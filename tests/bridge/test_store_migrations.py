@@ -39,6 +39,8 @@ def test_the_newest_revision_is_the_one_the_code_asks_for() -> None:
 
 # What the later revisions made, undone: the tables as the first version had them.
 BACK_TO_THE_FIRST = (
+    "DROP TABLE batch_member",
+    "DROP TABLE batch",
     "DROP TABLE seat",
     "DROP TABLE round",
     "ALTER TABLE result DROP COLUMN call",

@@ -19,10 +19,18 @@ from quotary_bridge.cli.options import (
     identifier,
     read_file,
 )
+from quotary_bridge.cli.relay_records import add_database_flag, existing_store
 from quotary_bridge.cli.sending import Sent, send
 from quotary_bridge.errors import ConfigurationError, Reason, RpcUnavailable
-from quotary_bridge.model import Bytes32
-from quotary_bridge.relayer.batches import PreparedBatch, claims, committed, pending, prepare
+from quotary_bridge.model import Bytes32, ChainId, job_key
+from quotary_bridge.relayer.batches import (
+    PreparedBatch,
+    batch_told,
+    claims,
+    committed,
+    pending,
+    prepare,
+)
 from quotary_bridge.workers import Endpoint, ResultRejectedError, WorkerClient, WorkerFaultError
 
 __all__ = ["register"]
@@ -67,6 +75,27 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     claiming.add_argument("--request", type=identifier, required=True, metavar="ID")
     _add_sending(claiming)
     claiming.set_defaults(run=_claim)
+    voiding = commands.add_parser(
+        "void",
+        help="stop claims on a batch whose worker or model was ruled out",
+        epilog="example: quotary batch void 7 --account me",
+    )
+    voiding.add_argument("batch_id", type=int, metavar="NUMBER", help="as commit printed it")
+    add_account_flags(voiding)
+    add_chain_flags(voiding)
+    add_output_flags(voiding)
+    voiding.set_defaults(run=_void)
+    exporting = commands.add_parser(
+        "export",
+        help="write what a relayer's worker signed for a request, to claim it from",
+        epilog="example: quotary batch export batch.json --request 0xR… --database quotary.sqlite",
+    )
+    exporting.add_argument("file", metavar="FILE", help="where to write it; must not exist")
+    exporting.add_argument("--request", type=identifier, required=True, metavar="ID")
+    add_database_flag(exporting)
+    add_chain_flags(exporting)
+    add_output_flags(exporting)
+    exporting.set_defaults(run=_export)
 
 
 def _add_sending(parser: ArgumentParser) -> None:
@@ -158,6 +187,48 @@ def _claim(args: Namespace) -> int:
     found = _find(oracle, prepared, told, args.request)
     sent = send(args, context, oracle.address, oracle.claim(found))
     answer(args, {"batch_id": told.batch_id, **sent.fields()}, sent.text())
+    return ExitCode.OK
+
+
+@command
+def _void(args: Namespace) -> int:
+    context = Context.of(args)
+    oracle, first_block = _oracle(context)
+    told = batch_told(oracle, args.batch_id, first_block)
+    if told is None:
+        raise ConfigurationError(
+            Reason.CONFIGURATION_INVALID,
+            f"no batch has the number {args.batch_id}",
+            "give the number that `quotary batch commit` printed",
+        )
+    if not oracle.is_open(told.batch_id):
+        fields: dict[str, object] = {"batch_id": told.batch_id, "sent": False}
+        answer(args, fields, f"batch {told.batch_id} is void already")
+        return ExitCode.OK
+    sent = send(args, context, oracle.address, oracle.void(told))
+    answer(args, {"batch_id": told.batch_id, **sent.fields()}, sent.text())
+    return ExitCode.OK
+
+
+@command
+def _export(args: Namespace) -> int:
+    context = Context.of(args)
+    oracle, _ = _oracle(context)
+    key = job_key(ChainId(oracle.chain.chain_id), oracle.address, args.request)
+    store = existing_store(args.database)
+    try:
+        document = store.batch_document_for(key)
+    finally:
+        store.close()
+    if document is None:
+        raise ConfigurationError(
+            Reason.CONFIGURATION_INVALID,
+            f"the record has no batch with an answer to 0x{args.request.hex()}",
+            "check the id; `quotary relay status` says how far the record is",
+        )
+    _write(Path(args.file), document)
+    count = len(PreparedBatch.from_json(document).made)
+    answer(args, {"file": args.file, "answers": count}, f"{count} answers are in {args.file}")
     return ExitCode.OK
 
 

@@ -12,6 +12,7 @@ from quotary.cli.output import ExitCode, visible
 
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.accounts import load_keystore
+from quotary_bridge.chain.deployment import Deployment
 from quotary_bridge.cli.answer import answer, command
 from quotary_bridge.cli.options import (
     Context,
@@ -52,6 +53,7 @@ _FAILURES = {
 }
 _SUCCESSES = {
     *(ProgressKind.RESULT_STORED, ProgressKind.ROUND_AGREED, ProgressKind.TRANSACTION_SENT),
+    *(ProgressKind.BATCH_SIGNED, ProgressKind.BATCH_COMMITTED),
     *(ProgressKind.MINED, ProgressKind.FINAL, ProgressKind.WOULD_DELIVER),
 }
 
@@ -114,6 +116,26 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         action="store_true",
         help="refund requests that nobody answered in time; nothing is paid for that",
     )
+    parser.add_argument(
+        "--batches",
+        choices=("commit", "push"),
+        help="answer requests of the oracle of batches, too, and commit each batch's root; with "
+        "push also claim every answer for whoever asked",
+    )
+    parser.add_argument(
+        "--batch-most",
+        type=int,
+        default=RelayerSettings().batch_most,
+        metavar="N",
+        help="requests of one batch, at most (%(default)s)",
+    )
+    parser.add_argument(
+        "--batch-seconds",
+        type=float,
+        default=RelayerSettings().batch_seconds,
+        metavar="SECONDS",
+        help="how long requests wait for others before a batch is asked for (%(default)s)",
+    )
     parser.add_argument("--poll", type=float, default=1.0, metavar="SECONDS", help="(%(default)s)")
     parser.add_argument(
         "--listen",
@@ -137,10 +159,10 @@ def _run(args: Namespace) -> int:
     workers = [_endpoint(text) for text in args.worker]
     context = Context.of(args)
     record = context.deployment()
-    default = 0 if context.development else RelayerSettings().finality_depth
     config = RelayerConfig(
         chain=context.chain,
         oracle=record.address("ResultOracle"),
+        batches=record.address("BatchOracle") if args.batches else None,
         signer=context.choice.signer(context.chain.chain_id),
         workers=workers,
         database=location(args.database),
@@ -152,14 +174,7 @@ def _run(args: Namespace) -> int:
         ],
         witnesses=[Chain.connect(url, context.chain.chain_id) for url in args.witness_url],
         now=lambda: Timestamp(int(time.time())),  # noqa: TID251 (the edge: it serves the lease)
-        settings=RelayerSettings(
-            start_block=BlockNumber(record.contracts["ResultOracle"].block),
-            confirmations=context.settings.confirmations,
-            finality_depth=default if args.finality is None else args.finality,
-            poll_seconds=args.poll,
-            round_seconds=args.round_seconds,
-            refunds=args.refund,
-        ),
+        settings=_settings(args, context, record),
     )
     stop = threading.Event()
     token = token_from(args.token_file)
@@ -179,6 +194,23 @@ def _run(args: Namespace) -> int:
     shown = ", ".join(f"{count} {state}" for state, count in jobs.items() if count)
     answer(args, {"jobs": jobs}, f"stopped: {shown or 'nothing to do'}")
     return ended_with(report.last) if args.once else ExitCode.OK
+
+
+def _settings(args: Namespace, context: Context, record: Deployment) -> RelayerSettings:
+    default = 0 if context.development else RelayerSettings().finality_depth
+    batched = record.contracts.get("BatchOracle")
+    return RelayerSettings(
+        start_block=BlockNumber(record.contracts["ResultOracle"].block),
+        confirmations=context.settings.confirmations,
+        finality_depth=default if args.finality is None else args.finality,
+        poll_seconds=args.poll,
+        round_seconds=args.round_seconds,
+        refunds=args.refund,
+        batch_most=args.batch_most,
+        batch_seconds=args.batch_seconds,
+        batch_start_block=BlockNumber(0 if batched is None else batched.block),
+        pushes=args.batches == "push",
+    )
 
 
 def ended_with(cycle: TickReport | None) -> ExitCode:

@@ -15,7 +15,7 @@ from quotary_bridge.errors import ConfigurationError, NotFinal, Reason
 from quotary_bridge.model import Address, Timestamp
 from quotary_bridge.store import Overview, Store, location
 
-__all__ = ["add_database_flag", "register_records"]
+__all__ = ["add_database_flag", "existing_store", "register_records"]
 
 DEFAULT_DATABASE = "quotary.sqlite"
 POLL_SECONDS = 0.5
@@ -60,7 +60,7 @@ def register_records(commands: _SubParsersAction[ArgumentParser]) -> None:
 
 @command
 def _status(args: Namespace) -> int:
-    store = _existing(args.database)
+    store = existing_store(args.database)
     try:
         found = store.overview()
     finally:
@@ -71,7 +71,7 @@ def _status(args: Namespace) -> int:
 
 @command
 def _drain(args: Namespace) -> int:
-    store = _existing(args.database)
+    store = existing_store(args.database)
     try:
         asked = {held.signer for held in store.drain(args.signer)}
         stopped = _stopped(store, asked, args.wait or 0.0)
@@ -100,7 +100,8 @@ def _stopped(store: Store, asked: set[Address], seconds: float) -> bool:
         time.sleep(POLL_SECONDS)
 
 
-def _existing(database: str) -> Store:
+def existing_store(database: str) -> Store:
+    """Open the record that a relayer wrote; raises `ConfigurationError` where there is none."""
     where = location(database)
     if isinstance(where, Path) and not where.is_file():
         raise ConfigurationError(
@@ -139,6 +140,7 @@ def _fields(found: Overview, now: Timestamp) -> dict[str, object]:
             for each in found.signers
         ],
         "rounds": {state.value: count for state, count in found.rounds.items()},
+        "batches": {state.value: count for state, count in found.batches.items()},
     }
 
 
@@ -157,4 +159,6 @@ def _text(found: Overview, now: Timestamp) -> str:
         lines.append(f"  held by {signer.holder or 'nobody'}; nonces: {nonces or 'none'}")
     rounds = ", ".join(f"{count} {state.value}" for state, count in found.rounds.items() if count)
     lines += [f"rounds of several workers: {rounds}"] if rounds else []
+    batches = ", ".join(f"{count} {name.value}" for name, count in found.batches.items() if count)
+    lines += [f"batches: {batches}"] if batches else []
     return "\n".join(lines) or "nothing yet"

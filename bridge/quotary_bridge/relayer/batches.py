@@ -14,7 +14,7 @@ anybody, and done twice it changes nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from hashlib import sha256
 from itertools import islice
@@ -22,7 +22,6 @@ from typing import Any, Self
 
 from eth_abi.exceptions import DecodingError
 
-from quotary_bridge.chain import Chain
 from quotary_bridge.chain.contracts import (
     BatchCommitted,
     BatchOracle,
@@ -50,7 +49,17 @@ from quotary_bridge.workers import (
     signer_of,
 )
 
-__all__ = ["Asked", "PreparedBatch", "claims", "committed", "pending", "prepare"]
+__all__ = [
+    "Asked",
+    "PreparedBatch",
+    "answered",
+    "batch_told",
+    "claims",
+    "committed",
+    "pending",
+    "pieces",
+    "prepare",
+]
 
 STATES_AT_ONCE = 500
 """Requests whose states are asked for in one exchange."""
@@ -198,20 +207,38 @@ def prepare(
     Raises `WorkerFaultError` where it gives no answer, `ResultRejectedError` where the chain would
     not take it.
     """
-    chain: Chain = oracle.chain
-    chain_id, address = ChainId(chain.chain_id), oracle.address
+    # Nobody can commit it for longer than the first of the requests lasts.
+    deadline = Timestamp(min(each.made.deadline for each in asked))
+    now = Timestamp(oracle.chain.head().timestamp)
+    place = ChainId(oracle.chain.chain_id), oracle.address
+    return answered(client, endpoint, place, asked, deadline, now)
+
+
+def answered(  # noqa: PLR0917 (what is asked of whom, and what it is checked against)
+    client: WorkerClient,
+    endpoint: Endpoint,
+    place: tuple[ChainId, Address],
+    asked: Sequence[Asked],
+    deadline: Timestamp,
+    at: Timestamp,
+) -> PreparedBatch:
+    """
+    Do as `prepare` does, for the oracle of batches at `place`, and ask the chain for nothing.
+
+    `deadline` is the last second the batch may be committed, `at` the time it is checked at.
+    """
+    chain_id, address = place
     one = asked[0].made
     question = BatchQuestion(
         app_id=one.app_id,
         model_id=one.model_id,
-        # Nobody can commit it for longer than the first of the requests lasts.
-        deadline=Timestamp(min(each.made.deadline for each in asked)),
+        deadline=deadline,
         chain_id=chain_id,
         oracle=address,
         asked=tuple((each.made.request_id(chain_id, address), each.input) for each in asked),
     )
     signed = client.answer_many(endpoint, question)
-    check_batch(question, signed, Timestamp(chain.head().timestamp), endpoint.worker)
+    check_batch(question, signed, at, endpoint.worker)
     return PreparedBatch(chain_id, address, tuple(each.made for each in asked), signed)
 
 
@@ -230,25 +257,44 @@ def committed(
     return None
 
 
+def batch_told(oracle: BatchOracle, batch_id: int, first_block: int) -> BatchCommitted | None:
+    """Return how batch number `batch_id` was committed, or None where there is none."""
+    topics = [interface("BatchOracle").event("BatchCommitted").topic, batch_id.to_bytes(32)]
+    logs = oracle.chain.all_logs([oracle.address], first_block, oracle.chain.head().number, topics)
+    return next((told for told in map(BatchCommitted.of, logs) if told is not None), None)
+
+
 def claims(
     oracle: BatchOracle, prepared: PreparedBatch, told: BatchCommitted
 ) -> Iterator[list[ClaimedAnswer]]:
     """Yield the answers that are still to be claimed, in pieces that fit a transaction each."""
     head = oracle.chain.head()
-    tree = prepared.tree()
     ids = [answer.request_id for answer in prepared.signed.answers]
-    piece: list[ClaimedAnswer] = []
+    places = [
+        place
+        for place, status in enumerate(_statuses(oracle, ids, head.number))
+        if status is RequestStatus.PENDING and prepared.made[place].deadline > head.timestamp
+    ]
+    for piece in pieces(prepared, told, places):
+        yield [answer for _, answer in piece]
+
+
+def pieces(
+    prepared: PreparedBatch, told: BatchCommitted, places: Iterable[int], most_gas: int = PUSH_GAS
+) -> Iterator[list[tuple[int, ClaimedAnswer]]]:
+    """Yield the answers at `places`, each with its place, in pieces of at most `most_gas` each."""
+    tree = prepared.tree()
+    piece: list[tuple[int, ClaimedAnswer]] = []
     gas = 0
-    for place, status in enumerate(_statuses(oracle, ids, head.number)):
+    for place in places:
         made, answer = prepared.made[place], prepared.signed.answers[place]
-        if status is not RequestStatus.PENDING or made.deadline <= head.timestamp:
-            continue
         claim = Claim(told.batch_id, told.worker, told.operator, told.kind, answer.units)
         needed = _gas_of(made, answer.output)
-        if piece and gas + needed > PUSH_GAS:
+        if piece and gas + needed > most_gas:
             yield piece
             piece, gas = [], 0
-        piece.append(ClaimedAnswer(made, claim, answer.output, tuple(tree.path(place))))
+        found = ClaimedAnswer(made, claim, answer.output, tuple(tree.path(place)))
+        piece.append((place, found))
         gas += needed
     if piece:
         yield piece

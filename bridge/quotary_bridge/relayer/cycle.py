@@ -52,6 +52,13 @@ class Ports:
     settings: RelayerSettings
     listener: Listener
     witnesses: tuple[Chain, ...] = ()
+    batches: Address | None = None
+    served: Address | None = None
+
+    @property
+    def address(self) -> Address:
+        """Whose requests are worked on: the oracle's, or those of the one that is `served`."""
+        return self.oracle.address if self.served is None else self.served
 
     @property
     def chain_id(self) -> ChainId:
@@ -65,10 +72,10 @@ class Ports:
         without_slot: bool = False,
         kind: JobKind | None = None,
     ) -> tuple[Job, ...]:
-        """Return the oracle's jobs that can still move, oldest first, of `states` or of all."""
+        """Return the jobs that can still move, oldest first, of `states` or of all."""
         return self.store.open_jobs(
             self.chain_id,
-            self.oracle.address,
+            self.address,
             *states,
             most=most,
             without_slot=without_slot,
@@ -133,6 +140,11 @@ class Cycle:
         ports = replace(self.ports, signer=signer)
         return replace(self, ports=ports, lease=lease, book=book, _final=final, _used=None)
 
+    def of(self, served: Address) -> Cycle:
+        """Return the same cycle for the requests of another oracle: that of batches."""
+        final = self.final_number
+        return replace(self, ports=replace(self.ports, served=served), _final=final)
+
     @property
     def open_slots(self) -> tuple[Slot, ...]:
         """Those of `slots` that no block holds."""
@@ -146,9 +158,8 @@ class Cycle:
         kind: JobKind | None = None,
     ) -> tuple[Job, ...]:
         """Like `Ports.open_jobs`, without those that another relayer works on."""
-        oracle = self.ports.oracle.address
         return self.ports.store.free_jobs(
-            self.lease, oracle, *states, most=most, without_slot=without_slot, kind=kind
+            self.lease, self.ports.address, *states, most=most, without_slot=without_slot, kind=kind
         )
 
     def canonical(self, block: BlockRef) -> bool:

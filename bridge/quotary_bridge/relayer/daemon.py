@@ -38,7 +38,8 @@ _FAILURES_BEFORE_LONGEST_PAUSE = 5
 @dataclass(frozen=True, slots=True)
 class RelayerConfig:
     """
-    Everything a relayer needs; `lanes` are accounts that deliver beside `signer`.
+    Everything a relayer needs; `lanes` are accounts that deliver beside `signer`, `batches` is the
+    oracle whose requests are answered many at a time.
 
     `database` is the SQLite file, or where PostgreSQL is. `now` gives Unix seconds and serves the
     lease only.
@@ -54,6 +55,7 @@ class RelayerConfig:
     holder: str | None = None
     witnesses: Sequence[Chain] = ()
     lanes: Sequence[Signer] = ()
+    batches: Address | None = None
 
 
 class Observer(Protocol):
@@ -109,6 +111,7 @@ def run(
             dry_run=dry_run,
             witnesses=config.witnesses,
             lanes=config.lanes,
+            batches=config.batches,
         )
         with relayer, _observed(observer, store, relayer):
             if once:

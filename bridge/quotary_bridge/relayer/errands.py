@@ -88,9 +88,10 @@ def reassignment(cycle: Cycle, request: Request) -> Job:
 
 def refund(cycle: Cycle, request: Request) -> Job:
     """Return the errand that gives back what was put up for a request nobody answered in time."""
-    contract = cycle.ports.oracle.contract
-    call = contract.refund(RequestTerms.decode(request.terms))
-    return _of_oracle(contract, request, JobKind.REFUND, call)
+    # One call for every book of requests: the request says which it was made at.
+    call = cycle.ports.oracle.contract.refund(RequestTerms.decode(request.terms))
+    errand = Errand(errand_key(request.key, JobKind.REFUND), request.oracle, call)
+    return begin_errand(request, JobKind.REFUND, errand)
 
 
 def finish_ended(cycle: Cycle) -> None:

@@ -115,6 +115,11 @@ class Lanes:
         # Those that wait for the node to catch up must not keep the place of others.
         wanted = sum(rooms) + len(self._waiting)
         jobs = cycle.free_jobs(JobState.SIGNED, most=wanted, without_slot=True)
+        if cycle.ports.batches is not None:
+            # They are few, and each carries the answers of many.
+            batched = cycle.of(cycle.ports.batches)
+            signed = batched.free_jobs(JobState.SIGNED, most=wanted, without_slot=True)
+            jobs = (*signed, *jobs)
         for job in sorted(jobs, key=lambda job: job.key in self._waiting)[: sum(rooms)]:
             widest = max(range(len(rooms)), key=rooms.__getitem__)
             rooms[widest] -= 1

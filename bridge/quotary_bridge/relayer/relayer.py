@@ -5,7 +5,7 @@ The relayer: one cycle after another, each pinned to one block.
 2. read requests (`quotary_bridge.intake`);
 3. follow the nonces that are in flight;
 4. settle what needs no delivery, reopen what a reorg took the reason from;
-5. ask workers, check and keep their answers, alone or in rounds;
+5. ask workers, check and keep their answers, alone, in rounds, or by the batch;
 6. simulate, sign and store deliveries; close gaps; raise fees of what is stuck;
 7. send what no node has.
 
@@ -15,6 +15,7 @@ dies anywhere goes on from the store. It is not trusted: it may delay, never for
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -23,15 +24,18 @@ from typing import Self
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.accounts import Signer
 from quotary_bridge.errors import BlockNotFound, RpcUnavailable
-from quotary_bridge.intake import Intake, IntakeReport
+from quotary_bridge.intake import Intake
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import Address, BlockNumber, JobKey
+from quotary_bridge.relayer.batch_book import BatchBook
+from quotary_bridge.relayer.batching import Batching
 from quotary_bridge.relayer.cycle import Cycle, Ports
 from quotary_bridge.relayer.dispatch import Dispatcher
 from quotary_bridge.relayer.holder import own_holder
 from quotary_bridge.relayer.lanes import Lanes
 from quotary_bridge.relayer.oracle import Oracle
 from quotary_bridge.relayer.progress import Listener, Progress, ProgressKind
+from quotary_bridge.relayer.reading import Reading
 from quotary_bridge.relayer.rounds import Rounds
 from quotary_bridge.relayer.settings import RelayerSettings
 from quotary_bridge.relayer.settle import settle
@@ -65,6 +69,7 @@ class Relayer:
     context manager, so that the accounts' leases are given back. `listener` hears of
     everything that happens, in the caller's thread. With `dry_run` nothing is signed or sent.
     Nothing counts as final that one of `witnesses`, other nodes of the chain, does not confirm.
+    Requests of the oracle of batches, where `batches` names one, are answered many at a time.
     """
 
     def __init__(
@@ -82,6 +87,7 @@ class Relayer:
         dry_run: bool = False,
         witnesses: Sequence[Chain] = (),
         lanes: Sequence[Signer] = (),
+        batches: Address | None = None,
     ) -> None:
         """Ask nobody yet; the first `tick` takes the leases."""
         self._ports = Ports(
@@ -94,13 +100,19 @@ class Relayer:
             settings=settings or RelayerSettings(),
             listener=listener or _silent,
             witnesses=tuple(witnesses),
+            batches=batches,
         )
-        self._intake = Intake(
-            chain,
-            self._ports.oracle,
-            store,
-            finality_depth=self._ports.settings.finality_depth,
-            start=self._ports.settings.start_block,
+        self._reading = Reading(
+            Intake(
+                chain,
+                self._ports.oracle,
+                store,
+                finality_depth=self._ports.settings.finality_depth,
+                start=self._ports.settings.start_block,
+            )
+        )
+        self._batches = (
+            None if batches is None else Batching(self._ports, BatchBook(chain, batches))
         )
         self._holder = holder or own_holder()
         self._dry_run = dry_run
@@ -109,7 +121,6 @@ class Relayer:
         self._signers = (signer, *lanes)
         self._lanes: Lanes | None = None
         self._behind = 0
-        self._settled: BlockNumber | None = None
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -131,6 +142,8 @@ class Relayer:
             self._lanes = None
         self._dispatcher.close()
         self._rounds.close()
+        if self._batches is not None:
+            self._batches.close()
         self._ports.client.close()
 
     @property
@@ -140,7 +153,11 @@ class Relayer:
 
     def counts(self) -> dict[JobState, int]:
         """Return how many jobs there ever were in each state; reads them all."""
-        return self._ports.store.counts(self._ports.chain_id, self._ports.oracle.address)
+        ports, served = self._ports, [self._ports.oracle.address]
+        if ports.batches is not None:
+            served.append(ports.batches)
+        found = [ports.store.counts(ports.chain_id, each) for each in served]
+        return {state: sum(each[state] for each in found) for state in JobState}
 
     def job(self, key: JobKey) -> Job | None:
         """Return a job as it stands, or None where its request was never seen."""
@@ -170,15 +187,20 @@ class Relayer:
         if self._node_is_behind(cycle):
             cycle.tell(ProgressKind.NODE_BEHIND)
             return self._report(cycle, skipped=True)
-        report = self._read(cycle)
+        report = self._reading.read(cycle)
         lanes.follow(cycle, report.endings)
         settle(cycle, report.endings)
-        self._settled = report.top
+        self._reading.acted_on(report)
         draining = lanes.is_draining(ports.store)
+        end = time.monotonic() + ports.settings.patience_seconds
+        if self._batches is not None:
+            self._batches.run(cycle, begin=not draining)
         self._dispatcher.run(cycle, begin=not draining)
         if not self._dry_run:
             # A worker shows its answer to one round only: trying that out would use it up.
             self._rounds.run(cycle, begin=not draining)
+        if self._batches is not None:
+            self._batches.hear(cycle, end)
         lanes.deliver(cycle, dry_run=self._dry_run)
         return self._report(cycle, drained=draining and self._is_drained(cycle, lanes))
 
@@ -186,12 +208,16 @@ class Relayer:
         """Return the lanes; the first time, see whom we deal with, and take their leases."""
         if self._lanes is None:
             self._ports.oracle.require_known_version()
+            if self._batches is not None:
+                self._batches.require_known_version()
             self._lanes = Lanes(self._ports, self._signers, self._holder)
         return self._lanes
 
     def _is_drained(self, cycle: Cycle, lanes: Lanes) -> bool:
         begun = cycle.free_jobs(JobState.SIGNED, most=1)
         at_work = begun or self._dispatcher.asking or self._rounds.at_work
+        if self._batches is not None:
+            at_work = at_work or self._batches.is_at_work(cycle)
         return lanes.is_idle(cycle) and not at_work
 
     def _node_is_behind(self, cycle: Cycle) -> bool:
@@ -203,35 +229,13 @@ class Relayer:
         self._behind += 1
         return self._behind <= self._ports.settings.lag_patience
 
-    def _read(self, cycle: Cycle) -> IntakeReport:
-        settled = None if self._settled is None else min(self._settled, cycle.final_number)
-        report = self._intake.read(cycle.head, cycle.lease, settled)
-        self._tell_intake(cycle, report)
-        return report
-
-    def _tell_intake(self, cycle: Cycle, report: IntakeReport) -> None:
-        if report.reorganised:
-            cycle.tell(ProgressKind.CHAIN_REORGANISED, anchor=report.anchor.number)
-        for request in report.seen:
-            cycle.tell(
-                ProgressKind.REQUEST_SEEN,
-                request.key,
-                request=f"0x{request.request_id.hex()}",
-                made_at=request.block.number,
-                requester=request.requester,
-                input_bytes=len(request.input),
-            )
-        for key in report.moved:
-            cycle.tell(ProgressKind.REQUEST_MOVED, key)
-        for key in report.orphaned:
-            cycle.tell(ProgressKind.REQUEST_ORPHANED, key)
-
     def _report(self, cycle: Cycle, *, skipped: bool = False, drained: bool = False) -> TickReport:
         ports = self._ports
+        idle = not ports.store.has_open_jobs(ports.chain_id, ports.oracle.address)
         return TickReport(
             block=cycle.number,
             events=tuple(cycle.events),
-            idle=not ports.store.has_open_jobs(ports.chain_id, ports.oracle.address),
+            idle=idle and (self._batches is None or self._batches.is_idle(ports)),
             skipped=skipped,
             drained=drained,
         )

@@ -23,6 +23,9 @@ class RelayerSettings:
     `hedge_seconds`: how long one worker may take before the next one is asked as well.
     `round_seconds`: how long workers of a round may take to commit, and again to reveal.
     `refunds`: whether requests that nobody answered in time are refunded, at our expense.
+    `batch_most`: how many requests one batch answers at most; `batch_seconds`: how long requests
+    wait for others before a batch is asked for that is not full; `batch_start_block`: as
+    `start_block`, for the oracle of batches; `pushes`: whether we claim what we committed.
     """
 
     start_block: BlockNumber = BlockNumber(0)  # noqa: RUF009 (a name for an integer, no call)
@@ -39,6 +42,10 @@ class RelayerSettings:
     hedge_seconds: float = 20.0
     round_seconds: float = 20.0
     refunds: bool = False
+    batch_most: int = 1000
+    batch_seconds: float = 10.0
+    batch_start_block: BlockNumber = BlockNumber(0)  # noqa: RUF009 (as above)
+    pushes: bool = False
 
     def __post_init__(self) -> None:
         """Raise `ConfigurationError` where a number makes no sense."""
@@ -55,6 +62,9 @@ class RelayerSettings:
             ("patience_seconds", 0),
             ("hedge_seconds", 0),
             ("round_seconds", 0),
+            ("batch_most", 1),
+            ("batch_seconds", 0),
+            ("batch_start_block", 0),
         ):
             if getattr(self, name) < least:
                 raise ConfigurationError(

@@ -46,7 +46,7 @@ def settle(cycle: Cycle, endings: Sequence[Ending]) -> None:
         if job.state in _UNDECIDED
     ]
     overdue = cycle.ports.store.overdue_jobs(
-        cycle.ports.chain_id, cycle.ports.oracle.address, cycle.time, JOBS_PER_CYCLE
+        cycle.ports.chain_id, cycle.ports.address, cycle.time, JOBS_PER_CYCLE
     )
     conclusions += [
         (job, Superseded(_EXPIRED, cycle.ref)) for job in overdue if job.key not in ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quotary_bridge.store.batches import BatchRecord, BatchState, Commitment, Member
 from quotary_bridge.store.changes import SlotChange
 from quotary_bridge.store.leases import Lease, LeaseHeldError
 from quotary_bridge.store.location import Location, PostgresUrl, location
@@ -12,11 +13,15 @@ from quotary_bridge.store.writer import Cursor, SignedTransaction, Writer
 
 __all__ = [
     "ROWS_LIMIT",
+    "BatchRecord",
+    "BatchState",
     "Claim",
+    "Commitment",
     "Cursor",
     "Lease",
     "LeaseHeldError",
     "Location",
+    "Member",
     "Overview",
     "PostgresUrl",
     "SignedTransaction",

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, func, select
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, BlockNumber, ChainId, Timestamp
 from quotary_bridge.rounds import RoundState
+from quotary_bridge.store import batches
+from quotary_bridge.store.batches import BatchState
 from quotary_bridge.store.leases import all_leases
 from quotary_bridge.store.queries import COUNTS
 from quotary_bridge.store.rounds import round_counts
@@ -44,16 +46,18 @@ class SignerOverview:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All oracles and all signers of a store, and how many rounds there are in each state."""
+    """All oracles and signers of a store; how many rounds and batches are in each state."""
 
     oracles: tuple[OracleOverview, ...]
     signers: tuple[SignerOverview, ...]
     rounds: dict[RoundState, int]
+    batches: dict[BatchState, int]
 
 
 def overview(connection: Connection) -> Overview:
     """Return what the store says now."""
-    return Overview(_oracles(connection), _signers(connection), round_counts(connection))
+    oracles, signers = _oracles(connection), _signers(connection)
+    return Overview(oracles, signers, round_counts(connection), batches.counts(connection))
 
 
 def _oracles(connection: Connection) -> tuple[OracleOverview, ...]:

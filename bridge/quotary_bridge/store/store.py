@@ -24,8 +24,9 @@ from quotary_bridge.model import (
     Timestamp,
 )
 from quotary_bridge.rounds import Round, RoundState
-from quotary_bridge.store import leases, queries, rounds
+from quotary_bridge.store import batches, leases, queries, rounds
 from quotary_bridge.store.availability import StoreUnavailableError, available
+from quotary_bridge.store.batches import BatchRecord, Member
 from quotary_bridge.store.claims import chunked, claimant
 from quotary_bridge.store.engine import READS, open_engine
 from quotary_bridge.store.leases import Lease
@@ -250,6 +251,42 @@ class Store:
         with self._read() as connection:
             keys = rounds.rounds_of_ended_jobs(connection, chain_id, oracle, most)
             return rounds.read_rounds(connection, keys)
+
+    def waiting_for_batch(self, held: Lease, oracle: Address, most: int) -> tuple[Job, ...]:
+        """Return the oldest requests of an oracle of batches that are in none, and are free."""
+        wanted = {"chain": held.chain_id, "oracle_": oracle, "most": most}
+        with self._read() as connection:
+            return batches.waiting(connection, wanted | claimant(held, self._now()))
+
+    def open_batches(self, chain_id: ChainId, oracle: Address) -> list[BatchRecord]:
+        """Return the batches that something can still come of, oldest first."""
+        with self._read() as connection:
+            return batches.open_batches(connection, chain_id, oracle)
+
+    def finished_batches(self, chain_id: ChainId, oracle: Address) -> set[JobKey]:
+        """Return those open batches none of whose requests can still move."""
+        with self._read() as connection:
+            return batches.finished(connection, chain_id, oracle)
+
+    def batch_page(self, after: JobKey | None, most: int) -> list[BatchRecord]:
+        """Return batches of all oracles by key, behind `after`."""
+        with self._read() as connection:
+            return batches.page(connection, after, most)
+
+    def batch_members(self, key: JobKey) -> list[Member]:
+        """Return the requests of a batch, in the order of its answers."""
+        with self._read() as connection:
+            return batches.members_of(connection, key)
+
+    def batch_document(self, key: JobKey) -> str:
+        """Return what the worker of a batch signed; raises `KeyError` where there is none."""
+        with self._read() as connection:
+            return batches.document_of(connection, key)
+
+    def batch_document_for(self, request: JobKey) -> str | None:
+        """Return the document of a batch that answers a request, an open one before others."""
+        with self._read() as connection:
+            return batches.document_for(connection, request)
 
     def slot(self, slot_id: int) -> Slot:
         """Return a nonce with all its attempts."""

@@ -30,6 +30,8 @@ from sqlalchemy import (
 
 __all__ = [
     "attempt",
+    "batch",
+    "batch_member",
     "cursor",
     "job",
     "lease",
@@ -44,6 +46,7 @@ __all__ = [
 _UNRESOLVED = text("state in ('open', 'mined')")
 _UNFINISHED = text("not terminal")
 _OPEN = text("state = 'open'")
+_BATCH_OPEN = text("state in ('signed', 'committed')")
 _ROUND_OPEN = text("state in ('committing', 'revealing', 'agreed')")
 
 
@@ -161,6 +164,44 @@ seat = Table(
     Column("fault", String(80)),
     Column("token", BigInteger, nullable=False),
     ForeignKeyConstraint(["job_key", "round"], ["round.job_key", "round.ordinal"]),
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    Column("key", LargeBinary(32), ForeignKey("job.key"), primary_key=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("oracle", String(42), nullable=False),
+    Column("app_id", LargeBinary(32), nullable=False),
+    Column("model_id", LargeBinary(32), nullable=False),
+    Column("worker", String(42), nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("batch_id", _Amount),
+    Column("operator", String(42)),
+    Column("kind", Integer),
+    Column("reason", String(200)),
+    Column("document", Text, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Index(
+        "batch_open",
+        "chain_id",
+        "oracle",
+        sqlite_where=_BATCH_OPEN,
+        postgresql_where=_BATCH_OPEN,
+    ),
+)
+
+batch_member = Table(
+    "batch_member",
+    metadata,
+    Column("batch_key", LargeBinary(32), ForeignKey("batch.key"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("job_key", LargeBinary(32), ForeignKey("job.key"), nullable=False),
+    Column("errand", LargeBinary(32)),
+    Column("tries", Integer, nullable=False),
+    Index("batch_member_job", "job_key"),
 )
 
 slot = Table(

@@ -32,6 +32,7 @@ from quotary_bridge.model import (
 )
 from quotary_bridge.rounds import Round
 from quotary_bridge.store import changes
+from quotary_bridge.store.batches import BatchWriter
 from quotary_bridge.store.claims import chunked, claim
 from quotary_bridge.store.leases import Lease
 from quotary_bridge.store.rounds import put_rounds, read_rounds
@@ -152,6 +153,11 @@ class Writer:
         """Write rounds as they are now."""
         self.flush()
         put_rounds(self._connection, held, self._lease.token)
+
+    def batches(self) -> BatchWriter:
+        """Write about batches, now that everything kept so far is written."""
+        self.flush()
+        return BatchWriter(self._connection, self._lease)
 
     def load(self, keys: Iterable[JobKey]) -> None:
         """Read many jobs at once, before they are asked for one by one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quotary_bridge.workers.batches import (
+    BATCH_TYPE_HASH,
     Answered,
     Batch,
     BatchQuestion,
@@ -34,6 +35,7 @@ from quotary_bridge.workers.statement import (
 )
 
 __all__ = [
+    "BATCH_TYPE_HASH",
     "DOMAIN_VERSION",
     "RESULT_TYPE_HASH",
     "Answered",

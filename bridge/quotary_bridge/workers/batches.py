@@ -20,6 +20,7 @@ from quotary_bridge.workers.check import RejectReason, ResultRejectedError
 from quotary_bridge.workers.statement import DOMAIN_TYPE, DOMAIN_VERSION, signer_of
 
 __all__ = [
+    "BATCH_TYPE_HASH",
     "Answered",
     "Batch",
     "BatchQuestion",
@@ -34,6 +35,7 @@ _BATCH_TYPE: Final = (
     b"Batch(bytes32 appId,bytes32 modelId,bytes32 weightsRoot,bytes32 root,uint64 count,"
     b"uint64 keyEpoch,uint64 policyVersion,address worker,uint256 nonce,uint64 deadline)"
 )
+BATCH_TYPE_HASH: Final = keccak(_BATCH_TYPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def batch_digest(batch: Batch, chain_id: ChainId, oracle: Address) -> bytes:
     """Return what a worker signs to state `batch` to the BatchOracle on that chain."""
     name, version = keccak(b"Quotary Batch"), keccak(DOMAIN_VERSION.encode())
     domain = keccak(encode_words(keccak(DOMAIN_TYPE), name, version, chain_id, oracle))
-    statement = keccak(encode_words(keccak(_BATCH_TYPE), *astuple(batch)))
+    statement = keccak(encode_words(BATCH_TYPE_HASH, *astuple(batch)))
     return keccak(b"\x19\x01" + domain + statement)
 
 

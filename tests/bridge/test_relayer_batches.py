@@ -1,0 +1,306 @@
+"""A relayer that answers by the batch: gathered, signed, committed once, claimed where asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from quotary_bridge.chain.contracts import BatchCommitted, RequestStatus
+from quotary_bridge.chain.interface import interface
+from quotary_bridge.lifecycle import Job, JobState
+from quotary_bridge.model import BlockNumber, ChainId, JobKind, Timestamp
+from quotary_bridge.relayer import Progress, ProgressKind, Relayer, RelayerSettings
+from quotary_bridge.relayer.batches import PreparedBatch, pieces
+from quotary_bridge.store import BatchRecord, BatchState, Store
+from quotary_bridge.workers import Endpoint, WorkerClient
+
+from tests.bridge.batch_town import FEE, BatchTown, batch_town, worker_client
+from tests.bridge.relayer_town import OPEN_GATE, closed_gate
+
+RELAYER = 2
+FINALITY = 3
+
+
+class DeathError(BaseException):
+    """A relayer ends between two steps, with what it committed."""
+
+
+@dataclass
+class Street:
+    """The town of batches, and everything a relayer told there."""
+
+    town: BatchTown
+    events: list[Progress] = field(default_factory=list)
+    dies_at: ProgressKind | None = None
+    nonce_before: int = 0
+
+    def heard(self, progress: Progress) -> None:
+        """Remember what is told; where it is meant to, the relayer dies of it."""
+        self.events.append(progress)
+        if progress.kind is self.dies_at:
+            raise DeathError
+
+    def relayer(
+        self, store: Store, client: WorkerClient | None = None, **changes: float
+    ) -> Relayer:
+        """A relayer on the third account."""
+        settings = RelayerSettings(
+            finality_depth=FINALITY,
+            start_block=BlockNumber(self.town.deployed_at),
+            batch_start_block=BlockNumber(self.town.deployed_at),
+            batch_seconds=0.0,
+            patience_seconds=60.0,
+            replace_after=2,
+            pushes=True,
+        )
+        return Relayer(
+            self.town.node.chain,
+            self.town.results,
+            store,
+            self.town.node.signers[RELAYER],
+            [Endpoint("http://worker")],
+            settings=replace(settings, **changes),  # type: ignore[arg-type]
+            listener=self.heard,
+            client=client or worker_client(),
+            holder="a test",
+            batches=self.town.oracle.address,
+        )
+
+    def drive(self, relayer: Relayer, cycles: int = 20) -> None:
+        """Run cycles, one block apart, until nothing can move any more."""
+        for _ in range(cycles):
+            if relayer.tick().idle:
+                return
+            self.town.node.mine()
+
+    def told(self, kind: ProgressKind) -> list[Progress]:
+        """What was told of one kind."""
+        return [event for event in self.events if event.kind is kind]
+
+    def commitments(self) -> list[BatchCommitted]:
+        """Every batch the chain has."""
+        chain = self.town.node.chain
+        topic = interface("BatchOracle").event("BatchCommitted").topic
+        logs = chain.logs([self.town.oracle.address], 0, chain.head().number, [topic])
+        return [told for told in map(BatchCommitted.of, logs) if told is not None]
+
+    def statuses(self) -> list[RequestStatus]:
+        """What became of every request."""
+        town = self.town
+        ids = [made.request_id(town.node.chain_id, town.oracle.address) for made in town.made]
+        return [state.status for state in town.oracle.states_of(ids, "latest")]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Street]:
+    with batch_town() as town:
+        yield Street(town)
+
+
+@pytest.fixture
+def street(running: Street) -> Iterator[Street]:
+    """The street on its first day."""
+    chain = running.town.node.chain
+    state = chain.rpc("evm_snapshot")
+    account = running.town.node.signers[RELAYER].address
+    town = replace(running.town, made=[])
+    yield Street(town, nonce_before=chain.nonce(account))
+    chain.rpc("evm_setAutomine", [True])
+    chain.rpc("anvil_dropAllTransactions")
+    assert chain.rpc("evm_revert", [state])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(tmp_path / "store.sqlite", lambda: Timestamp(1_000))
+    yield opened
+    opened.close()
+
+
+def batches_of(store: Store) -> list[BatchRecord]:
+    return store.batch_page(None, 100)
+
+
+def errands_of(store: Store, kind: JobKind) -> list[Job]:
+    return [job for job in store.page(None, 100, errands=True) if job.kind is kind]
+
+
+def require_whole(street: Street, store: Store) -> None:
+    """Every nonce is accounted for, and every job has ended for good."""
+    chain = street.town.node.chain
+    account = street.town.node.signers[RELAYER].address
+    assert store.unresolved_slots(ChainId(chain.chain_id), account) == ()
+    assert all(job.terminal for job in store.page(None, 100))
+
+
+def test_requests_are_gathered_committed_once_and_all_claimed(street: Street, store: Store) -> None:
+    """One signature, one commitment, one push; every request has its answer."""
+    street.town.ask(5)
+    with street.relayer(store) as relayer:
+        street.drive(relayer)
+    assert set(street.statuses()) == {RequestStatus.FULFILLED}
+    (told,) = street.commitments()
+    assert told.count == 5
+    (held,) = batches_of(store)
+    assert (held.state, held.root) == (BatchState.ENDED, told.root)
+    assert held.commitment is not None
+    assert held.commitment.batch_id == told.batch_id
+    assert [job.state for job in errands_of(store, JobKind.COMMITMENT)] == [JobState.FINAL]
+    assert [job.state for job in errands_of(store, JobKind.CLAIMS)] == [JobState.FINAL]
+    assert {job.reason for job in store.page(None, 100)} == {"AlreadyFulfilled"}
+    require_whole(street, store)
+
+
+def test_without_push_answers_wait_to_be_claimed_and_expire_with_their_requests(
+    street: Street, store: Store
+) -> None:
+    """The relayer commits, and whoever has the document claims; what nobody claims just ends."""
+    street.town.ask(3)
+    with street.relayer(store, pushes=False) as relayer:
+        street.drive(relayer, 6)
+        (held,) = batches_of(store)
+        assert held.state is BatchState.COMMITTED
+        assert set(street.statuses()) == {RequestStatus.PENDING}
+        assert errands_of(store, JobKind.CLAIMS) == []
+        prepared = PreparedBatch.from_json(store.batch_document(held.key))
+        (told,) = street.commitments()
+        ((_, answer),) = next(pieces(prepared, told, [1]))
+        street.town.send(street.town.oracle.claim(answer))
+        street.town.node.advance_to(street.town.deadline + 1)
+        street.drive(relayer)
+    assert sorted(street.statuses()) == [1, 1, 2]
+    reasons = [job.reason for job in store.page(None, 100)]
+    assert sorted(map(str, reasons)) == ["AlreadyFulfilled", "RequestExpired", "RequestExpired"]
+    assert [each.state for each in batches_of(store)] == [BatchState.ENDED]
+    require_whole(street, store)
+
+
+def test_a_batch_that_somebody_else_committed_is_not_committed_again(
+    street: Street, store: Store
+) -> None:
+    """What the worker signed is taken by its content, whoever brought it; then it is claimed."""
+    street.town.ask(2)
+    street.dies_at = ProgressKind.BATCH_SIGNED
+    with pytest.raises(DeathError), street.relayer(store) as relayer:
+        relayer.tick()
+    street.dies_at = None
+    (held,) = batches_of(store)
+    prepared = PreparedBatch.from_json(store.batch_document(held.key))
+    street.town.send(prepared.commit(street.town.oracle))
+    with street.relayer(store) as relayer:
+        street.drive(relayer)
+    (told,) = street.commitments()
+    assert (told.batch_id, told.root) == (1, held.root)
+    (commitment,) = errands_of(store, JobKind.COMMITMENT)
+    assert (commitment.state, commitment.reason) == (JobState.SUPERSEDED, "AlreadyCommitted")
+    assert set(street.statuses()) == {RequestStatus.FULFILLED}
+    require_whole(street, store)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(ProgressKind.REQUEST_SEEN, ProgressKind.WORKER_ASKED, ProgressKind.BATCH_SIGNED),
+        *(ProgressKind.TRANSACTION_STORED, ProgressKind.TRANSACTION_SENT, ProgressKind.MINED),
+        *(ProgressKind.FINAL, ProgressKind.BATCH_COMMITTED, ProgressKind.BATCH_ENDED),
+    ],
+)
+def test_a_relayer_that_dies_anywhere_goes_on_from_its_record(
+    street: Street, store: Store, kind: ProgressKind
+) -> None:
+    """The same batch, one commitment, one claim of each answer, and no nonce lost."""
+    street.town.ask(2)
+    street.dies_at = kind
+    with pytest.raises(DeathError), street.relayer(store) as relayer:
+        street.drive(relayer)
+    street.dies_at = None
+    with street.relayer(store) as relayer:
+        street.drive(relayer)
+    assert set(street.statuses()) == {RequestStatus.FULFILLED}
+    assert len(street.commitments()) == len(batches_of(store)) == 1
+    require_whole(street, store)
+    account = street.town.node.signers[RELAYER].address
+    assert street.town.node.chain.nonce(account) - street.nonce_before == 2
+
+
+def test_a_reorg_takes_the_commitment_and_it_is_brought_again(street: Street, store: Store) -> None:
+    """No answer is claimed of a batch whose number may still change."""
+    street.town.ask(2)
+    chain = street.town.node.chain
+    with street.relayer(store) as relayer:
+        relayer.tick()
+        street.town.quiet()
+        relayer.tick()
+        assert street.told(ProgressKind.MINED)
+        chain.rpc("anvil_reorg", [1, []])
+        relayer.tick()
+        assert street.told(ProgressKind.REORGED)
+        assert errands_of(store, JobKind.CLAIMS) == []
+        street.drive(relayer)
+    assert len(street.commitments()) == 1
+    assert set(street.statuses()) == {RequestStatus.FULFILLED}
+    require_whole(street, store)
+
+
+def test_a_voided_batch_frees_its_requests_for_another(street: Street, store: Store) -> None:
+    """Whoever is asked next answers them anew."""
+    street.town.ask(2)
+    chain = street.town.node.chain
+    with street.relayer(store, pushes=False) as relayer:
+        street.drive(relayer, 6)
+        (held,) = batches_of(store)
+        assert held.state is BatchState.COMMITTED
+        (told,) = street.commitments()
+        gate = street.town.oracle.read("WORKERS")
+        chain.rpc("anvil_setCode", [gate, closed_gate("WorkerIsRevoked")])
+        street.town.send(street.town.oracle.void(told))
+        chain.rpc("anvil_setCode", [gate, OPEN_GATE])
+        street.drive(relayer, 10)
+    first, second = sorted(batches_of(store), key=lambda each: each.state is BatchState.COMMITTED)
+    assert (first.key, first.state, first.reason) == (held.key, BatchState.ENDED, "BatchVoided")
+    assert second.state is BatchState.COMMITTED
+    assert second.commitment is not None
+    assert second.commitment.batch_id == 2
+
+
+def test_what_a_worker_refuses_holds_up_nobody_else(street: Street, store: Store) -> None:
+    """Halves are asked for, until the one that cannot be answered is alone."""
+    street.town.ask(2)
+    params, terms = street.town.params(b"\xff\xfe is no text")
+    street.town.send(street.town.oracle.request(params), FEE)
+    street.town.made.append(terms)
+    street.town.ask(2)
+    with street.relayer(store) as relayer:
+        street.drive(relayer, 12)
+    states = street.statuses()
+    assert states.count(RequestStatus.FULFILLED) == 4
+    assert states[2] is RequestStatus.PENDING
+    failed = street.told(ProgressKind.WORKER_FAILED)
+    assert {event.details["reason"] for event in failed} == {"WorkerRefused"}
+
+
+def test_a_claim_that_somebody_else_made_stops_no_other(street: Street, store: Store) -> None:
+    """A push is all or nothing: what is left of it goes out again, without that one."""
+    street.town.ask(3)
+    with street.relayer(store) as relayer:
+        street.dies_at = ProgressKind.BATCH_COMMITTED
+        with pytest.raises(DeathError):
+            street.drive(relayer)
+    (held,) = batches_of(store)
+    prepared = PreparedBatch.from_json(store.batch_document(held.key))
+    (told,) = street.commitments()
+    ((_, answer),) = next(pieces(prepared, told, [0]))
+    street.dies_at = ProgressKind.ERRAND_STORED
+    with pytest.raises(DeathError), street.relayer(store) as relayer:
+        street.drive(relayer)
+    street.dies_at = None
+    street.town.send(street.town.oracle.claim(answer))
+    with street.relayer(store) as relayer:
+        street.drive(relayer)
+    assert set(street.statuses()) == {RequestStatus.FULFILLED}
+    first, second = sorted(errands_of(store, JobKind.CLAIMS), key=lambda job: job.state)
+    assert (first.state, second.state) == (JobState.FINAL, JobState.SUPERSEDED)
+    assert second.reason == "AlreadyFulfilled"
+    require_whole(street, store)
