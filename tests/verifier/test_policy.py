@@ -79,7 +79,7 @@ def with_td(**changes: bytes) -> Evidence:
     """TDX evidence whose report says something else."""
     base = evidence("td15-v5-platform")
     assert isinstance(base.quote.body, TdReport)
-    return replace(base, quote=replace(base.quote, body=replace(base.quote.body, **changes)))
+    return base._replace(quote=replace(base.quote, body=base.quote.body._replace(**changes)))
 
 
 def with_sgx_flags(flags: int) -> Evidence:
@@ -88,7 +88,7 @@ def with_sgx_flags(flags: int) -> Evidence:
     body = base.quote.body
     assert isinstance(body, SgxReport)
     attributes = flags.to_bytes(8, "little") + body.attributes[8:]
-    return replace(base, quote=replace(base.quote, body=replace(body, attributes=attributes)))
+    return base._replace(quote=replace(base.quote, body=body._replace(attributes=attributes)))
 
 
 SEPT = 1 << 28
@@ -160,7 +160,7 @@ def test_xfam(xfam: int, *, accepted: bool) -> None:
 def test_statuses(status: TcbStatus) -> None:
     """UpToDate alone by default; what is allowed passes, and nothing else."""
     base = evidence("td15-v5-platform")
-    shown = replace(base, verdict=replace(base.verdict, tcb_status=status))
+    shown = base._replace(verdict=replace(base.verdict, tcb_status=status))
     default = None if status is TcbStatus.UP_TO_DATE else Reason.TCB_STATUS_NOT_ALLOWED
     assert reason_of(DEFAULT, shown) is default
     assert reason_of(AllowedStatuses(frozenset({status})), shown) is None
@@ -170,7 +170,7 @@ def test_statuses(status: TcbStatus) -> None:
 def test_advisories() -> None:
     """Denied ones are refused, and so are those outside an allowed set."""
     base = evidence("td15-v5-platform")
-    shown = replace(base, verdict=replace(base.verdict, advisories=("A", "B")))
+    shown = base._replace(verdict=replace(base.verdict, advisories=("A", "B")))
     for policy, reason in (
         (DeniedAdvisories(frozenset({"B"})), Reason.ADVISORY_NOT_ALLOWED),
         (DeniedAdvisories(frozenset({"C"})), None),
@@ -189,7 +189,7 @@ def test_evaluation_numbers() -> None:
     assert reason_of(MinimumEvaluation(number + 1), shown) is Reason.COLLATERAL_ROLLBACK
     assert reason_of(SameEvaluation(), shown) is None
     identity = replace(shown.collateral.qe_identity, evaluation_number=number + 1)
-    mixed = replace(shown, collateral=replace(shown.collateral, qe_identity=identity))
+    mixed = shown._replace(collateral=replace(shown.collateral, qe_identity=identity))
     assert reason_of(SameEvaluation(), mixed) is Reason.COLLATERAL_INCONSISTENT
 
 
@@ -215,7 +215,7 @@ def test_unknown_configuration_counts_as_on(flag: object, *, accepted: bool) -> 
     """Only what Intel certified as off is off."""
     base = evidence("td15-v5-platform")
     identity = replace(base.platform.identity, smt_enabled=flag)
-    shown = replace(base, platform=replace(base.platform, identity=identity))
+    shown = base._replace(platform=replace(base.platform, identity=identity))
     expected = None if accepted else Reason.PLATFORM_CONFIGURATION
     assert reason_of(PlatformRules(allow_smt=False), shown) is expected
 

@@ -74,7 +74,7 @@ def toml(text: str) -> AllOf:
 
 def with_status(status: TcbStatus, date: int) -> Evidence:
     """The TD's evidence with another TCB status."""
-    return replace(TD, verdict=replace(TD.verdict, tcb_status=status, tcb_date=date))
+    return TD._replace(verdict=replace(TD.verdict, tcb_status=status, tcb_date=date))
 
 
 def test_an_empty_file_is_as_strict_as_the_default() -> None:
@@ -88,8 +88,8 @@ def test_an_empty_file_is_as_strict_as_the_default() -> None:
     body = TD.quote.body
     assert isinstance(body, TdReport)
     for field, value in (("td_attributes", b"\1" + bytes(7)), ("xfam", bytes(8))):
-        quote = replace(TD.quote, body=replace(body, **{field: value}))
-        shown = replace(TD, quote=quote)
+        quote = replace(TD.quote, body=body._replace(**{field: value}))
+        shown = TD._replace(quote=quote)
         assert reason_of(policy, shown) is reason_of(DEFAULT, shown) is not None
 
 
@@ -206,8 +206,8 @@ def test_attributes_can_be_allowed_one_by_one() -> None:
     assert isinstance(td, TdReport)
     for name, bit in (("debug", 1), ("provision_key", 4), ("einittoken_key", 5)):
         flags = (int.from_bytes(enclave.attributes[:8], "little") | 1 << bit).to_bytes(8, "little")
-        body = replace(enclave, attributes=flags + enclave.attributes[8:])
-        shown = replace(SGX, quote=replace(SGX.quote, body=body))
+        body = enclave._replace(attributes=flags + enclave.attributes[8:])
+        shown = SGX._replace(quote=replace(SGX.quote, body=body))
         assert reason_of(toml(""), shown) is Reason.SGX_ATTR_FORBIDDEN
         assert reason_of(toml(f"[sgx]\nallow_{name} = true"), shown) is None
     for name, bit, reason in (
@@ -216,11 +216,11 @@ def test_attributes_can_be_allowed_one_by_one() -> None:
         ("service_td", 17, Reason.TD_ATTR_FORBIDDEN),
     ):
         bits = int.from_bytes(td.td_attributes, "little") | 1 << bit
-        changed = replace(td, td_attributes=bits.to_bytes(8, "little"))
-        shown = replace(TD, quote=replace(TD.quote, body=changed))
+        changed = td._replace(td_attributes=bits.to_bytes(8, "little"))
+        shown = TD._replace(quote=replace(TD.quote, body=changed))
         assert reason_of(toml(""), shown) is reason
         assert reason_of(toml(f"[td]\nallow_{name} = true"), shown) is None
-    open_td = replace(TD, quote=replace(TD.quote, body=replace(td, td_attributes=bytes(8))))
+    open_td = TD._replace(quote=replace(TD.quote, body=td._replace(td_attributes=bytes(8))))
     assert reason_of(toml(""), open_td) is Reason.SEPT_VE_NOT_DISABLED
     assert reason_of(toml("[td]\nallow_sept_ve = true"), open_td) is None
 
@@ -235,11 +235,11 @@ def test_service_tds_are_named_one_by_one() -> None:
         (b"\x08" * 48, Reason.MEASUREMENT_MISMATCH),
         (None, Reason.MEASUREMENT_MISMATCH),
     ):
-        body = replace(td, mr_service_td=bound)
-        shown = replace(TD, quote=replace(TD.quote, body=body))
+        body = td._replace(mr_service_td=bound)
+        shown = TD._replace(quote=replace(TD.quote, body=body))
         assert reason_of(named, shown) is reason
     unbound = toml(f'[td]\nallow_service_td = true\nmr_service_td = ["{"00" * 48}"]')
-    shown = replace(TD, quote=replace(TD.quote, body=replace(td, mr_service_td=None)))
+    shown = TD._replace(quote=replace(TD.quote, body=td._replace(mr_service_td=None)))
     assert reason_of(unbound, shown) is None
 
 

@@ -31,8 +31,13 @@ _RAW_BYTES: Final = 64
 _ZERO: Final = bytes(32)
 _ORDER: Final = bytes.fromhex("FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551")
 _TOP_BIT: Final = 0x80
-_HEADERS: Final = (b"", *[b"\x02\x20"] * 127, *[b"\x02\x21\0"] * 128)
-"""What stands before an integer of 32 bytes in DER, by the first of them; zero takes less."""
+_HEADERS: Final = (b"", *[b"\x02\x20"] * 127, *[b"\x02\x21\0"] * 127, b"")
+"""
+What stands before an integer of 32 bytes in DER, by the first of them; nothing for 0x00, as the
+integer takes less, and for 0xff, as it may be the order.
+"""
+_PAIRS: Final = tuple(bytes([0x30, length]) for length in range(72))
+"""What stands before a pair of integers, by the length of both."""
 
 
 def load_key(point: bytes, item: str) -> PublicKey:
@@ -53,19 +58,17 @@ def signature_to_der(raw: bytes, item: str) -> bytes:
     High s is valid: Intel's signatures are not normalised, so no signature may serve as an id.
     """
     r, s = raw[:32], raw[32:]
-    # Numbers of one length are in order when their bytes are.
-    if len(raw) != _RAW_BYTES or not (_ZERO < r < _ORDER and _ZERO < s < _ORDER):
-        raise VerificationError(
-            Reason.SIGNATURE_INVALID,
-            item,
-            expected="64 bytes, r and s between 1 and the order of P-256",
-        )
+    if len(raw) != _RAW_BYTES:
+        raise _out_of_range(item)
     r_header, s_header = _HEADERS[r[0]], _HEADERS[s[0]]
     if r_header and s_header:
         body = r_header + r + s_header + s
-    else:
+    # Numbers of one length are in order when their bytes are.
+    elif _ZERO < r < _ORDER and _ZERO < s < _ORDER:
         body = _der_integer(r) + _der_integer(s)
-    return b"\x30%c" % len(body) + body
+    else:
+        raise _out_of_range(item)
+    return _PAIRS[len(body)] + body
 
 
 def require_signature(
@@ -96,6 +99,14 @@ def require_digest_signature(
         key.verify(der_signature, digest, _ALGORITHM)
     except InvalidSignature:
         raise error(reason, item, expected="a signature by the key above it") from None
+
+
+def _out_of_range(item: str) -> VerificationError:
+    return VerificationError(
+        Reason.SIGNATURE_INVALID,
+        item,
+        expected="64 bytes, r and s between 1 and the order of P-256",
+    )
 
 
 def _der_integer(number: bytes) -> bytes:

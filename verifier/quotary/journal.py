@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from quotary._keccak import keccak256
 from quotary.errors import ParseError, Reason
 from quotary.tcb import TcbStatus, TeeType
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = [
     "JOURNAL_VERSION",
@@ -22,6 +25,7 @@ __all__ = [
     "MEASUREMENT_BYTES",
     "Unhashed",
     "Verdict",
+    "VerdictFields",
     "measurement_id",
 ]
 
@@ -49,10 +53,10 @@ def measurement_id(tee_type: TeeType, measurement: bytes) -> bytes:
     return keccak256(bytes([tee_type]) + measurement)
 
 
-class Unhashed(NamedTuple):
+class Unhashed(bytes):
     """Bytes whose Keccak-256 is meant, computed when somebody asks for it."""
 
-    preimage: bytes
+    __slots__ = ()
 
 
 class _KeccakField:
@@ -67,11 +71,32 @@ class _KeccakField:
         fields = vars(instance)
         value: bytes | Unhashed = fields[self._name]
         if isinstance(value, Unhashed):
-            value = fields[self._name] = keccak256(value.preimage)
+            value = fields[self._name] = keccak256(value)
         return value
 
     def __set__(self, instance: object, value: bytes | Unhashed) -> None:
         vars(instance)[self._name] = value
+
+
+class VerdictFields(TypedDict):
+    """What `Verdict` is made of: its fields, of which one may still have to be hashed."""
+
+    tee_type: TeeType
+    tcb_status: TcbStatus
+    verified_at: int
+    valid_from: int
+    valid_until: int
+    tcb_date: int
+    tcb_evaluation_data_number: int
+    fmspc: bytes
+    quote_hash: bytes
+    attestation_key_id: bytes
+    root_key_hash: bytes
+    collateral_hashes: tuple[bytes, ...]
+    advisories: tuple[str, ...]
+    measurement: bytes
+    report_data: bytes
+    platform_id: bytes | Unhashed
 
 
 @dataclass(frozen=True, init=False)
@@ -100,45 +125,18 @@ class Verdict:
     report_data: bytes
     platform_id: _KeccakField = _KeccakField()
 
-    def __init__(  # every field by its name, and all at once: one by one takes twice the time
-        self,
-        *,
-        tee_type: TeeType,
-        tcb_status: TcbStatus,
-        verified_at: int,
-        valid_from: int,
-        valid_until: int,
-        tcb_date: int,
-        tcb_evaluation_data_number: int,
-        fmspc: bytes,
-        quote_hash: bytes,
-        attestation_key_id: bytes,
-        root_key_hash: bytes,
-        collateral_hashes: tuple[bytes, ...],
-        advisories: tuple[str, ...],
-        measurement: bytes,
-        report_data: bytes,
-        platform_id: bytes | Unhashed,
-    ) -> None:
-        """State what was proven; `platform_id` may be given as what is to be hashed."""
-        vars(self).update(
-            tee_type=tee_type,
-            tcb_status=tcb_status,
-            verified_at=verified_at,
-            valid_from=valid_from,
-            valid_until=valid_until,
-            tcb_date=tcb_date,
-            tcb_evaluation_data_number=tcb_evaluation_data_number,
-            fmspc=fmspc,
-            quote_hash=quote_hash,
-            attestation_key_id=attestation_key_id,
-            root_key_hash=root_key_hash,
-            collateral_hashes=collateral_hashes,
-            advisories=advisories,
-            measurement=measurement,
-            report_data=report_data,
-            platform_id=platform_id,
-        )
+    def __init__(self, **fields: Unpack[VerdictFields]) -> None:
+        """State what was proven; raises `TypeError` unless every field is given, by its name."""
+        if fields.keys() != VerdictFields.__annotations__.keys():
+            raise TypeError(f"a verdict has the fields {', '.join(VerdictFields.__annotations__)}")
+        vars(self).update(fields)
+
+    @classmethod
+    def of(cls, fields: VerdictFields) -> Verdict:
+        """State the same out of a dictionary, in half the time that a call with names takes."""
+        verdict = object.__new__(cls)
+        verdict.__dict__.update(fields)
+        return verdict
 
     @property
     def measurement_id(self) -> bytes:

@@ -188,8 +188,7 @@ def _described(quote: Quote) -> dict[str, object]:
 
 def _fields(part: SgxReport | TdReport | TdMigration) -> dict[str, object]:
     shown: dict[str, object] = {}
-    fields = part._asdict() if isinstance(part, TdMigration) else vars(part)
-    for name, value in fields.items():
+    for name, value in part._asdict().items():
         if name == "data" or value is None:
             continue
         if isinstance(value, TdMigration):

@@ -10,7 +10,16 @@ from operator import attrgetter, gt
 from types import MappingProxyType
 from typing import Any, Final
 
-from quotary.collateral._fields import Fields, Rows, read_object
+from quotary.collateral._fields import Fields, Rows
+from quotary.collateral._json import parse_object, require_shallow
+from quotary.collateral._usual import (
+    ISV_STATUSES,
+    MAX_ADVISORIES,
+    MAX_ADVISORY,
+    PLATFORM_STATUSES,
+    read_usual_qe_identity,
+    read_usual_tcb_info,
+)
 from quotary.errors import ParseError, Reason
 from quotary.tcb import (
     COMPONENT_COUNT,
@@ -34,21 +43,6 @@ _TCB_INFO_VERSIONS: Final = (_FLAT_VERSION, 3)
 _QE_IDENTITY_VERSION: Final = 2
 _MODULE_NAME: Final = re.compile(r"TDX_([0-9A-F]{2})", re.ASCII | re.IGNORECASE)
 _MAX_COMPONENT: Final = 0xFF
-_MAX_ADVISORY: Final = 32
-"""Journals and contracts keep an advisory id in one word."""
-_MAX_ADVISORIES: Final = 128
-"""Genuine levels name up to 28. Those of three levels fit the bound of a journal."""
-
-_PLATFORM_STATUSES: Final = {
-    status.value: status
-    for status in TcbStatus
-    if status
-    not in (TcbStatus.TD_RELAUNCH_ADVISED, TcbStatus.TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED)
-}
-_ISV_STATUSES: Final = {
-    status.value: status
-    for status in (TcbStatus.UP_TO_DATE, TcbStatus.OUT_OF_DATE, TcbStatus.REVOKED)
-}
 _FLOOR: Final = attrgetter("floor")
 _ISV_SVN: Final = attrgetter("isv_svn")
 _LEVELS: Final = "tcb_info.tcbLevels"
@@ -79,7 +73,12 @@ class TcbInfo:
     @classmethod
     def parse(cls, document: bytes) -> TcbInfo:
         """Parse the signed JSON object, version 2 (SGX only) or 3. Raises `ParseError`."""
-        return read_object(read_text(document, "tcb_info"), "tcb_info", _read_tcb_info)
+        text = read_text(document, "tcb_info")
+        require_shallow(text, "tcb_info")
+        usual = read_usual_tcb_info(text)
+        if usual is not None:
+            return cls(*usual)
+        return _read_tcb_info(Fields(parse_object(text, "tcb_info"), "tcb_info"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,12 @@ class QeIdentity:
     @classmethod
     def parse(cls, document: bytes) -> QeIdentity:
         """Parse the signed JSON object, version 2. Raises `ParseError`."""
-        return read_object(read_text(document, "qe_identity"), "qe_identity", _read_qe_identity)
+        text = read_text(document, "qe_identity")
+        require_shallow(text, "qe_identity")
+        usual = read_usual_qe_identity(text)
+        if usual is not None:
+            return cls(*usual)
+        return _read_qe_identity(Fields(parse_object(text, "qe_identity"), "qe_identity"))
 
 
 def read_text(document: bytes, item: str) -> str:
@@ -187,7 +191,7 @@ def _platform_levels(rows: Rows, version: int, tee_type: TeeType) -> tuple[TcbLe
         tdx_components = _components(tcb, "tdxtcbcomponents")
     floors = map(PlatformSvn, components, tcb.numbers("pcesvn", 0xFFFF), tdx_components)
     tcb.finish()
-    levels = [*map(TcbLevel, floors, *_judgements(rows, _PLATFORM_STATUSES, _LEVELS))]
+    levels = [*map(TcbLevel, floors, *_judgements(rows, PLATFORM_STATUSES, _LEVELS))]
     rows.finish()
     return _descending_platform(levels)
 
@@ -269,7 +273,7 @@ def _isv_levels(parent: Fields, item: str) -> tuple[IsvLevel, ...]:
     if len({*versions}) != len(versions):
         twice = next(each for index, each in enumerate(versions) if each in versions[:index])
         raise ParseError(Reason.TCB_LEVEL_DUPLICATE, item, found=f"isvsvn {twice}")
-    levels = [*map(IsvLevel, versions, *_judgements(rows, _ISV_STATUSES, item))]
+    levels = [*map(IsvLevel, versions, *_judgements(rows, ISV_STATUSES, item))]
     rows.finish()
     return tuple(sorted(levels, key=_ISV_SVN, reverse=True))
 
@@ -283,18 +287,18 @@ def _descending_platform(levels: list[TcbLevel]) -> tuple[TcbLevel, ...]:
 
 
 def _advisories(advisories: list[Any], item: str) -> tuple[str, ...]:
-    if len(advisories) > _MAX_ADVISORIES:
+    if len(advisories) > MAX_ADVISORIES:
         raise ParseError(
             Reason.SCHEMA_INVALID,
             f"{item}.advisoryIDs",
-            expected=f"at most {_MAX_ADVISORIES} ids",
+            expected=f"at most {MAX_ADVISORIES} ids",
             found=str(len(advisories)),
         )
     if advisories and not _are_ids(advisories):
         raise ParseError(
             Reason.SCHEMA_INVALID,
             f"{item}.advisoryIDs",
-            expected=f"ASCII ids of at most {_MAX_ADVISORY} characters",
+            expected=f"ASCII ids of at most {MAX_ADVISORY} characters",
         )
     return tuple(advisories)
 
@@ -305,7 +309,7 @@ def _are_ids(values: list[Any]) -> bool:
         return False
     text, lengths = "".join(values), [*map(len, values)]
     return (
-        text.isascii() and text.isprintable() and min(lengths) > 0 and max(lengths) <= _MAX_ADVISORY
+        text.isascii() and text.isprintable() and min(lengths) > 0 and max(lengths) <= MAX_ADVISORY
     )
 
 

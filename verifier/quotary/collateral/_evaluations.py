@@ -7,7 +7,8 @@ from operator import attrgetter
 from typing import Final
 
 from quotary.collateral._documents import read_text
-from quotary.collateral._fields import Fields, read_object
+from quotary.collateral._fields import Fields
+from quotary.collateral._json import parse_object
 from quotary.errors import ParseError, Reason
 from quotary.tcb import TeeType
 
@@ -45,7 +46,7 @@ class TcbEvaluations:
     @classmethod
     def parse(cls, document: bytes) -> TcbEvaluations:
         """Parse the signed JSON object, version 1. Raises `ParseError`."""
-        return read_object(read_text(document, _ITEM), _ITEM, _read)
+        return _read(Fields(parse_object(read_text(document, _ITEM), _ITEM), _ITEM))
 
 
 def _read(fields: Fields) -> TcbEvaluations:

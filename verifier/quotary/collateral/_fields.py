@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
-from quotary.collateral._json import PLAIN_DECODER, parse_object, require_shallow
 from quotary.errors import ParseError, Reason
 
-__all__ = ["Fields", "Rows", "read_object"]
+__all__ = ["Fields", "Rows", "seconds_of"]
 
 _TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
@@ -28,27 +26,8 @@ _ABSENT: Final = object()
 T = TypeVar("T")
 
 
-def read_object(text: str, item: str, read: Callable[[Fields], T]) -> T:
-    """
-    Return what `read` makes of the fields of the JSON object that is all of `text`.
-
-    Raises `ParseError` as `parse_object` and `read` do, in this order. Looking for duplicate keys
-    takes as long as all the rest of parsing, so keys are counted instead: where nothing is escaped,
-    each colon stands in a text or after a key. When there are no more of them than those in times
-    and after keys that were read, no key stood twice. Any doubt or fault leads to the long way.
-    """
-    require_shallow(text, item)
-    if "\\" not in text:
-        with suppress(ValueError, RecursionError, ParseError):
-            colons: list[int] = []
-            result = read(Fields(PLAIN_DECODER.decode(text), item, colons))
-            if sum(colons) == text.count(":"):
-                return result
-    return read(Fields(parse_object(text, item), item, []))
-
-
 @lru_cache(maxsize=1024)
-def _seconds(text: str) -> int:
+def seconds_of(text: str) -> int:
     """Convert a time, or raise `ValueError`; remembered, as levels share their dates."""
     match = _TIME.fullmatch(text)
     if match is None:
@@ -64,22 +43,16 @@ def _seconds(text: str) -> int:
 
 
 class Fields:
-    """
-    One JSON object.
+    """One JSON object."""
 
-    `colons` gets the numbers of colons that were accounted for (see `read_object`).
-    """
-
-    __slots__ = ("_colons", "_item", "_left")
+    __slots__ = ("_item", "_left")
 
     _left: dict[str, Any]
 
-    def __init__(self, value: object, item: str, colons: list[int]) -> None:
+    def __init__(self, value: object, item: str) -> None:
         """Read `value`, which must be an object, and empty it; `item` names it in errors."""
         if not isinstance(value, dict):
             raise _refusal(item, value, "an object")
-        colons.append(len(value))
-        self._colons = colons
         self._left = value
         self._item = item
 
@@ -119,30 +92,28 @@ class Fields:
         if not isinstance(value, str):
             raise self._invalid(name, value, "a time like 2025-01-31T12:00:00Z")
         try:
-            seconds = _seconds(value)
+            return seconds_of(value)
         except ValueError as error:
             raise self._invalid(name, value, str(error)) from error
-        self._colons.append(value.count(":"))
-        return seconds
 
     def child(self, name: str, item: str) -> Fields:
         """Read an object."""
         value = self._left.pop(name, _ABSENT)
         if value is _ABSENT:
             raise self._invalid(name, value, "an object")
-        return Fields(value, item, self._colons)
+        return Fields(value, item)
 
     def children(self, name: str, item: str) -> Iterator[Fields]:
         """Read a list of objects one by one."""
         for value in self._list(name):
-            yield Fields(value, item, self._colons)
+            yield Fields(value, item)
 
     def rows(self, name: str, item: str) -> Rows:
         """Read a list of objects of one form, not empty."""
         values = self._list(name)
         if not values:
             raise self._invalid(name, values, "a list with entries")
-        return Rows(values, item, self._colons)
+        return Rows(values, item)
 
     def finish(self) -> None:
         """Raise when a field was not read: what is not understood may matter."""
@@ -166,14 +137,12 @@ class Rows:
     Levels are so many, and so alike, that reading them one by one takes most of the time.
     """
 
-    __slots__ = ("_colons", "_item", "_names", "_rows")
+    __slots__ = ("_item", "_names", "_rows")
 
-    def __init__(self, rows: list[Any], item: str, colons: list[int]) -> None:
+    def __init__(self, rows: list[Any], item: str) -> None:
         """Read `rows`, which must be objects; `item` names each of them in errors."""
         if {*map(type, rows)} != {dict}:
             raise _refusal(item, _other(rows, dict), "an object")
-        colons.append(sum(map(len, rows)))
-        self._colons = colons
         self._rows = rows
         self._names: set[str] = set()
         self._item = item
@@ -205,10 +174,9 @@ class Rows:
         seconds = []
         for value in values:
             try:
-                seconds.append(_seconds(value))
+                seconds.append(seconds_of(value))
             except ValueError as error:
                 raise self._invalid(name, value, str(error)) from error
-        self._colons.append("".join(values).count(":"))
         return seconds
 
     def lists(self, name: str, *, optional: bool = False) -> list[list[Any]]:
@@ -221,11 +189,11 @@ class Rows:
 
     def joined(self, lists: list[list[Any]]) -> Rows:
         """Read lists out of these rows as one list of objects."""
-        return Rows([*chain.from_iterable(lists)], self._item, self._colons)
+        return Rows([*chain.from_iterable(lists)], self._item)
 
     def children(self, name: str, item: str) -> Rows:
         """Read an object of each row."""
-        return Rows(self._column(name, dict, "an object"), item, self._colons)
+        return Rows(self._column(name, dict, "an object"), item)
 
     def finish(self) -> None:
         """Raise when a field was not read: what is not understood may matter."""

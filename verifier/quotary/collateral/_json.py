@@ -10,7 +10,6 @@ from quotary.errors import ParseError, Reason
 
 __all__ = [
     "MAX_DEPTH",
-    "PLAIN_DECODER",
     "member_slices",
     "parse_object",
     "repeated_key",
@@ -125,8 +124,3 @@ def _refuse_constant(name: str) -> NoReturn:
 _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_refuse_constant
 )
-
-PLAIN_DECODER: Final = json.JSONDecoder(
-    parse_constant=_refuse_constant, parse_float=_refuse_constant
-)
-"""Strict but for keys that stand twice, of which the last is taken: in half the time."""

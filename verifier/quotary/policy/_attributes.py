@@ -53,7 +53,7 @@ class SgxAttributes:
         if not isinstance(report, SgxReport):
             return
         flags = int.from_bytes(report.attributes[:8], "little")
-        required = self.required.value | _INIT
+        required = int(self.required) | _INIT
         if flags & required != required:
             raise VerificationError(
                 Reason.SGX_ATTR_FORBIDDEN,
@@ -61,7 +61,7 @@ class SgxAttributes:
                 expected=f"{_names(SgxFlags(required))} set",
                 found=_names(SgxFlags(flags & required)) or "none of them",
             )
-        found = flags & self.forbidden.value
+        found = flags & int(self.forbidden)
         if found:
             raise VerificationError(
                 Reason.SGX_ATTR_FORBIDDEN,
@@ -115,7 +115,7 @@ class TdAttributeRules:
             )
 
     def _check_forbidden(self, bits: int) -> None:
-        forbidden = _RESERVED_TD | self.forbidden.value
+        forbidden = _RESERVED_TD | int(self.forbidden)
         if not self.allow_migratable:
             forbidden |= _MIGRATABLE
         if not self.allow_service_td:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from quotary.errors import VerificationError
 from quotary.journal import Verdict
@@ -13,8 +13,7 @@ from quotary.trust import Collateral, Platform
 __all__ = ["AllOf", "AnyOf", "Evidence", "Policy"]
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """Everything that was proven, for a policy to judge. `quote` may be raw or compact."""
 
     quote: SignedReport

@@ -58,6 +58,12 @@ _KEY: Final = Struct("<64s 64s")
 _VOUCHER: Final = Struct("<64s H")
 _CERTIFICATION: Final = Struct("<H I")
 _TYPE_BYTES: Final = 2
+_QE_REPORT: Final = "QE report"
+
+# All up to the length of the authentication data: in version 3, and inside of certification data.
+_FLAT: Final = Struct("<I 64s 64s 384s 64s H")
+_NESTED: Final = Struct("<I 64s 64s H I 384s 64s H")
+_BEFORE_QE_REPORT: Final = _KEY.size + _CERTIFICATION.size
 
 
 class CertificationType(IntEnum):
@@ -100,44 +106,23 @@ class Quote(SignedReport):
         """
         data = bounded(data)
         header, body_type, body, signed_bytes = parse_signed(data)
-        position, end = _signature_data(data, len(signed_bytes))
-        if end - position < _KEY.size:
-            raise _too_short("quote signature and attestation key", _KEY.size, end - position)
-        signature, attestation_key = _KEY.unpack_from(data, position)
-        position += _KEY.size
-        if header.version != FLAT_VERSION:
-            item = "QE report certification data"
-            _certification_type(data, position, end, item, _OUTER_TYPES)
-            position += _CERTIFICATION.size
-        if end - position < SGX_REPORT_BYTES:
-            raise _too_short("QE report", SGX_REPORT_BYTES, end - position)
-        qe_report = SgxReport.parse(data[position : position + SGX_REPORT_BYTES], "QE report")
-        position += SGX_REPORT_BYTES
-        if end - position < _VOUCHER.size:
-            raise _too_short("QE report signature", _VOUCHER.size, end - position)
-        qe_report_signature, auth_length = _VOUCHER.unpack_from(data, position)
-        position += _VOUCHER.size
-        auth_data = data[position : position + auth_length]
-        if end - position < auth_length:
-            raise truncated(
-                "QE authentication data", auth_length, end - position, Reason.QE_AUTH_LEN_INVALID
-            )
-        position += auth_length
-        code = _certification_type(data, position, end, "certification data", _CERTIFICATION_TYPES)
+        start, version = len(signed_bytes), header.version
+        rest = _read_usual(data, start, version) or _read_any(data, start, version)
         quote = object.__new__(cls)
+        # All at once: one by one, as a frozen dataclass does it, takes three times the time.
         quote.__dict__.update(
             header=header,
             body_type=body_type,
             body=body,
             signed_bytes=signed_bytes,
-            signature=signature,
-            attestation_key=attestation_key,
-            qe_report=qe_report,
-            qe_report_signature=qe_report_signature,
-            qe_auth_data=auth_data,
-            certification_type=_CERTIFICATION_TYPES[code],
-            certification_data=data[position + _CERTIFICATION.size : end],
-            trailing_length=len(data) - end,
+            signature=rest[0],
+            attestation_key=rest[1],
+            qe_report=rest[2],
+            qe_report_signature=rest[3],
+            qe_auth_data=rest[4],
+            certification_type=rest[5],
+            certification_data=data[rest[6] : rest[7]],
+            trailing_length=len(data) - rest[7],
         )
         return quote
 
@@ -145,6 +130,73 @@ class Quote(SignedReport):
     def compact(self) -> bytes:
         """The compact form: the signed bytes, then the signature."""
         return self.signed_bytes + self.signature
+
+
+_Rest = tuple[bytes, bytes, SgxReport, bytes, bytes, CertificationType, int, int]
+"""Signature, key, QE report, its signature, auth data, type; start and end of certification data"""
+
+
+def _read_usual(data: bytes, position: int, version: int) -> _Rest | None:
+    """
+    Read the signature data at `position`, whose lengths must all be exact; None for any other.
+
+    Which fault to name, and in which order they are looked for, is left to `_read_any`.
+    """
+    nested = version != FLAT_VERSION
+    layout = _NESTED if nested else _FLAT
+    auth_start = position + layout.size
+    total = len(data)
+    if auth_start > total:
+        return None
+    length, signature, key, *outer, report, report_signature, auth_length = layout.unpack_from(
+        data, position
+    )
+    end, auth_end = position + _LENGTH_BYTES + length, auth_start + auth_length
+    start = auth_end + _CERTIFICATION.size
+    if start > end or end > total:
+        return None
+    code, inner = _CERTIFICATION.unpack_from(data, auth_end)
+    kind = _CERTIFICATION_TYPES.get(code)
+    if (
+        kind is None
+        or inner != end - start
+        or (nested and outer != [_QE_REPORT_CERTIFICATION, length - _BEFORE_QE_REPORT])
+        or (end != total and data[end:].strip(b"\0"))
+    ):
+        return None
+    qe_report = SgxReport.parse(report, _QE_REPORT)
+    auth_data = data[auth_start:auth_end]
+    return signature, key, qe_report, report_signature, auth_data, kind, start, end
+
+
+def _read_any(data: bytes, position: int, version: int) -> _Rest:
+    """The same one by one, raising `ParseError` for the first fault."""
+    position, end = _signature_data(data, position)
+    if end - position < _KEY.size:
+        raise _too_short("quote signature and attestation key", _KEY.size, end - position)
+    signature, attestation_key = _KEY.unpack_from(data, position)
+    position += _KEY.size
+    if version != FLAT_VERSION:
+        item = "QE report certification data"
+        _certification_type(data, position, end, item, _OUTER_TYPES)
+        position += _CERTIFICATION.size
+    if end - position < SGX_REPORT_BYTES:
+        raise _too_short(_QE_REPORT, SGX_REPORT_BYTES, end - position)
+    qe_report = SgxReport.parse(data[position : position + SGX_REPORT_BYTES], _QE_REPORT)
+    position += SGX_REPORT_BYTES
+    if end - position < _VOUCHER.size:
+        raise _too_short("QE report signature", _VOUCHER.size, end - position)
+    report_signature, auth_length = _VOUCHER.unpack_from(data, position)
+    position += _VOUCHER.size
+    auth_data = data[position : position + auth_length]
+    if end - position < auth_length:
+        raise truncated(
+            "QE authentication data", auth_length, end - position, Reason.QE_AUTH_LEN_INVALID
+        )
+    position += auth_length
+    code = _certification_type(data, position, end, "certification data", _CERTIFICATION_TYPES)
+    kind, position = _CERTIFICATION_TYPES[code], position + _CERTIFICATION.size
+    return signature, attestation_key, qe_report, report_signature, auth_data, kind, position, end
 
 
 def _signature_data(data: bytes, position: int) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from enum import IntFlag
 from struct import Struct
 from typing import Final, NamedTuple
@@ -22,12 +21,15 @@ SGX_REPORT_BYTES: Final = 384
 _TD_REPORT_10_BYTES: Final = 584
 _TD_REPORT_15_BYTES: Final = 648
 _MEASURED: Final = slice(16, 320)
+_TD_MEASURED: Final = slice(120, 520)
+_NO_SERVICE_TD: Final = bytes(48)
 
 # The words between the fields are reserved and zero (Intel SDM, REPORT structure).
 _SGX: Final = Struct("<16s I 12x 16s 16s 32s 32x 32s 32x 64s HHH 42x 16s 64s")
 _SGX_RESERVED: Final = bytes(12 + 32 + 32 + 42)
 _TD_10: Final = Struct("<16s 48s 48s 8s 8s 8s 48s 48s 48s 48s 48s 48s 48s 48s 64s")
 _TD_15: Final = Struct("<16s 48s")
+_NOTHING_FURTHER: Final = (None, None, None)
 _TD_15EX: Final = Struct("<B 32s 48s 48s 8s 16s 16s 12s 48s 8s")
 
 
@@ -62,12 +64,11 @@ class TdAttributes(IntFlag):
     PERFMON = 1 << 63
 
 
-# A report's fields are set at once: one by one, as a frozen dataclass does it, takes most of the
-# time of parsing.
+# Reports are tuples, which `tuple.__new__` makes of what was unpacked in one step: every quote has
+# two of them.
 
 
-@dataclass(frozen=True)
-class SgxReport:
+class SgxReport(NamedTuple):
     """An SGX enclave report, 384 bytes; also the form of the quoting enclave's report."""
 
     data: bytes
@@ -90,9 +91,7 @@ class SgxReport:
         reserved = data[20:32] + data[96:128] + data[160:192] + data[262:304]
         if reserved != _SGX_RESERVED:
             raise ParseError(Reason.RESERVED_NONZERO, item, expected="zero in reserved words")
-        report = object.__new__(cls)
-        report.__dict__.update(zip(_SGX_FIELDS, (data, *_SGX.unpack(data))))  # noqa: B905 - fixed
-        return report
+        return tuple.__new__(cls, (data, *_SGX.unpack(data)))
 
     @property
     def flags(self) -> SgxFlags:
@@ -110,9 +109,6 @@ class SgxReport:
         return self.data[_MEASURED]
 
 
-_SGX_FIELDS: Final = tuple(field.name for field in fields(SgxReport))
-
-
 class TdMigration(NamedTuple):
     """What TD report 1.5ex adds about migration and service TDs. Exposed, judged by nobody yet."""
 
@@ -128,8 +124,7 @@ class TdMigration(NamedTuple):
     current_service_td_attributes: bytes
 
 
-@dataclass(frozen=True)
-class TdReport:
+class TdReport(NamedTuple):
     """A TD report: 1.0 (584 bytes), 1.5 (648) or 1.5ex (885); None where a version has no field."""
 
     data: bytes
@@ -155,15 +150,15 @@ class TdReport:
     @classmethod
     def parse(cls, data: bytes) -> TdReport:
         """Parse a report of one of the three lengths, which the caller has checked."""
-        values = (data, *_TD_10.unpack_from(data))
+        further: tuple[object, ...] = _NOTHING_FURTHER
         if len(data) > _TD_REPORT_10_BYTES:
-            values += _TD_15.unpack_from(data, _TD_REPORT_10_BYTES)
-        if len(data) > _TD_REPORT_15_BYTES:
-            values += (TdMigration(*_TD_15EX.unpack_from(data, _TD_REPORT_15_BYTES)),)
-        report = object.__new__(cls)
-        # Fields that an older report has not are read as the defaults of the class.
-        report.__dict__.update(zip(_TD_FIELDS, values))  # noqa: B905 - shorter on purpose
-        return report
+            migration = (
+                TdMigration(*_TD_15EX.unpack_from(data, _TD_REPORT_15_BYTES))
+                if len(data) > _TD_REPORT_15_BYTES
+                else None
+            )
+            further = (*_TD_15.unpack_from(data, _TD_REPORT_10_BYTES), migration)
+        return tuple.__new__(cls, (data, *_TD_10.unpack_from(data), *further))
 
     @property
     def attributes(self) -> TdAttributes:
@@ -178,7 +173,4 @@ class TdReport:
     @property
     def measurement(self) -> bytes:
         """What a registry admits: TD attributes up to RTMR3, then MRSERVICETD, 448 bytes."""
-        return self.data[120:520] + (self.mr_service_td or bytes(48))
-
-
-_TD_FIELDS: Final = tuple(field.name for field in fields(TdReport))
+        return self.data[_TD_MEASURED] + (self.mr_service_td or _NO_SERVICE_TD)

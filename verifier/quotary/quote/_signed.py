@@ -209,7 +209,9 @@ def parse_signed(data: bytes) -> tuple[QuoteHeader, BodyType, SgxReport | TdRepo
         body = SgxReport.parse(data[start:end], "enclave report")
     else:
         body = TdReport.parse(data[start:end])
-    header = QuoteHeader(version, _ECDSA_P256, tee_type, qe_svn, pce_svn, vendor_id, user_data)
+    header = tuple.__new__(
+        QuoteHeader, (version, _ECDSA_P256, tee_type, qe_svn, pce_svn, vendor_id, user_data)
+    )
     return header, body_type, body, data[:end]
 
 

@@ -42,11 +42,14 @@ class Memory(Generic[K, V]):
 
     def recall(self, key: K) -> V | None:
         """Return what is remembered under `key`, or None."""
-        with self._lock:
-            value = self._entries.get(key)
-            if value is not None:
+        value = self._entries.get(key)
+        if value is not None:
+            # Each call is atomic by itself; the lock would take longer than both.
+            try:  # noqa: SIM105 - `suppress` takes as long again
                 self._entries.move_to_end(key)
-            return value
+            except KeyError:  # another thread forgot it in between
+                pass
+        return value
 
     def remember(self, key: K, value: V) -> None:
         """Remember `value`, and forget what was not used for longest when there is no room."""

@@ -6,10 +6,9 @@ Pure: the verdict is a function of the arguments. No clock, file, socket, enviro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final
 
 from quotary.collateral import RawCollateral
 from quotary.errors import QuotaryError
@@ -21,7 +20,8 @@ from quotary.verify._appraisal import Appraisal
 from quotary.verify._attestation_key import AttestationKey, verify_compact
 from quotary.verify._certification import require_root
 from quotary.verify._many import Stage, judge_all
-from quotary.verify._steps import CHECKS, STEPS, Part, Step, checks_of
+from quotary.verify._stages import CHECKS, STAGES, run
+from quotary.verify._steps import STEPS, Part, Step
 
 __all__ = [
     "STEPS",
@@ -34,11 +34,6 @@ __all__ = [
     "verify_many",
     "verify_with_key",
 ]
-
-_STAGES: Final = tuple(
-    checks_of(*numbers) for numbers in ((1, 2), (3,), (4, 5), (6, 7), (8, 9, 10, 11))
-)
-"""The steps in their order, those that check signatures apart from the others."""
 
 
 def verify(
@@ -113,12 +108,12 @@ def verify_many(
 
     def begin(quote: bytes | Quote) -> Appraisal:
         parsed = quote if isinstance(quote, Quote) else Quote.parse(quote)
-        return _run(_STAGES[0], Appraisal(parsed, proven, policy, seconds))
+        return run(STAGES[0], Appraisal(parsed, proven, policy, seconds))
 
     def end(appraisal: Appraisal) -> Verdict:
-        return _run(_STAGES[-1], appraisal).verdict
+        return run(STAGES[-1], appraisal).verdict
 
-    chain, binding, signatures = (partial(_run, checks) for checks in _STAGES[1:-1])
+    chain, binding, signatures = (partial(run, checks) for checks in STAGES[1:-1])
     stages = (
         Stage(begin, threaded=False),
         Stage(chain, threaded=True),
@@ -145,10 +140,4 @@ def _appraise(
 ) -> Appraisal:
     seconds = unix_seconds(at)
     parsed = quote if isinstance(quote, Quote) else Quote.parse(quote)
-    return _run(CHECKS, Appraisal(parsed, _proven(collateral, root, at), policy, seconds))
-
-
-def _run(checks: tuple[Callable[[Appraisal], None], ...], appraisal: Appraisal) -> Appraisal:
-    for check in checks:
-        check(appraisal)
-    return appraisal
+    return run(CHECKS, Appraisal(parsed, _proven(collateral, root, at), policy, seconds))

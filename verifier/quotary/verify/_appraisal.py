@@ -29,6 +29,7 @@ class Appraisal:
         "at",
         "attestation_key_id",
         "collateral",
+        "judged_before",
         "outcome",
         "platform",
         "policy",
@@ -39,6 +40,7 @@ class Appraisal:
         "signer",
         "td_report",
         "verdict",
+        "versions",
     )
 
     quote: Quote
@@ -47,6 +49,10 @@ class Appraisal:
     qe_isv_svn: int
     platform: Platform  # step 3
     attestation_key_id: bytes  # step 4
+    versions: tuple[
+        object, ...
+    ]  # step 4: all that steps 5, 8, 9 and 10 read, beside the collateral
+    judged_before: bool  # step 4
     signer: PublicKey  # step 7
     outcome: Outcome  # step 10
     verdict: Verdict  # step 11

@@ -12,7 +12,7 @@ from quotary.quote import CompactQuote
 from quotary.trust import INTEL_ROOT, Collateral, Platform, TrustRoot, unix_seconds
 from quotary.verify._appraisal import Appraisal
 from quotary.verify._certification import require_root
-from quotary.verify._steps import COMPACT_CHECKS
+from quotary.verify._stages import COMPACT_CHECKS, run
 
 __all__ = ["AttestationKey", "verify_compact"]
 
@@ -82,6 +82,4 @@ def verify_compact(
     appraisal.attestation_key_id = key.key_id
     appraisal.qe_isv_svn = key.qe_isv_svn
     appraisal.signer = key.key
-    for check in COMPACT_CHECKS:
-        check(appraisal)
-    return appraisal.verdict
+    return run(COMPACT_CHECKS, appraisal).verdict

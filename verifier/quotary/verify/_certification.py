@@ -46,7 +46,8 @@ def pck_chain_of(quote: Quote, collateral: Collateral) -> bytes:
 
 def require_root(collateral: Collateral, root: TrustRoot) -> None:
     """Raise `CollateralError` when `collateral` was verified under another root than `root`."""
-    if collateral.root.certificate.der != root.certificate.der:
+    known = collateral.root
+    if known is not root and known.certificate.der != root.certificate.der:
         raise CollateralError(
             Reason.ROOT_NOT_PINNED,
             "collateral",

@@ -31,7 +31,15 @@ from quotary.verify._enclave import (
 )
 from quotary.verify._levels import appraise_tcb, require_module_attributes, require_module_signer
 
-__all__ = ["CHECKS", "COMPACT_CHECKS", "STEPS", "Part", "Step", "checks_of", "evidence_of"]
+__all__ = [
+    "STEPS",
+    "Part",
+    "Step",
+    "evidence_of",
+    "platform_in_force",
+    "quote_signature",
+    "signed_by_signer",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +103,13 @@ def _current(appraisal: Appraisal) -> None:
 
 
 def _platform(appraisal: Appraisal) -> None:
-    chain = pck_chain_of(appraisal.quote, appraisal.collateral)
-    appraisal.platform = verify_pck_chain(chain, appraisal.collateral)
-    _platform_in_force(appraisal)
+    pem = pck_chain_of(appraisal.quote, appraisal.collateral)
+    appraisal.platform = verify_pck_chain(pem, appraisal.collateral)
+    platform_in_force(appraisal)
 
 
-def _platform_in_force(appraisal: Appraisal) -> None:
+def platform_in_force(appraisal: Appraisal) -> None:
+    """Raise `VerificationError` outside of the windows of the platform's chain."""
     platform = appraisal.platform
     if not platform.valid_from <= appraisal.at <= platform.valid_until:
         require_within(platform.windows, appraisal.at, VerificationError)
@@ -138,24 +147,14 @@ def _qe_signature(appraisal: Appraisal) -> None:
     )
 
 
-def _quote_signature(appraisal: Appraisal) -> None:
+def quote_signature(appraisal: Appraisal) -> None:
+    """Load the attestation key, and raise `VerificationError` unless it signed the quote."""
     appraisal.signer = load_key(appraisal.quote.attestation_key, "attestation key")
-    _signed_by_signer(appraisal)
+    signed_by_signer(appraisal)
 
 
-def _quote_signature_remembering(appraisal: Appraisal) -> None:
-    """The same check, which loads a point once for each collateral."""
-    point, signers = appraisal.quote.attestation_key, appraisal.collateral.signers
-    known = signers.recall(point)
-    if known is None:
-        _quote_signature(appraisal)
-        signers.remember(point, appraisal.signer)
-    else:
-        appraisal.signer = known
-        _signed_by_signer(appraisal)
-
-
-def _signed_by_signer(appraisal: Appraisal) -> None:
+def signed_by_signer(appraisal: Appraisal) -> None:
+    """Raise `VerificationError` unless the signer, which is loaded, signed the quote."""
     require_digest_signature(
         appraisal.signer,
         signature_to_der(appraisal.signed.signature, "quote signature"),
@@ -192,42 +191,42 @@ def _module(rule: Callable[[TdReport, TcbInfo], None]) -> Callable[[Appraisal], 
 
 
 def _tcb(appraisal: Appraisal) -> None:
-    identity, report = appraisal.platform.identity, appraisal.td_report
-    outcomes = appraisal.collateral.outcomes
-    versions = (
-        identity.components,
-        identity.pce_svn,
+    appraisal.outcome = appraise_tcb(
+        appraisal.platform.identity,
+        appraisal.td_report,
         appraisal.qe_isv_svn,
-        *((report.tee_tcb_svn, report.tee_tcb_svn2) if report is not None else ()),
+        appraisal.collateral,
     )
-    outcome = outcomes.recall(versions)
-    if outcome is None:
-        outcome = appraise_tcb(identity, report, appraisal.qe_isv_svn, appraisal.collateral)
-        outcomes.remember(versions, outcome)
-    appraisal.outcome = outcome
 
 
 def evidence_of(appraisal: Appraisal) -> Evidence:
     """Return what a policy judges, out of what the steps before the policy left."""
     quote, collateral, platform = appraisal.signed, appraisal.collateral, appraisal.platform
     body, outcome = quote.body, appraisal.outcome
-    verdict = Verdict(
-        tee_type=quote.header.tee_type,
-        tcb_status=outcome.status,
-        verified_at=appraisal.at,
-        valid_from=max(collateral.valid_from, platform.valid_from),
-        valid_until=min(collateral.valid_until, platform.valid_until),
-        tcb_date=outcome.date,
-        tcb_evaluation_data_number=collateral.evaluation_number,
-        fmspc=platform.identity.fmspc,
-        quote_hash=appraisal.quote_hash,
-        platform_id=Unhashed(platform.identity.ppid),
-        attestation_key_id=appraisal.attestation_key_id,
-        root_key_hash=collateral.root_key_hash,
-        collateral_hashes=collateral.hashes,
-        advisories=outcome.advisories,
-        measurement=body.measurement,
-        report_data=body.report_data,
+    begin, end = platform.valid_from, platform.valid_until
+    if collateral.valid_from > begin:  # noqa: PLR1730 - a call takes longer
+        begin = collateral.valid_from
+    if collateral.valid_until < end:  # noqa: PLR1730
+        end = collateral.valid_until
+    verdict = Verdict.of(
+        {
+            "tee_type": quote.header.tee_type,
+            "tcb_status": outcome.status,
+            "verified_at": appraisal.at,
+            "valid_from": begin,
+            "valid_until": end,
+            "tcb_date": outcome.date,
+            "tcb_evaluation_data_number": collateral.evaluation_number,
+            "fmspc": platform.identity.fmspc,
+            "quote_hash": appraisal.quote_hash,
+            "platform_id": Unhashed(platform.identity.ppid),
+            "attestation_key_id": appraisal.attestation_key_id,
+            "root_key_hash": collateral.root_key_hash,
+            "collateral_hashes": collateral.hashes,
+            "advisories": outcome.advisories,
+            "measurement": body.measurement,
+            "report_data": body.report_data,
+        }
     )
     return Evidence(quote, platform, collateral, verdict)
 
@@ -284,7 +283,7 @@ STEPS: Final = (
     Step(
         7,
         "the attestation key signed the quote",
-        (Part("the quote's signature is the attestation key's", _quote_signature, (38,)),),
+        (Part("the quote's signature is the attestation key's", quote_signature, (38,)),),
     ),
     Step(
         8,
@@ -324,35 +323,3 @@ STEPS: Final = (
         (3, 4, 10),
     ),
 )
-
-_REMEMBERING: Final[dict[Callable[[Appraisal], None], Callable[[Appraisal], None]]] = {
-    _quote_signature: _quote_signature_remembering
-}
-
-
-def checks_of(*numbers: int) -> tuple[Callable[[Appraisal], None], ...]:
-    """Return all checks of the steps with these numbers, in their order."""
-    return tuple(
-        _REMEMBERING.get(part.check, part.check)
-        for step in STEPS
-        if step.number in numbers
-        for part in step.parts
-    )
-
-
-CHECKS: Final = checks_of(*(step.number for step in STEPS))
-"""All checks of the steps, in their order; explanations, which may lack collateral, run STEPS."""
-
-COMPACT_CHECKS: Final = (
-    _vendor,
-    _tcb_info_type,
-    _qe_identity_type,
-    _current,
-    _platform_in_force,
-    _signed_by_signer,
-    _module(require_module_signer),
-    _module(require_module_attributes),
-    _tcb,
-    _policy,
-)
-"""Steps 1, 2, 7, 9, 10, 11, and what of step 3 depends on the time. The others proved the key."""

@@ -154,4 +154,4 @@ class _JudgedAt:
     def check(self, evidence: Evidence) -> None:
         """Raise what the policy raises."""
         verdict = replace(evidence.verdict, verified_at=self.seconds)
-        self.policy.check(replace(evidence, verdict=verdict))
+        self.policy.check(evidence._replace(verdict=verdict))
