@@ -57,6 +57,24 @@ contract CommitteeVerifierTest is Deployment {
         vm.assertTrue(committee.kind() == ProofKind.Committee);
     }
 
+    /// @dev Whatever a digest stands for, it takes what a journal takes: members, enough, in order.
+    function testFuzz_RequireQuorum_CountsAsForJournals(bytes32 digest, uint256 count) public view {
+        count = count % 4;
+        bytes[] memory signatures = new bytes[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            signatures[i] = _sign(committeeKeys[i], digest);
+        }
+        bytes memory proof = abi.encode(signatures);
+        (bool ok, bytes memory answer) = _quorum(digest, proof);
+        vm.assertEq(ok, count >= 2);
+        if (!ok) vm.assertEq(bytes4(answer), ICommitteeVerifier.QuorumNotReached.selector);
+        // Nothing that was signed for one digest counts for another.
+        (ok,) = _quorum(keccak256(abi.encode(digest)), proof);
+        vm.assertFalse(ok);
+        (ok,) = _quorum(digest, bytes.concat(proof, hex"00"));
+        vm.assertFalse(ok);
+    }
+
     function test_Verify_RevertWhen_TooFewSigned() public {
         bytes memory journal = abi.encode(_verdict());
         for (uint256 count = 0; count < 2; ++count) {
@@ -175,5 +193,10 @@ contract CommitteeVerifierTest is Deployment {
                 ICommitteeVerifier.SignersNotAscending.selector, previous, signer
             )
         );
+    }
+
+    function _quorum(bytes32 digest, bytes memory proof) private view returns (bool, bytes memory) {
+        return address(committee)
+            .staticcall(abi.encodeCall(ICommitteeVerifier.requireQuorum, (digest, proof)));
     }
 }

@@ -7,6 +7,7 @@ import {ICommitteeVerifier} from "../src/interfaces/ICommitteeVerifier.sol";
 import {Bond, IGatewayKeys} from "../src/interfaces/IGatewayKeys.sol";
 import {IGoverned} from "../src/interfaces/IGoverned.sol";
 import {IQuoteNotary} from "../src/interfaces/IQuoteNotary.sol";
+import {IQuoteVerifier} from "../src/interfaces/IQuoteVerifier.sol";
 import {IReceiptAdapter, ReceiptRecord} from "../src/interfaces/IReceiptAdapter.sol";
 import {IResultOracle} from "../src/interfaces/IResultOracle.sol";
 import {AciLib} from "../src/oracle/AciLib.sol";
@@ -230,6 +231,9 @@ contract ReceiptAdapterTest is Deployment {
         vm.expectPartialRevert(ICommitteeVerifier.SignersNotAscending.selector);
         adapter.recordAttested(APP, receipt, signatures);
         signatures[1] = "";
+        vm.expectPartialRevert(IQuoteVerifier.ProofMalformed.selector);
+        adapter.recordAttested(APP, receipt, signatures);
+        signatures[1] = new bytes(65);
         vm.expectPartialRevert(ICommitteeVerifier.CommitteeSignatureInvalid.selector);
         adapter.recordAttested(APP, receipt, signatures);
         // Words about another app are no words about this one.

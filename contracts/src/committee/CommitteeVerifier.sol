@@ -88,14 +88,23 @@ contract CommitteeVerifier is ICommitteeVerifier, JournalVerifier, EIP712 {
         return _hashTypedDataV4(keccak256(abi.encode(VERDICT_ATTESTATION_TYPEHASH, journalDigest)));
     }
 
+    /// @inheritdoc ICommitteeVerifier
+    function requireQuorum(bytes32 digest, bytes calldata proof) external view {
+        _requireQuorum(digest, proof);
+    }
+
     /* INTERNAL */
+
+    /// @dev A journal is vouched for by the digest it is attested with.
+    function _requireProof(bytes32 journalDigest, bytes calldata proof) internal view override {
+        _requireQuorum(attestationDigest(journalDigest), proof);
+    }
 
     /// @dev `proof` is `abi.encode(bytes[])` of 65-byte signatures. Every one must count: a proof
     /// with a bad signature too many is refused, so that each proof has one meaning.
-    function _requireProof(bytes32 journalDigest, bytes calldata proof) internal view override {
+    function _requireQuorum(bytes32 digest, bytes calldata proof) private view {
         uint256 count = _countSignatures(proof);
         require(count >= THRESHOLD, QuorumNotReached(count, THRESHOLD));
-        bytes32 digest = attestationDigest(journalDigest);
         bytes memory packed = SSTORE2.read(_MEMBERS);
         uint256 place = 0;
         address previous = address(0);

@@ -40,4 +40,12 @@ interface ICommitteeVerifier is IQuoteVerifier {
 
     /// @notice The EIP-712 digest that members sign for the journal with this digest.
     function attestationDigest(bytes32 journalDigest) external view returns (bytes32);
+
+    /// @notice Reverts unless a quorum of members signed `digest`, whatever it stands for.
+    /// @dev For contracts that ask the committee about something else than a journal. The digest must
+    /// be of an EIP-712 domain of the asking contract's own, or signatures given for one thing would
+    /// count for another.
+    /// @param proof `abi.encode(bytes[])` of 65-byte signatures, ascending by signer: what a proof of
+    /// a journal is, too.
+    function requireQuorum(bytes32 digest, bytes calldata proof) external view;
 }

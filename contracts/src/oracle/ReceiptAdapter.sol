@@ -64,7 +64,7 @@ contract ReceiptAdapter is IReceiptAdapter, EIP712 {
         AciReceipt memory said = AciLib.readReceipt(receipt);
         ProofKind kind = KEYS.requireKeyset(appId, said.keysetDigest);
         bytes32 documentHash = sha256(receipt);
-        _requireAttested(attestationDigest(appId, documentHash), signatures);
+        COMMITTEE.requireQuorum(attestationDigest(appId, documentHash), abi.encode(signatures));
         _record(appId, said, documentHash, address(0), kind);
     }
 
@@ -112,29 +112,6 @@ contract ReceiptAdapter is IReceiptAdapter, EIP712 {
             kind,
             said.servedAt
         );
-    }
-
-    /// @dev As {ICommitteeVerifier} counts: every signature must be a member's, ascending.
-    function _requireAttested(bytes32 digest, bytes[] calldata signatures) private view {
-        uint256 required = COMMITTEE.THRESHOLD();
-        require(
-            signatures.length >= required,
-            ICommitteeVerifier.QuorumNotReached(signatures.length, required)
-        );
-        address previous = address(0);
-        for (uint256 i = 0; i < signatures.length; ++i) {
-            (address signer, ECDSA.RecoverError failure,) =
-                ECDSA.tryRecoverCalldata(digest, signatures[i]);
-            require(
-                failure == ECDSA.RecoverError.NoError,
-                ICommitteeVerifier.CommitteeSignatureInvalid(i)
-            );
-            require(signer > previous, ICommitteeVerifier.SignersNotAscending(previous, signer));
-            // Signers ascend and must be members: there are no more of them than members.
-            // slither-disable-next-line calls-loop
-            require(COMMITTEE.isMember(signer), ICommitteeVerifier.NotAMember(i, signer));
-            previous = signer;
-        }
     }
 
     function _exchange(bytes32 appId, bytes32 requestHash, bytes32 responseHash)
