@@ -25,6 +25,7 @@ EXTRAS = {
     "demo": "demo",
     "deploy": "bridge",
     "doctor": "bridge",
+    "gateway": "bridge",
     "measurement": "bridge",
     "model": "bridge",
     "platform": "bridge",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, _ActionsContainer
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,15 @@ from quotary_bridge.deploy import ROUTES
 from quotary_bridge.errors import ConfigurationError, EvidenceRejected, Reason
 from quotary_bridge.zk import Receipt, stub_seal
 
-__all__ = ["Proof", "Via", "add_proof_flags", "prove", "prove_by_receipt"]
+__all__ = [
+    "Proof",
+    "Via",
+    "add_member_flags",
+    "add_proof_flags",
+    "committee_members",
+    "prove",
+    "prove_by_receipt",
+]
 
 
 class Via(StrEnum):
@@ -41,8 +49,8 @@ class Proof:
     kind: str
 
 
-def add_proof_flags(parser: ArgumentParser) -> None:
-    """Add who vouches for the verdict, and the committee's keys."""
+def add_proof_flags(parser: ArgumentParser, *, quoted_by: str = "--registration") -> None:
+    """Add who vouches for the verdict, and the committee's keys; `quoted_by` names the quote."""
     group = parser.add_argument_group("proof")
     group.add_argument(
         "--via",
@@ -54,8 +62,13 @@ def add_proof_flags(parser: ArgumentParser) -> None:
     group.add_argument(
         "--receipt",
         metavar="FILE",
-        help="with --via zk and --registration: the proof `quotary zk prove` made of that quote",
+        help=f"with --via zk and {quoted_by}: the proof `quotary zk prove` made of that quote",
     )
+    add_member_flags(group)
+
+
+def add_member_flags(group: _ActionsContainer) -> None:
+    """Add the committee's keys."""
     group.add_argument(
         "--member-keystore", action="append", default=[], metavar="PATH", help="repeatable"
     )
@@ -71,13 +84,7 @@ def prove(args: Namespace, context: Context, record: Deployment, verdict: Verdic
         return _stub(context, record, verdict)
     verifier = record.address("CommitteeVerifier")
     chain_id = context.chain.chain_id
-    members = _members(args, chain_id)
-    if not members:
-        raise ConfigurationError(
-            Reason.CONFIGURATION_MISSING,
-            "no committee member signs",
-            "give --member-keystore for as many members as the threshold asks",
-        )
+    members = committee_members(args, chain_id)
     proof = committee_proof(verdict.journal_digest, chain_id, verifier, members)
     return Proof(ROUTES["CommitteeVerifier"], verdict.journal(), proof, "committee")
 
@@ -120,10 +127,17 @@ def _require_development(context: Context) -> None:
         )
 
 
-def _members(args: Namespace, chain_id: int) -> list[Signer]:
+def committee_members(args: Namespace, chain_id: int) -> list[Signer]:
+    """Return the members whose keys `args` name; raises `ConfigurationError` where it is none."""
     password = None if args.member_password_file is None else Path(args.member_password_file)
     choices = [
         AccountChoice(keystore=Path(name), password_file=password) for name in args.member_keystore
     ]
     choices += [AccountChoice.of({}, private_key=key) for key in args.member_key]
+    if not choices:
+        raise ConfigurationError(
+            Reason.CONFIGURATION_MISSING,
+            "no committee member signs",
+            "give --member-keystore for as many members as the threshold asks",
+        )
     return [choice.signer(chain_id) for choice in choices]

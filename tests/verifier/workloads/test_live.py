@@ -57,9 +57,16 @@ def serving() -> Iterator[str]:
         model=model,
         quotes=simulated_tdx(simulator().platform(), model),
     )
+    with listening(create_app(worker)) as address:
+        yield address
+
+
+@contextmanager
+def listening(app: Any) -> Iterator[str]:
+    """An ASGI application on a port of its own."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(worker), log_level="critical", lifespan="off")
+    config = uvicorn.Config(app, log_level="critical", lifespan="off")
     server = uvicorn.Server(config)
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

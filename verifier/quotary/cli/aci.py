@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from quotary.workloads.aci import Channel, Exchange, Identity, Session
     from quotary.workloads.live import Gateway
 
-__all__ = ["register"]
+__all__ = ["add_service_policy", "register"]
 
 
 def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -49,11 +49,12 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "--session": "the session the receipt cites, JSON",
     }
     add_exchange_options(parser, signed, request_required=False, unchallenged=True)
-    _add_policy(parser)
+    add_service_policy(parser)
     parser.set_defaults(run=_verify)
 
 
-def _add_policy(parser: ArgumentParser) -> None:
+def add_service_policy(parser: ArgumentParser) -> None:
+    """Add the options that say which services and upstreams are accepted."""
     group = parser.add_argument_group("policy of the service")
     group.add_argument(
         "--kms-root",

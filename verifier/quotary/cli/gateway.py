@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from quotary.cli._mishaps import translated
@@ -30,6 +31,7 @@ __all__ = [
 
 API_KEY_VARIABLE: Final = "QUOTARY_GATEWAY_API_KEY"
 _MAX_KEY_BYTES: Final = 4096
+_MAX_SECONDS: Final = 86_400
 _DATA: Final = b"data:"
 
 
@@ -43,15 +45,25 @@ def add_gateway_options(parser: ArgumentParser) -> None:
         help=f"the API key; without it, the environment's {API_KEY_VARIABLE}",
     )
     group.add_argument("--ca-file", metavar="FILE", help="trust these TLS authorities, PEM")
+    group.add_argument(
+        "--answer-seconds",
+        type=_positive,
+        metavar="SECONDS",
+        help="the most one answer may take, connection to last byte (300); silence ends after 60",
+    )
 
 
 @contextmanager
 def open_gateway(args: Namespace) -> Iterator[Gateway]:
     """Open the gateway the options name; what fails on the way is an error of the network."""
     with require_extras("fetch"):
-        from quotary.workloads.live import Gateway  # noqa: PLC0415 - needs the extra
+        from quotary.workloads.live import Gateway, LiveLimits  # noqa: PLC0415 - needs the extra
+    limits, most = LiveLimits(), args.answer_seconds
+    if most is not None:
+        silence = min(limits.read_seconds, most)
+        limits = replace(limits, read_seconds=silence, answer_seconds=most)
     with translated():
-        yield Gateway(args.url, api_key=_api_key(args), ca_file=args.ca_file)
+        yield Gateway(args.url, api_key=_api_key(args), ca_file=args.ca_file, limits=limits)
 
 
 def require_together(args: Namespace, *names: str) -> None:
@@ -90,6 +102,16 @@ def chat_id_of(body: bytes) -> str:
         if isinstance(document, dict) and isinstance(document.get("id"), str):
             return str(document["id"])
     raise FetchError(Reason.FETCH_ANSWER_INVALID, "answer", expected="an id")
+
+
+def _positive(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _MAX_SECONDS:
+        raise ArgumentTypeError(f"{text!r} is no number of seconds from 0 to {_MAX_SECONDS}")
+    return seconds
 
 
 def _api_key(args: Namespace) -> str | None:

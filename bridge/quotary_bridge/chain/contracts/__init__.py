@@ -57,6 +57,8 @@ from quotary_bridge.chain.contracts.events import (
     topics_of,
 )
 from quotary_bridge.chain.contracts.gateways import (
+    Bond,
+    ExchangeRecord,
     GatewayAdapter,
     GatewayKeys,
     ReceiptAdapter,
@@ -104,6 +106,7 @@ __all__ = [
     "BatchCommitted",
     "BatchOracle",
     "Binding",
+    "Bond",
     "CallbackFailed",
     "CallbackStatus",
     "Claim",
@@ -115,6 +118,7 @@ __all__ = [
     "Contract",
     "DcapVerifier",
     "Event",
+    "ExchangeRecord",
     "FailureReason",
     "FulfilledResult",
     "GatewayAdapter",

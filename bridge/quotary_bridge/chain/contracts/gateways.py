@@ -8,9 +8,36 @@ from typing import ClassVar
 
 from quotary_bridge.chain.contracts.base import Contract, ProofKind, address_of
 from quotary_bridge.chain.records import BlockTag
+from quotary_bridge.chain.reverts import error_name
 from quotary_bridge.model import Address, Bytes32
 
-__all__ = ["GatewayAdapter", "GatewayKeys", "ReceiptAdapter", "ReceiptRecord"]
+__all__ = [
+    "Bond",
+    "ExchangeRecord",
+    "GatewayAdapter",
+    "GatewayKeys",
+    "ReceiptAdapter",
+    "ReceiptRecord",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Bond:
+    """What a key rests on; all zero where it was not enrolled. Times are Unix seconds."""
+
+    quote_hash: Bytes32
+    keyset_digest: Bytes32
+    kind: ProofKind
+    not_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRecord:
+    """An exchange by a gateway's signature, as it was recorded; the time is in Unix seconds."""
+
+    gateway: Address
+    kind: ProofKind
+    recorded_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +73,33 @@ class GatewayKeys(Contract):
         """Return the nonce to ask a service with; raises `ContractError` for an old block."""
         return Bytes32(self.read("challenge", block, at=at))
 
+    def check_active(
+        self, app_id: Bytes32, key: Address, at: BlockTag = "latest"
+    ) -> tuple[bool, str, int]:
+        """Whether a key counts for an app, else why not, and the last second it does."""
+        ok, reason, until = self.read("checkActive", key, app_id, at=at)
+        return bool(ok), "" if ok else error_name(reason), int(until)
+
+    def bond_of(self, app_id: Bytes32, key: Address, at: BlockTag = "latest") -> Bond:
+        """Return what a key rests on."""
+        found = self.read("bondOf", app_id, key, at=at)
+        return Bond(
+            quote_hash=found["quoteHash"],
+            keyset_digest=found["keysetDigest"],
+            kind=ProofKind(found["kind"]),
+            not_after=found["notAfter"],
+        )
+
+    def require_keyset(
+        self, app_id: Bytes32, keyset_digest: Bytes32, at: BlockTag = "latest"
+    ) -> ProofKind:
+        """Return the proof a keyset rests on; raises `ContractError` where it does not count."""
+        return ProofKind(self.read("requireKeyset", app_id, keyset_digest, at=at))
+
+    def notary(self) -> Address:
+        """Return where the quotes are on record."""
+        return address_of(self.read("NOTARY"))
+
 
 class GatewayAdapter(Contract):
     """Records exchanges by what first-generation gateways sign."""
@@ -62,6 +116,17 @@ class GatewayAdapter(Contract):
     ) -> bytes:
         """Return call data; the hashes are sha256 of the bodies, byte for byte."""
         return self.encode("record", app_id, request_hash, response_hash, gateway, signature)
+
+    def exchange_of(
+        self, app_id: Bytes32, request_hash: Bytes32, response_hash: Bytes32
+    ) -> ExchangeRecord:
+        """Return the record of an exchange; raises `ContractError` where there is none."""
+        found = self.read("exchangeOf", app_id, request_hash, response_hash)
+        return ExchangeRecord(
+            gateway=address_of(found["gateway"]),
+            kind=ProofKind(found["kind"]),
+            recorded_at=found["recordedAt"],
+        )
 
 
 class ReceiptAdapter(Contract):

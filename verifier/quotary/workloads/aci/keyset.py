@@ -101,12 +101,13 @@ class TlsKey:
 @dataclass(frozen=True, slots=True)
 class Keyset:
     """
-    A keyset (section 3.1). `digest` is over its JCS form.
+    A keyset (section 3.1). `digest` is over its JCS form, `canonical`.
 
     `receipt_keys` holds the keys of known algorithms only; `skipped` counts the others.
     """
 
     digest: str
+    canonical: bytes
     subject: str | None
     not_after: int
     receipt_keys: tuple[ReceiptKey, ...]
@@ -137,8 +138,10 @@ class Keyset:
             for index, entry in enumerate(_bounded(fields, "e2ee_public_keys"))
         ]
         _require_one_role(entries, e2ee, receipt_keys, tls_keys)
+        signed = canonical(fields.values, "workload_keyset")
         return cls(
-            digest=body_hash(canonical(fields.values, "workload_keyset")),
+            digest=body_hash(signed),
+            canonical=signed,
             subject=fields.text_or_none("subject"),
             not_after=fields.number("not_after", _MAX_TIME),
             receipt_keys=receipt_keys,

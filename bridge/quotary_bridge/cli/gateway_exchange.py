@@ -1,0 +1,195 @@
+"""Asking an enrolled gateway, verifying what it signed, and bringing that to the chain."""
+
+from __future__ import annotations
+
+import sys
+from hashlib import sha256
+from typing import Any
+
+from quotary.cli.inputs import read_input
+from quotary.cli.output import line_width, visible
+from quotary.cli.workload import MAX_INPUT_BYTES
+from quotary.errors import QuotaryError
+from quotary.verify.explain_text import folded
+
+from quotary_bridge.cli.gateway_enrol import line
+from quotary_bridge.cli.gateway_visit import Visit, invalid, missing
+from quotary_bridge.cli.proofs import committee_members
+from quotary_bridge.cli.sending import send
+from quotary_bridge.committee import attest_receipt
+from quotary_bridge.errors import EvidenceRejected, Reason
+from quotary_bridge.gateways import (
+    Answered,
+    Challenged,
+    Paper,
+    Signed,
+    binds,
+    does_not_bind,
+)
+from quotary_bridge.model import Address
+
+__all__ = ["ask", "record"]
+
+
+def ask(visit: Visit) -> bool:
+    """
+    Ask, fetch what was signed about the answer, and verify all of it; returns whether that is done.
+
+    No prompt goes to a gateway that does not hold here, or whose word would not count there.
+    """
+    challenged = visit.challenged()
+    request, answered = _to_ask(visit)
+    for signer in visit.signers(challenged):
+        standing = visit.standing(signer)
+        if not standing.counts:
+            raise EvidenceRejected(
+                Reason.EVIDENCE_REJECTED,
+                f"{signer.name} does not count for the app: {standing.reason}",
+                "enrol the gateway: quotary gateway enrol",
+            )
+    if answered is None:
+        if getattr(visit.args, "dry_run", False):
+            visit.tell({"request": "not sent in a dry run"})
+            return False
+        answered = visit.speech.ask(visit.gateway(), request)
+        visit.folder.keep_answer(answered)
+    sizes = f"{len(answered.request):,} bytes asked, {len(answered.response):,} answered"
+    visit.tell({"exchange": f"{sizes}, id {answered.identifier}"})
+    paper = _paper(visit, challenged, answered)
+    proof = _proven(visit, challenged, answered, paper)
+    visit.fields |= {"chat_id": answered.identifier} | proof
+    _list(visit, "proven", proof["proves"])
+    _list(visit, "NOT proven", proof["does_not_prove"])
+    return True
+
+
+def _to_ask(visit: Visit) -> tuple[bytes, Answered | None]:
+    """Return the request, and its answer where that is kept already."""
+    answered, name = visit.folder.answered(), visit.args.request
+    if name is None:
+        if answered is None:
+            raise missing(f"{visit.folder.path} holds no request", "give --request")
+        return answered.request, None if visit.args.again else answered
+    request = read_input(name, MAX_INPUT_BYTES)
+    if answered is None or visit.args.again:
+        return request, None
+    if answered.request != request:
+        raise invalid(
+            f"{visit.folder.path} holds the answer to another request than {name}",
+            "name another folder, or give --again to ask in place of what is kept",
+        )
+    return request, answered
+
+
+def _paper(visit: Visit, challenged: Challenged, answered: Answered) -> Paper:
+    """Return what the gateway signed about the answer, fetched where it is not kept."""
+    algorithm = visit.args.receipt_algo
+    kept = visit.folder.paper(visit.terms.protocol)
+    # Another algorithm may be asked for than was the last time.
+    if kept is not None and algorithm is None:
+        return kept
+    paper = visit.speech.fetch_signed(visit.gateway(), answered, challenged.report, algorithm)
+    visit.folder.keep_paper(visit.terms.protocol, paper)
+    return paper
+
+
+def _proven(
+    visit: Visit, challenged: Challenged, answered: Answered, paper: Paper
+) -> dict[str, Any]:
+    """Verify the exchange, and keep what it proves."""
+    try:
+        found = visit.speech.verify(challenged, answered, paper, visit.judgement.demands)
+    except QuotaryError:
+        # What does not hold is of no use to the next run: it asks for it again.
+        visit.folder.forget_paper()
+        raise
+    proof = {
+        **_hashes(answered, paper),
+        "proves": [statement.to_json() for statement in found.proves],
+        "does_not_prove": [statement.to_json() for statement in found.does_not_prove],
+    }
+    visit.folder.keep_proof(proof)
+    return proof
+
+
+def _hashes(answered: Answered, paper: Paper) -> dict[str, str]:
+    """What names an exchange, and what was signed about it."""
+    parts = {
+        "request_sha256": answered.request,
+        "response_sha256": answered.response,
+        "signed_sha256": paper.document,
+    }
+    return {name: f"0x{sha256(content).hexdigest()}" for name, content in parts.items()}
+
+
+def record(visit: Visit) -> bool:
+    """Bring the verified exchange to its adapter; returns whether it is on record."""
+    protocol, app = visit.terms.protocol, visit.terms.app_id
+    challenged, answered = visit.challenged(), visit.folder.answered()
+    paper, proof = visit.folder.paper(protocol), visit.folder.proof() or {}
+    # The chain sees less of an exchange than `ask` did: a session, for one.
+    if answered is None or paper is None or not _hashes(answered, paper).items() <= proof.items():
+        raise missing(
+            f"{visit.folder.path} holds no exchange that was verified", "run: quotary gateway ask"
+        )
+    signed = visit.speech.signed(challenged.report, answered, paper.document)
+    told: dict[str, object] = {
+        "request_hash": signed.request_hash,
+        "response_hash": signed.response_hash,
+    }
+    found = visit.desk.recorded(protocol, app, signed)
+    if found is None:
+        address, data = _call(visit, signed)
+        sent = send(visit.args, visit.context, address, data)
+        visit.tell({"to record" if sent.receipt is None else "recorded": _pair(signed)})
+        visit.tell({"": line(sent)})
+        found = visit.desk.recorded(protocol, app, signed)
+        told |= sent.fields()
+    else:
+        visit.tell({"recorded": f"{_pair(signed)}, already"})
+        told |= {"sent": False}
+    bound = binds(protocol, signed)
+    unbound = does_not_bind(protocol, signed, has_session=paper.session is not None)
+    _list(visit, "the record binds", bound)
+    _list(visit, "the record does NOT bind", unbound)
+    told |= {"binds": bound, "does_not_bind": unbound}
+    visit.fields["record"] = told | {"recorded_at": found.recorded_at if found else None}
+    return found is not None
+
+
+def _pair(signed: Signed) -> str:
+    return f"request 0x{signed.request_hash.hex()}, response 0x{signed.response_hash.hex()}"
+
+
+def _call(visit: Visit, signed: Signed) -> tuple[Address, bytes]:
+    """Return the adapter, and the call that records the exchange there."""
+    app, desk = visit.terms.app_id, visit.desk
+    if signed.key is not None:
+        data = desk.exchanges.record(
+            app, signed.request_hash, signed.response_hash, signed.key, signed.signature
+        )
+        return desk.exchanges.address, data
+    if not signed.attested:
+        data = desk.receipts.record(app, signed.document, signed.signature)
+        return desk.receipts.address, data
+    # The signature was checked when `signed` was made: that is what a member vouches for.
+    chain_id, address = visit.context.chain.chain_id, desk.receipts.address
+    document_hash = sha256(signed.document).digest()
+    by_member = {
+        int(member.address, 16): attest_receipt(app, document_hash, chain_id, address, member)
+        for member in committee_members(visit.args, chain_id)
+    }
+    data = desk.receipts.record_attested(
+        app, signed.document, [by_member[member] for member in sorted(by_member)]
+    )
+    return address, data
+
+
+def _list(visit: Visit, title: str, statements: list[dict[str, str]]) -> None:
+    if visit.args.json:
+        return
+    lines = [title]
+    for statement in statements:
+        row = f"  {statement['code']:<24}  {visible(statement['text'])}"
+        lines += folded(row, 28, line_width())
+    sys.stdout.write("\n".join(lines) + "\n")

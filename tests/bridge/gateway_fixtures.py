@@ -1,0 +1,39 @@
+"""Fixtures of exchanges with gateways: one chain for a module, found as it was by each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from quotary_bridge.cli import gateway
+from quotary_bridge.gateways import Protocol
+
+from tests.bridge.gateway_desk import Desk
+from tests.bridge.gateway_town import Town, gateway_town, open_gateway
+from tests.bridge.test_cli import Command, runner
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with gateway_town(tmp_path_factory.mktemp("town")) as running:
+        yield running
+
+
+@pytest.fixture
+def quotary(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    return runner((gateway,), capsys, monkeypatch)
+
+
+@pytest.fixture
+def desk(quotary: Command, town: Town, tmp_path: Path) -> Iterator[Desk]:
+    """A gateway, and the chain as it was deployed."""
+    with town.undone(), open_gateway() as serving:
+        yield Desk(quotary, town, serving, tmp_path)
+
+
+@pytest.fixture(params=list(Protocol))
+def either(desk: Desk, request: pytest.FixtureRequest) -> Desk:
+    """The same of both generations."""
+    desk.protocol = request.param
+    return desk

@@ -1,0 +1,243 @@
+"""`quotary gateway`: from a challenge of the chain to a record on it, for both generations."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+from quotary.cli import aci, chat
+from quotary.errors import Reason as Refusal
+from quotary_bridge.chain.contracts import ProofKind
+from quotary_bridge.chain.well_known import WELL_KNOWN_KEYS
+from quotary_bridge.cli import gateway
+from quotary_bridge.errors import Reason
+from quotary_bridge.model import Bytes32
+from quotary_enclave.worker import WorkerConfig, create_app, simulated_provenance, simulated_tdx
+
+from tests.bridge.gateway_desk import Desk, refused, reverted
+from tests.bridge.gateway_town import (
+    APP_ID,
+    MANIFEST,
+    MEMBERS,
+    NOW,
+    WALLETS,
+    Town,
+    honest,
+    image_of,
+)
+from tests.bridge.test_cli import runner
+from tests.enclave.worker_parts import CountingModel, SettableClock, make_worker
+from tests.verifier.workloads.guests import simulator
+from tests.verifier.workloads.test_live import listening
+
+pytest_plugins = ["tests.bridge.gateway_fixtures"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "algorithm", "attested"),
+    [("chat", None, False), ("aci", None, False), ("aci", "ed25519", True)],
+)
+def test_one_command_from_challenge_to_record(
+    desk: Desk, protocol: str, algorithm: str | None, *, attested: bool
+) -> None:
+    """What is on the chain in the end is what went over the wire; run again, nothing is done."""
+    desk.protocol, town, serving = protocol, desk.town, desk.serving
+    ran = desk.run(*(() if algorithm is None else ("--receipt-algo", algorithm)))
+    assert ran.code == 0, ran
+    again = desk.run()
+    assert (again.code, serving.answers) == (0, 1), "no second prompt"
+    request, response = (Bytes32(sha256(body).digest()) for body in serving.exchanges["chatcmpl-1"])
+    if protocol == "chat":
+        exchange = town.desk.exchanges.exchange_of(APP_ID, request, response)
+        signer = serving.nodes[0].address
+        assert (exchange.gateway, exchange.kind) == (signer, ProofKind.COMMITTEE)
+    else:
+        receipt = town.desk.receipts.receipt_of(APP_ID, request, response)
+        assert f"sha256:{receipt.keyset_digest.hex()}" == serving.service().digest
+        assert (int(receipt.key, 16) == 0) == attested
+    told = ran.json
+    assert told["record"]["request_hash"] == f"0x{request.hex()}"
+    assert (told["record"]["sent"], again.json["record"]["sent"]) == (True, False)
+    assert {"GENUINE_TEE", "FRESH"} <= {one["code"] for one in told["proves"]}
+    unbound = {one["code"] for one in told["record"]["does_not_bind"]}
+    assert {"MODEL", "REQUEST_IDENTITY"} <= unbound
+    assert ("COMMITTEE" in unbound) == attested
+    assert ("CALLER_HASH" in unbound) == (protocol == "chat")
+
+
+def test_a_genuine_receipt_goes_all_the_way(desk: Desk, shared: Path) -> None:
+    """Keyset, bodies, receipt and session of the format's own project; only the quote is ours."""
+    genuine = json.loads((shared / "vectors/aci/vectors.json").read_text())
+    serving = desk.serving
+    serving.keyset, serving.serving = json.loads(genuine["keyset_jcs"]), "aggregator"
+    serving.pages = {
+        "/v1/chat/completions": genuine["response_body"].encode(),
+        "/v1/aci/receipts/chatcmpl-123": genuine["receipt_document"].encode(),
+        f"/v1/aci/sessions/{genuine['session_id']}": genuine["session_jcs"].encode(),
+    }
+    path = desk.folder / "genuine.json"
+    path.write_text(genuine["request_body"])
+    ran = desk.run("--request", path)
+    assert ran.code == 0, ran
+    hashes = (
+        Bytes32(sha256(genuine[body].encode()).digest())
+        for body in ("request_body", "response_body")
+    )
+    kept = desk.town.desk.receipts.receipt_of(APP_ID, *hashes)
+    assert kept.document_hash.hex() == genuine["receipt_signing_input_sha256"]
+    assert {"UPSTREAM", "COMMITTEE"} <= {one["code"] for one in ran.json["record"]["does_not_bind"]}
+
+
+def test_the_chain_may_judge_the_quote_itself(desk: Desk) -> None:
+    """Then the journal is not ours: it follows from the quote and the record's own time."""
+    ran = desk.enrol("--via", "onchain", "--push")
+    assert ran.code == 0, ran
+    (signer,) = ran.json["signers"]
+    bond = desk.town.desk.keys.bond_of(APP_ID, signer["key"])
+    assert bond.kind is ProofKind.ON_CHAIN
+    assert desk.run().code == 0, "and counts like any other"
+
+
+def test_step_by_step(either: Desk) -> None:
+    """The same in four commands, each of which says what is missing before it."""
+    desk = either
+    assert desk.record().code == 6, "nothing was begun"
+    refused(desk.ask(), 6, Reason.CONFIGURATION_MISSING)
+    desk.enrolled()
+    refused(desk.record(), 6, Reason.CONFIGURATION_MISSING)
+    assert desk.ask().code == 0
+    state = desk.status()
+    assert (state["verified"], state["recorded_at"]) == (True, None)
+    assert [one["counts"] for one in state["signers"]] == [True]
+    dry = desk.record("--dry-run")
+    assert (dry.code, dry.json["record"]["sent"]) == (0, False)
+    assert desk.status()["recorded_at"] is None
+    assert desk.record().json["record"]["sent"]
+    assert desk.status()["recorded_at"] == desk.record().json["record"]["recorded_at"]
+
+
+def test_people_are_told_of_each_step(desk: Desk) -> None:
+    """Without --json: where it stands, and both lists."""
+    options = (*desk.begun, *desk.request, *desk.town.sending)
+    dry = desk.quotary("gateway", "run", *options, "--dry-run")
+    assert (dry.code, desk.serving.answers) == (0, 0)
+    assert "nothing was sent" in dry.out
+    ran = desk.quotary("gateway", "run", *options)
+    assert ran.code == 0, ran
+    for word in ("report", "notarized", "enrolled", "exchange", "NOT proven", "does NOT bind"):
+        assert word in ran.out
+    shown = desk.quotary("gateway", "status", desk.begun[0], *desk.town.reading)
+    assert "counts" in shown.out
+
+
+def test_a_failed_transaction_costs_no_second_question(desk: Desk) -> None:
+    """One member is too few for the notary, later for the receipt; what was fetched is kept."""
+    one = desk.town.sending[:4]
+    chain = (*desk.begun, *desk.request, *one, "--json")
+    reverted(desk.quotary("gateway", "run", *chain), "QuorumNotReached")
+    assert desk.serving.asked == ["/v1/aci/attestation"]
+    desk.enrolled()
+    reverted(
+        desk.quotary("gateway", "run", *chain, "--receipt-algo", "ed25519"), "QuorumNotReached"
+    )
+    assert desk.run().json["record"]["sent"]
+    assert desk.serving.asked.count("/v1/aci/attestation") == 1
+    assert desk.serving.answers == 1
+
+
+def test_what_was_signed_is_fetched_again_where_it_failed(either: Desk) -> None:
+    """The answer is kept before anything is asked about it."""
+    desk, serving = either, either.serving
+    desk.enrolled()
+    serving.twist = lambda path, body: (503, b"") if "chatcmpl" in path else body
+    refused(desk.ask(), 3, Refusal.FETCH_STATUS)
+    serving.twist = honest
+    assert desk.run().json["record"]["sent"]
+    assert serving.answers == 1
+
+
+def test_an_old_challenge_is_asked_anew(desk: Desk) -> None:
+    """The chain knows 256 blocks; a report under an older one enrols nothing."""
+    assert desk.enrol("--dry-run").code == 0
+    desk.town.node.mine(257)
+    assert not desk.status()["fresh"]
+    desk.enrolled()
+    assert desk.enrol().code == 0
+    assert len(desk.serving.asked) == 2, "what counts needs no new report"
+    assert desk.enrol("--renew").json["signers"][0]["sent"]
+    assert len(desk.serving.asked) == 3
+
+
+def test_every_node_that_may_answer_is_enrolled(desk: Desk) -> None:
+    """Of the first generation; an answer by one that is not in the report is nobody's."""
+    desk.protocol, desk.serving.nodes = "chat", WALLETS[:2]
+    ran = desk.enrol()
+    assert ran.code == 0, ran
+    assert [one["key"] for one in ran.json["signers"]] == [one.address for one in WALLETS[:2]]
+    desk.serving.nodes = WALLETS[1:2]
+    assert desk.ask().code == 0
+    assert desk.record().json["record"]["sent"]
+    desk.serving.nodes = WALLETS[2:]
+    refused(desk.ask("--again"), 1, Refusal.SIGNER_MISMATCH)
+
+
+@contextmanager
+def our_own_worker() -> Iterator[tuple[str, bytes]]:
+    """The worker of this project on a port, in the chain's time; its address, and a quote of it."""
+    model = CountingModel()
+    quotes = simulated_tdx(simulator().platform(), model)
+    worker = make_worker(
+        WorkerConfig(provenance=simulated_provenance()),
+        model=model,
+        quotes=quotes,
+        clock=SettableClock(NOW),
+    )
+    with listening(create_app(worker)) as url:
+        yield url, quotes.quote(bytes(64)).quote
+
+
+def test_the_page_runs_as_it_stands(
+    town: Town,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its commands in order, asking our own worker, with keys in encrypted files."""
+    quotary = runner((gateway, aci, chat), capsys, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    keys = {"account": WELL_KNOWN_KEYS[6]}
+    keys |= {f"member-{place + 1}": WELL_KNOWN_KEYS[MEMBERS[place]] for place in (0, 1)}
+    for name, key in keys.items():
+        Path(name).write_text(json.dumps(Account.encrypt(key, "pw", "pbkdf2", 2)))
+    Path("password").write_text("pw")
+    for name in ("collateral.json", "root.der"):
+        Path(name).write_bytes((town.folder / name).read_bytes())
+    for path in Path().iterdir():
+        path.chmod(0o600)
+    asked = {"model": CountingModel.name, "messages": [{"role": "user", "content": "Why?"}]}
+    Path("request.json").write_text(json.dumps(asked))
+    monkeypatch.setenv("ETH_RPC_URL", town.node.url)
+    monkeypatch.setenv("QUOTARY_DEPLOYMENTS", str(town.folder))
+    monkeypatch.setenv("ETH_KEYSTORE", "account")
+    monkeypatch.setenv("ETH_PASSWORD", "password")
+    page = (ROOT / "docs" / "gateways.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    commands = [line for block in blocks for line in block.splitlines()]
+    assert len(commands) >= 7
+    with town.undone(), our_own_worker() as (url, quote):
+        registry = town.registry
+        town.transact(registry.address, registry.admit(APP_ID, image_of(quote), MANIFEST))
+        for command in commands:
+            program, *arguments = shlex.split(command.replace("$GATEWAY", url))
+            assert program == "quotary"
+            ran = quotary(*arguments)
+            assert ran.code == 0, (command, ran)
