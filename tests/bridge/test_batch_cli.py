@@ -11,7 +11,7 @@ from quotary_bridge.chain.contracts import RequestStatus
 from quotary_bridge.chain.deployment import Deployed, Deployment
 from quotary_bridge.chain.well_known import WELL_KNOWN_KEYS
 from quotary_bridge.cli import batch, relay
-from quotary_bridge.relayer.batches import PreparedBatch
+from quotary_bridge.workers import PreparedBatch
 
 from tests.bridge.batch_town import BatchTown, batch_town
 from tests.bridge.relayer_town import APP, MODEL, OPEN_GATE, closed_gate

@@ -15,17 +15,17 @@ from quotary_bridge.chain.contracts.base import ZERO_ADDRESS
 from quotary_bridge.errors import ConfigurationError, ContractError
 from quotary_bridge.model import Address, Bytes32, Timestamp
 from quotary_bridge.relayer.batches import (
-    PUSH_GAS,
-    PreparedBatch,
     claims,
     committed,
     pending,
     prepare,
 )
 from quotary_bridge.workers import (
+    PUSH_GAS,
     Answered,
     BatchQuestion,
     Endpoint,
+    PreparedBatch,
     RejectReason,
     ResultRejectedError,
     SignedBatch,

@@ -11,8 +11,8 @@ from quotary_bridge.chain.contracts import RequestStatus
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import ChainId, JobKind, Timestamp
 from quotary_bridge.relayer import ProgressKind
-from quotary_bridge.relayer.batches import PreparedBatch, pieces
 from quotary_bridge.store import BatchRecord, BatchState, Store
+from quotary_bridge.workers import PreparedBatch, pieces
 
 from tests.bridge.batch_street import RELAYER, DeathError, Street
 from tests.bridge.batch_town import FEE, batch_town

@@ -24,14 +24,19 @@ from quotary_bridge.cli.sending import Sent, send
 from quotary_bridge.errors import ConfigurationError, Reason, RpcUnavailable
 from quotary_bridge.model import Bytes32, ChainId, job_key
 from quotary_bridge.relayer.batches import (
-    PreparedBatch,
     batch_told,
     claims,
     committed,
     pending,
     prepare,
 )
-from quotary_bridge.workers import Endpoint, ResultRejectedError, WorkerClient, WorkerFaultError
+from quotary_bridge.workers import (
+    Endpoint,
+    PreparedBatch,
+    ResultRejectedError,
+    WorkerClient,
+    WorkerFaultError,
+)
 
 __all__ = ["register"]
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from quotary_bridge.client.errors import OracleError, RequestEndedError
+from quotary_bridge.client.batch_steps import ClaimedResult, proof
+from quotary_bridge.client.batch_twins import AsyncBatchClient, BatchClient
+from quotary_bridge.client.errors import BatchUnusableError, OracleError, RequestEndedError
 from quotary_bridge.client.steps import Answer, Asked
 from quotary_bridge.client.twins import AsyncOracleClient, OracleClient
+from quotary_bridge.workers import PreparedBatch
 
 __all__ = [
     "Answer",
     "Asked",
+    "AsyncBatchClient",
     "AsyncOracleClient",
+    "BatchClient",
+    "BatchUnusableError",
+    "ClaimedResult",
     "OracleClient",
     "OracleError",
+    "PreparedBatch",
     "RequestEndedError",
+    "proof",
 ]

@@ -13,7 +13,7 @@ from quotary_bridge.chain.interface import error_catalogue
 from quotary_bridge.chain.reverts import decode_revert
 from quotary_bridge.errors import ContractError, Permanent, Reason
 
-__all__ = ["OracleError", "RequestEndedError", "error_class", "typed"]
+__all__ = ["BatchUnusableError", "OracleError", "RequestEndedError", "error_class", "typed"]
 
 
 class OracleError(ContractError):
@@ -31,6 +31,19 @@ class RequestEndedError(Permanent):
             "what was put up for it can be withdrawn, or came back: ask again",
         )
         self.event = event
+
+
+class BatchUnusableError(Permanent):
+    """Nothing can be done with the document of a batch, for `why`."""
+
+    def __init__(self, why: str) -> None:
+        """Say why."""
+        super().__init__(
+            Reason.CONFIGURATION_INVALID,
+            f"the batch serves nothing: {why}",
+            "get the document that answers the request from whoever relayed it",
+        )
+        self.why = why
 
 
 @cache

@@ -7,7 +7,7 @@ clients cannot come to differ.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,12 +21,27 @@ from quotary_bridge.client.errors import RequestEndedError, from_revert
 from quotary_bridge.errors import NotFinal, Reason, RpcUnavailable
 from quotary_bridge.model import Address, BlockNumber, Bytes32
 
-__all__ = ["Answer", "Asked", "Step", "Steps", "ask", "look", "read", "send", "wait"]
+__all__ = [
+    "Answer",
+    "Asked",
+    "Oracle",
+    "Step",
+    "Steps",
+    "ask",
+    "await_",
+    "ending",
+    "logs_of",
+    "logs_with",
+    "look",
+    "read",
+    "send",
+    "topic",
+    "wait",
+]
 
-_ORACLE = "ResultOracle"
 _ASKED = "RequestCreated"
 _ANSWERED = "RequestFulfilled"
-_ENDED = (_ANSWERED, "RequestFailed", "RequestRefunded")
+_ENDED = ("RequestFailed", "RequestRefunded")
 SLEEP = "sleep"
 """The one step that is no method of `web3.eth`."""
 
@@ -41,6 +56,14 @@ class Step:
 
 _T = TypeVar("_T")
 Steps = Generator[Step, Any, _T]
+
+
+@dataclass(frozen=True, slots=True)
+class Oracle:
+    """A contract that takes requests: where it is, and the name of its interface."""
+
+    address: Address
+    abi: str = "ResultOracle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +88,21 @@ class Answer:
     block: BlockNumber
 
 
-def ask(oracle: Address, params: RequestParams, sender: Address, seconds: float) -> Steps[Asked]:
+def ask(oracle: Oracle, params: RequestParams, sender: Address, seconds: float) -> Steps[Asked]:
     """Make a request, with what it puts up where ether pays; raises `OracleError`."""
     value = params.payment.max_fee if params.payment.token == ZERO_ADDRESS else 0
     receipt = yield from send(oracle, "request", [params.words()], sender, value, seconds)
-    for log in map(_log, receipt["logs"]):
-        if log.address == oracle and log.topics[:1] == (_topic(_ASKED),):
-            return Asked(
-                Bytes32(log.topics[1]),
-                bytes(receipt["transactionHash"]),
-                BlockNumber(receipt["blockNumber"]),
-            )
+    for log in logs_of(oracle, receipt, _ASKED):
+        return Asked(
+            Bytes32(log.topics[1]),
+            bytes(receipt["transactionHash"]),
+            BlockNumber(receipt["blockNumber"]),
+        )
     raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "the request's own event is missing")
 
 
 def send(  # noqa: PLR0917 (what a transaction is made of; the clients name each)
-    oracle: Address,
+    oracle: Oracle,
     function: str,
     arguments: Sequence[Any],
     sender: Address,
@@ -107,46 +129,65 @@ def send(  # noqa: PLR0917 (what a transaction is made of; the clients name each
     return found
 
 
-def read(oracle: Address, function: str, arguments: Sequence[Any]) -> Steps[Any]:
+def read(oracle: Oracle, function: str, arguments: Sequence[Any]) -> Steps[Any]:
     """Return what a view returns; raises `OracleError`."""
     data = yield from _tried(_call(oracle, function, arguments), "latest")
-    values = interface(_ORACLE).decode_result(function, bytes(data))
+    values = interface(oracle.abi).decode_result(function, bytes(data))
     return values[0] if len(values) == 1 else values
 
 
-def look(oracle: Address, asked: Asked) -> Steps[Answer | None]:
+def look(oracle: Oracle, asked: Asked) -> Steps[Answer | None]:
     """Return the answer, or None while there is none; raises `RequestEndedError`."""
+    found = yield from ending(oracle, asked, _ANSWERED)
+    if found is None:
+        return None
+    log, said = found
+    return Answer(
+        request_id=asked.request_id,
+        output=said["output"],
+        output_hash=Bytes32(said["outputHash"]),
+        weights_root=Bytes32(said["weightsRoot"]),
+        worker=address_of(said["worker"]),
+        kind=ProofKind(said["proofKind"]),
+        block=BlockNumber(log.block_number),
+    )
+
+
+def ending(
+    oracle: Oracle, asked: Asked, answered: str
+) -> Steps[tuple[Log, Mapping[str, Any]] | None]:
+    """Return the event that brought the answer, None while there is none; `RequestEndedError`."""
+    names = (answered, *_ENDED)
     query = {
-        "address": oracle,
+        "address": oracle.address,
         "fromBlock": asked.block,
         "toBlock": "latest",
-        "topics": [[_hex(_topic(name)) for name in _ENDED], _hex(asked.request_id)],
+        "topics": [[_hex(topic(oracle, name)) for name in names], _hex(asked.request_id)],
     }
     logs = yield Step("get_logs", (query,))
     for log in map(_log, logs):
-        found = interface(_ORACLE).decode_log(log)
+        found = interface(oracle.abi).decode_log(log)
         if found is None or log.removed:
             continue
         name, said = found
-        if name != _ANSWERED:
+        if name != answered:
             raise RequestEndedError(name, asked.request_id)
-        return Answer(
-            request_id=asked.request_id,
-            output=said["output"],
-            output_hash=Bytes32(said["outputHash"]),
-            weights_root=Bytes32(said["weightsRoot"]),
-            worker=address_of(said["worker"]),
-            kind=ProofKind(said["proofKind"]),
-            block=BlockNumber(log.block_number),
-        )
+        return log, said
     return None
 
 
-def wait(oracle: Address, asked: Asked, seconds: float, poll: float) -> Steps[Answer]:
+def wait(oracle: Oracle, asked: Asked, seconds: float, poll: float) -> Steps[Answer]:
     """Return the answer as soon as there is one; raises `NotFinal` after `seconds`."""
+    return await_(lambda: look(oracle, asked), asked, seconds, poll)
+
+
+def await_(
+    look_again: Callable[[], Steps[_T | None]], asked: Asked, seconds: float, poll: float
+) -> Steps[_T]:
+    """Return what `look_again` finds as soon as it does; raises `NotFinal` after `seconds`."""
     waited = 0.0
     while True:
-        found = yield from look(oracle, asked)
+        found = yield from look_again()
         if found is not None:
             return found
         if waited >= seconds:
@@ -158,6 +199,35 @@ def wait(oracle: Address, asked: Asked, seconds: float, poll: float) -> Steps[An
         pause = min(poll, seconds - waited)
         yield Step(SLEEP, (pause,))
         waited += pause
+
+
+def logs_of(oracle: Oracle, receipt: Mapping[str, Any], event: str) -> Iterator[Log]:
+    """Yield the oracle's own events of one name in a receipt."""
+    for log in map(_log, receipt["logs"]):
+        if log.address == oracle.address and log.topics[:1] == (topic(oracle, event),):
+            yield log
+
+
+def logs_with(
+    oracle: Oracle, since: BlockNumber, event: str, *indexed: bytes | None
+) -> Steps[list[Log]]:
+    """Return the oracle's events of one name from block `since` on, by what is indexed."""
+    query = {
+        "address": oracle.address,
+        "fromBlock": since,
+        "toBlock": "latest",
+        "topics": [
+            _hex(topic(oracle, event)),
+            *(None if each is None else _hex(each) for each in indexed),
+        ],
+    }
+    logs = yield Step("get_logs", (query,))
+    return [log for log in map(_log, logs) if not log.removed]
+
+
+def topic(oracle: Oracle, event: str) -> bytes:
+    """Return the first topic of an event."""
+    return interface(oracle.abi).event(event).topic
 
 
 def _tried(call: Mapping[str, Any], at: Any) -> Steps[bytes]:  # noqa: ANN401 (a height or a name)
@@ -176,12 +246,9 @@ def _revert_data(error: ContractLogicError) -> bytes:
         return b""
 
 
-def _call(oracle: Address, function: str, arguments: Sequence[Any]) -> dict[str, Any]:
-    return {"to": oracle, "data": _hex(interface(_ORACLE).encode_call(function, arguments))}
-
-
-def _topic(event: str) -> bytes:
-    return interface(_ORACLE).event(event).topic
+def _call(oracle: Oracle, function: str, arguments: Sequence[Any]) -> dict[str, Any]:
+    data = interface(oracle.abi).encode_call(function, arguments)
+    return {"to": oracle.address, "data": _hex(data)}
 
 
 def _log(found: Mapping[str, Any]) -> Log:

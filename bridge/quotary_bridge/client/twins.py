@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import ClassVar
 
-from web3 import AsyncWeb3, Web3
-
-from quotary_bridge.chain.contracts import RequestParams
 from quotary_bridge.client import steps
-from quotary_bridge.client.steps import SLEEP, Answer, Asked, Step, Steps
-from quotary_bridge.model import Address
+from quotary_bridge.client.base import ANSWER_SECONDS, POLL_SECONDS, AsyncClient, Client
+from quotary_bridge.client.steps import Answer, Asked
 
 __all__ = ["AsyncOracleClient", "OracleClient"]
 
-MINED_SECONDS = 120.0
-ANSWER_SECONDS = 600.0
-POLL_SECONDS = 1.0
 
-_T = TypeVar("_T")
-
-
-class OracleClient:
+class OracleClient(Client):
     """
     Asks an oracle through a `Web3` of the caller's, whose accounts and middleware sign.
 
@@ -34,14 +22,7 @@ class OracleClient:
     away; wait for as many blocks as what you do with it is worth.
     """
 
-    def __init__(self, web3: Web3, oracle: Address) -> None:
-        """Ask nothing yet."""
-        self._web3 = web3
-        self._oracle = oracle
-
-    def ask(self, params: RequestParams, sender: Address, seconds: float = MINED_SECONDS) -> Asked:
-        """Make a request, wait until it is mined, and return its id."""
-        return self._run(steps.ask(self._oracle, params, sender, seconds))
+    abi: ClassVar[str] = "ResultOracle"
 
     def answer(self, asked: Asked) -> Answer | None:
         """Return the answer, or None while there is none; raises `RequestEndedError`."""
@@ -53,55 +34,11 @@ class OracleClient:
         """Return the answer as soon as there is one; raises `NotFinal`, `RequestEndedError`."""
         return self._run(steps.wait(self._oracle, asked, seconds, poll))
 
-    def read(self, function: str, *arguments: object) -> Any:  # noqa: ANN401 (only the ABI knows)
-        """Return what a view of the oracle returns."""
-        return self._run(steps.read(self._oracle, function, arguments))
 
-    def send(
-        self,
-        function: str,
-        *arguments: object,
-        sender: Address,
-        value: int = 0,
-        seconds: float = MINED_SECONDS,
-    ) -> Mapping[str, Any]:
-        """Call a function of the oracle in a transaction; returns its receipt."""
-        return self._run(steps.send(self._oracle, function, arguments, sender, value, seconds))
-
-    def _run(self, work: Steps[_T]) -> _T:
-        try:
-            step = next(work)
-            while True:
-                try:
-                    outcome = self._done(step)
-                except Exception as error:  # noqa: BLE001 (the steps know what to make of it)
-                    step = work.throw(error)
-                else:
-                    step = work.send(outcome)
-        except StopIteration as end:
-            found: _T = end.value
-            return found
-
-    def _done(self, step: Step) -> object:
-        if step.method == SLEEP:
-            time.sleep(*step.arguments)
-            return None
-        return getattr(self._web3.eth, step.method)(*step.arguments)
-
-
-class AsyncOracleClient:
+class AsyncOracleClient(AsyncClient):
     """`OracleClient` for an `AsyncWeb3`: the same methods, awaited."""
 
-    def __init__(self, web3: AsyncWeb3[Any], oracle: Address) -> None:
-        """Ask nothing yet."""
-        self._web3 = web3
-        self._oracle = oracle
-
-    async def ask(
-        self, params: RequestParams, sender: Address, seconds: float = MINED_SECONDS
-    ) -> Asked:
-        """Make a request, wait until it is mined, and return its id."""
-        return await self._run(steps.ask(self._oracle, params, sender, seconds))
+    abi: ClassVar[str] = "ResultOracle"
 
     async def answer(self, asked: Asked) -> Answer | None:
         """Return the answer, or None while there is none; raises `RequestEndedError`."""
@@ -112,40 +49,3 @@ class AsyncOracleClient:
     ) -> Answer:
         """Return the answer as soon as there is one; raises `NotFinal`, `RequestEndedError`."""
         return await self._run(steps.wait(self._oracle, asked, seconds, poll))
-
-    async def read(self, function: str, *arguments: object) -> Any:  # noqa: ANN401 (as above)
-        """Return what a view of the oracle returns."""
-        return await self._run(steps.read(self._oracle, function, arguments))
-
-    async def send(
-        self,
-        function: str,
-        *arguments: object,
-        sender: Address,
-        value: int = 0,
-        seconds: float = MINED_SECONDS,
-    ) -> Mapping[str, Any]:
-        """Call a function of the oracle in a transaction; returns its receipt."""
-        return await self._run(
-            steps.send(self._oracle, function, arguments, sender, value, seconds)
-        )
-
-    async def _run(self, work: Steps[_T]) -> _T:
-        try:
-            step = next(work)
-            while True:
-                try:
-                    outcome = await self._done(step)
-                except Exception as error:  # noqa: BLE001 (the steps know what to make of it)
-                    step = work.throw(error)
-                else:
-                    step = work.send(outcome)
-        except StopIteration as end:
-            found: _T = end.value
-            return found
-
-    async def _done(self, step: Step) -> object:
-        if step.method == SLEEP:
-            await asyncio.sleep(*step.arguments)
-            return None
-        return await getattr(self._web3.eth, step.method)(*step.arguments)

@@ -32,7 +32,7 @@ from quotary_bridge.model import (
     errand_key,
 )
 from quotary_bridge.relayer.batch_book import BatchBook
-from quotary_bridge.relayer.batches import Asked, PreparedBatch, answered
+from quotary_bridge.relayer.batches import Asked, answered
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.errands import tell_errands
 from quotary_bridge.relayer.progress import ProgressKind
@@ -40,6 +40,7 @@ from quotary_bridge.store import BatchRecord
 from quotary_bridge.workers import (
     Endpoint,
     FaultKind,
+    PreparedBatch,
     ResultRejectedError,
     WorkerFaultError,
 )

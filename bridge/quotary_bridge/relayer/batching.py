@@ -23,7 +23,6 @@ from quotary_bridge.lifecycle import Errand, Job, JobState, Superseded, begin_er
 from quotary_bridge.model import BlockHash, BlockNumber, BlockRef, JobKey, JobKind, errand_key
 from quotary_bridge.relayer.batch_asking import BatchAsker
 from quotary_bridge.relayer.batch_book import BatchBook
-from quotary_bridge.relayer.batches import PUSH_GAS, PreparedBatch, pieces
 from quotary_bridge.relayer.cycle import Cycle, Ports
 from quotary_bridge.relayer.dispatch import retry
 from quotary_bridge.relayer.errands import tell_errands
@@ -31,6 +30,7 @@ from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.relayer.reading import Reading
 from quotary_bridge.relayer.settle import conclude, settle
 from quotary_bridge.store import BatchRecord, Commitment, Member
+from quotary_bridge.workers import PUSH_GAS, PreparedBatch, pieces
 
 __all__ = ["Batching"]
 

@@ -26,6 +26,7 @@ from quotary_bridge.workers.client import (
     WorkerFaultError,
     read_statement,
 )
+from quotary_bridge.workers.documents import PUSH_GAS, PreparedBatch, pieces
 from quotary_bridge.workers.pool import Health, WorkerPool
 from quotary_bridge.workers.statement import (
     DOMAIN_VERSION,
@@ -37,6 +38,7 @@ from quotary_bridge.workers.statement import (
 __all__ = [
     "BATCH_TYPE_HASH",
     "DOMAIN_VERSION",
+    "PUSH_GAS",
     "RESULT_TYPE_HASH",
     "Answered",
     "Batch",
@@ -44,6 +46,7 @@ __all__ = [
     "Endpoint",
     "FaultKind",
     "Health",
+    "PreparedBatch",
     "RejectReason",
     "ResultRejectedError",
     "SignedBatch",
@@ -56,6 +59,7 @@ __all__ = [
     "check_result",
     "check_reveal",
     "leaf_of",
+    "pieces",
     "read_statement",
     "result_digest",
     "signer_of",
