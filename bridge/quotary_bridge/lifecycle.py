@@ -5,6 +5,7 @@ The life of a job, as a pure state machine.
       ▲           │            │         ▲            ▲           │
       └── Retried ┴────────────┘         └── Reorged ─┴───────────┘
 
+    Awaiting ──► Seen                                       its input was kept off the chain
     anything open ──► Failed(reason) | Superseded(reason)   concluded from one block
     anything open ──► Orphaned                              a reorg took the request away
 
@@ -42,6 +43,7 @@ __all__ = [
     "Included",
     "Job",
     "JobState",
+    "Mislaid",
     "Orphaned",
     "Released",
     "Reopened",
@@ -52,6 +54,7 @@ __all__ = [
     "Seen",
     "Sent",
     "Superseded",
+    "Supplied",
     "advance",
     "begin",
     "begin_errand",
@@ -61,6 +64,7 @@ __all__ = [
 class JobState(StrEnum):
     """Where a job is. The values are what the database, the events and the metrics carry."""
 
+    AWAITING = "awaiting"
     SEEN = "seen"
     DISPATCHED = "dispatched"
     SIGNED = "signed"
@@ -136,6 +140,16 @@ class Seen:
 @dataclass(frozen=True, slots=True)
 class Orphaned:
     """The request's block is no longer part of the chain, and no other holds it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supplied:
+    """The input, which the chain has not, is at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mislaid:
+    """That input is not at hand any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +234,8 @@ class Sealed:
 Event = (
     Seen
     | Orphaned
+    | Supplied
+    | Mislaid
     | Dispatched
     | ResultStored
     | Retried
@@ -235,11 +251,15 @@ Event = (
     | Sealed
 )
 
+_NO_INPUT = "InputMissing"
+
 # From where each event may happen. An event that is not listed for a state is a defect in the
 # relayer, not a fact about the world: it raises, and nothing is written.
 _ALLOWED: dict[type[object], frozenset[JobState]] = {
     Seen: _OPEN | _SETTLED,
     Orphaned: _OPEN | _SETTLED,
+    Supplied: frozenset({JobState.AWAITING}),
+    Mislaid: frozenset({JobState.SEEN, JobState.DISPATCHED}),
     Dispatched: frozenset({JobState.SEEN, JobState.DISPATCHED}),
     ResultStored: frozenset({JobState.DISPATCHED}),
     Retried: frozenset({JobState.DISPATCHED, JobState.SIGNED}),
@@ -275,7 +295,8 @@ class IllegalTransitionError(RuntimeError):
 
 def begin(request: Request) -> Job:
     """Return the job of a request seen for the first time."""
-    return Job(request, kind=JobKind.QUORUM if request.results_needed > 1 else JobKind.ANSWER)
+    kind = JobKind.QUORUM if request.results_needed > 1 else JobKind.ANSWER
+    return _at_start(Job(request, kind=kind))
 
 
 def begin_errand(request: Request, kind: JobKind, errand: Errand) -> Job:
@@ -293,7 +314,7 @@ def advance(job: Job, event: Event) -> Job:
         raise IllegalTransitionError(job, event)
     if isinstance(event, Seen | Orphaned):
         return _request_moved(job, event)
-    if isinstance(event, Dispatched | ResultStored | Retried):
+    if isinstance(event, Supplied | Mislaid | Dispatched | ResultStored | Retried):
         return _worked_on(job, event)
     if isinstance(event, Enqueued | Sent | Included | Reorged | Finalised | Released):
         return _in_flight(job, event)
@@ -314,7 +335,18 @@ def _request_moved(job: Job, event: Seen | Orphaned) -> Job:
     return _resumed(moved) if job.state is JobState.ORPHANED else moved
 
 
-def _worked_on(job: Job, event: Dispatched | ResultStored | Retried) -> Job:
+def _at_start(job: Job) -> Job:
+    """Return the job where a worker is to be asked: once there is something to ask."""
+    if job.request.input_is_elsewhere:
+        return replace(job, state=JobState.AWAITING, reason=_NO_INPUT)
+    return replace(job, state=JobState.SEEN)
+
+
+def _worked_on(job: Job, event: Supplied | Mislaid | Dispatched | ResultStored | Retried) -> Job:
+    if isinstance(event, Supplied):
+        return replace(job, state=JobState.SEEN, reason=None)
+    if isinstance(event, Mislaid):
+        return _at_start(job)
     if isinstance(event, Dispatched):
         return replace(job, state=JobState.DISPATCHED, reason=None)
     if isinstance(event, ResultStored):
@@ -358,7 +390,7 @@ def _settled(job: Job, event: Failed | Superseded | Reopened | Sealed) -> Job:
 def _resumed(job: Job) -> Job:
     """Return the job at the furthest state that what it holds allows."""
     if job.result is None:
-        return replace(job, state=JobState.SEEN)
+        return _at_start(job)
     if job.slot is not None and job.carried == job.result:
         return replace(job, state=JobState.BROADCAST)
     return replace(job, state=JobState.SIGNED)

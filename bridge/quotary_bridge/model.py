@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import lru_cache
+from hashlib import sha256
 from typing import NewType
 
 from eth_utils.address import to_checksum_address
@@ -66,6 +67,9 @@ Wei = NewType("Wei", int)
 ADDRESSES_REMEMBERED = 1 << 10
 # In the encoded terms: after their offset, eight fields, and the five of the payment.
 _RESULTS_AT = 14 * WORD_BYTES
+# And after their offset, app and model.
+_COMMITMENT_AT = 3 * WORD_BYTES
+_OF_NOTHING = sha256(b"").digest()
 
 KEYS_REMEMBERED = 1 << 14
 """A job's key is asked for at every step; more jobs than this are hardly open at once."""
@@ -161,7 +165,8 @@ class Request:
     """
     One request for a result, as the oracle on the chain holds it.
 
-    `callback_gas` is what the requester's callback may use, `fee` what was put up for answers;
+    `input` is empty where it is kept elsewhere; `callback_gas` is what the requester's callback may
+    use, `fee` what was put up for answers;
     `terms` is all of the request as the contract encodes it, which every call about it must bring
     (docs/formats.md, "Request"); `block` is where the request's event was seen.
     """
@@ -188,6 +193,18 @@ class Request:
     def results_needed(self) -> int:
         """How many workers' answers must agree."""
         return int.from_bytes(self.terms[_RESULTS_AT : _RESULTS_AT + WORD_BYTES])
+
+    @property
+    def input_commitment(self) -> Bytes32:
+        """SHA-256 of the input, wherever that is kept."""
+        if self.input:
+            return Bytes32(sha256(self.input).digest())
+        return Bytes32(self.terms[_COMMITMENT_AT : _COMMITMENT_AT + WORD_BYTES])
+
+    @property
+    def input_is_elsewhere(self) -> bool:
+        """Whether the chain has no more than a commitment to the input."""
+        return not self.input and self.input_commitment != _OF_NOTHING
 
     def asks_the_same_as(self, other: Request) -> bool:
         """Whether both ask for the same thing, wherever their events were seen."""

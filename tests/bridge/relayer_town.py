@@ -27,7 +27,7 @@ from quotary_bridge.errors import BridgeError
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, Bytes32, ChainId, JobKey, Result, Slot, Timestamp, job_key
 from quotary_bridge.relayer import Progress, ProgressKind, Relayer, RelayerSettings
-from quotary_bridge.store import Store
+from quotary_bridge.store import InputFolder, Store
 from quotary_bridge.workers import Endpoint, WorkerClient, result_digest
 
 from tests.bridge.model_parts import A_MODEL
@@ -223,7 +223,12 @@ def settings_of(town: Town, **changes: float) -> RelayerSettings:
 
 
 def relayer_of(
-    town: Town, store: Store, client: WorkerClient, *hosts: str, **changes: float
+    town: Town,
+    store: Store,
+    client: WorkerClient,
+    *hosts: str,
+    inputs: InputFolder | None = None,
+    **changes: float,
 ) -> Relayer:
     """A relayer on the third account that asks the workers at `hosts`."""
     return Relayer(
@@ -236,6 +241,7 @@ def relayer_of(
         listener=town.events.append,
         client=client,
         holder="a test",
+        inputs=inputs,
     )
 
 

@@ -18,7 +18,7 @@ from quotary_bridge.model import Address, Bytes32, ChainId, JobKey, Result, Time
 from quotary_bridge.relayer import Relayer
 from quotary_bridge.relayer.progress import Listener
 from quotary_bridge.rounds import commitment_of
-from quotary_bridge.store import Store
+from quotary_bridge.store import InputFolder, Store
 from quotary_bridge.workers import Endpoint, WorkerClient, result_digest
 
 from tests.bridge.model_parts import A_MODEL
@@ -200,6 +200,7 @@ def conductor(
     *,
     endpoints: Sequence[Endpoint] | None = None,
     listener: Listener | None = None,
+    inputs: InputFolder | None = None,
     **changes: float,
 ) -> Relayer:
     """A relayer that asks `workers`, and does not wait long where somebody makes it wait."""
@@ -216,6 +217,7 @@ def conductor(
         listener=listener or town.events.append,
         client=client_of(workers),
         holder=f"a test with account {account}",
+        inputs=inputs,
     )
 
 

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import redirect_stderr
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -22,7 +23,7 @@ from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Timestamp
 from quotary_bridge.observe import configure_logging
 from quotary_bridge.relayer import ProgressKind, RelayerConfig, run
-from quotary_bridge.store import Store
+from quotary_bridge.store import InputFolder, Store
 from quotary_bridge.workers import Endpoint, WorkerPool
 from starlette.testclient import TestClient
 
@@ -67,10 +68,16 @@ def client(filled: Store) -> TestClient:
     return TestClient(create_app(view_of(filled)))
 
 
-@pytest.mark.parametrize("path", OPENAPI["paths"])
-def test_every_answer_is_what_the_interface_says(filled: Store, path: str) -> None:
+OPERATIONS = [(path, method) for path, found in OPENAPI["paths"].items() for method in found]
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_every_answer_is_what_the_interface_says(
+    filled: Store, tmp_path: Path, path: str, method: str
+) -> None:
     """Generated questions, sensible and not: statuses, types and shapes are those of OpenAPI."""
-    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(view_of(filled)))
+    view = replace(view_of(filled), inputs=InputFolder(tmp_path / "inputs"))
+    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(view))
 
     @settings(
         max_examples=20,
@@ -79,7 +86,7 @@ def test_every_answer_is_what_the_interface_says(filled: Store, path: str) -> No
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
-    @given(schema[path]["GET"].as_strategy())
+    @given(schema[path][method.upper()].as_strategy())
     def _holds(case: schemathesis.Case) -> None:
         case.call_and_validate()
 

@@ -16,14 +16,17 @@ from quotary_bridge.client import (
     Answer,
     Asked,
     AsyncOracleClient,
+    AsyncRelayerClient,
     OracleClient,
     OracleError,
+    RelayerClient,
     RequestEndedError,
     errors,
 )
 from quotary_bridge.errors import ContractError, NotFinal
+from quotary_bridge.http import Listening, Metrics, Server, View, create_app
 from quotary_bridge.model import Address
-from quotary_bridge.store import Store
+from quotary_bridge.store import InputFolder, Store
 from web3 import AsyncWeb3, HTTPProvider, Web3
 from web3.providers import AsyncHTTPProvider
 
@@ -144,25 +147,31 @@ def test_a_request_that_was_refunded_ends_by_name(client: Asking, town: Town) ->
 
 
 def test_the_page_runs_as_it_stands(
-    town: Town, store: Store, capsys: pytest.CaptureFixture[str]
+    town: Town, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """docs/client.md, with a relayer at work between asking and waiting."""
     page = (Path(__file__).parents[2] / "docs" / "client.md").read_text()
     page, _, _batches = page.partition("## Answers by the batch")
     examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(examples) == 4
+    assert len(examples) == 5
     names: dict[str, Any] = {
         "rpc_url": town.node.url,
         "oracle": town.oracle,
         "sender": requester(town),
         "app_id": APP,
         "model_id": MODEL,
+        "token": "a token of the API",
     }
-    for number, example in enumerate(examples):
-        if number == 2:
-            with relayer_of(town, store, client_of(one=Worker())) as relayer:
-                drive(relayer, town)
-        exec(compile(example, "docs/client.md", "exec"), names)  # noqa: S102 (our own page)
+    inputs = InputFolder(tmp_path / "inputs")
+    view = View(store, Metrics([]), dict, bool, store.open_counts, inputs)
+    with Server(create_app(view, names["token"]), Listening("127.0.0.1", 0)) as server:
+        names["relayer_url"] = server.url
+        for number, example in enumerate(examples):
+            if number == 2:
+                with relayer_of(town, store, client_of(one=Worker())) as relayer:
+                    drive(relayer, town)
+            exec(compile(example, "docs/client.md", "exec"), names)  # noqa: S102 (our own page)
+    assert inputs.commitments() == {names["commitment"]}
     told = capsys.readouterr().out
     assert names["asked"].request_id.hex() in told
     assert told.count("b'an answer'") == 2
@@ -185,6 +194,7 @@ def test_the_twins_offer_the_same() -> None:
         }
 
     assert _public(OracleClient) == _public(AsyncOracleClient)
+    assert _public(RelayerClient) == _public(AsyncRelayerClient)
 
 
 def test_every_error_of_the_contracts_has_a_class() -> None:

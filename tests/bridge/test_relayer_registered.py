@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -13,8 +14,10 @@ import pytest
 from quotary_bridge.chain import TransactionRequest
 from quotary_bridge.chain.contracts import Quorum, RequestTerms, WorkerStatus
 from quotary_bridge.chain.well_known import WELL_KNOWN_KEYS
+from quotary_bridge.cli import request as request_command
 from quotary_bridge.cli import worker as worker_command
 from quotary_bridge.errors import ContractError
+from quotary_bridge.http import Listening, Metrics, Server, View, create_app
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import BlockNumber, JobKind, Request, Timestamp
 from quotary_bridge.relayer import ProgressKind
@@ -22,13 +25,14 @@ from quotary_bridge.relayer.errands import _reveals
 from quotary_bridge.relayer.oracle import Oracle
 from quotary_bridge.relayer.table import played
 from quotary_bridge.rounds import Closed, Committed, Revealed, Round, RoundState, Seat
-from quotary_bridge.store import Store
+from quotary_bridge.store import InputFolder, Store
 from quotary_bridge.workers import read_statement
 from quotary_bridge.workers.client import _question
 
 from tests.bridge.registered_town import SEV_SNP, RegisteredTown, registered_town
 from tests.bridge.relayer_town import (
     APP,
+    MODEL,
     Worker,
     client_of,
     drive,
@@ -48,6 +52,9 @@ from tests.bridge.test_cli import Command, runner
 from tests.bridge.test_relayer_rounds import end, errands
 
 pytest_plugins = ["tests.bridge.relayer_fixtures"]
+
+_CANARY = b"canary question 91d27c"
+_TOKEN = "canary-token-c4470b"
 
 
 @pytest.fixture
@@ -77,7 +84,7 @@ def registered(deployed: RegisteredTown) -> Iterator[RegisteredTown]:
 
 @pytest.fixture
 def quotary(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    return runner([worker_command], capsys, monkeypatch)
+    return runner([request_command, worker_command], capsys, monkeypatch)
 
 
 def request_of(registered: RegisteredTown) -> Request:
@@ -225,6 +232,43 @@ def test_answers_are_not_used_up_while_a_vendor_is_missing(
     drive(relayer, town, 40)
     end(relayer, workers)
     require_all_final(town, store)
+
+
+def test_an_input_is_handed_in_by_the_command_that_asks(
+    registered: RegisteredTown, store: Store, quotary: Command, tmp_path: Path
+) -> None:
+    """The chain has its hash, the relayer the rest; what the command prints has neither."""
+    town, worker = registered.town, Worker()
+    registered.register([_Keyed("alone", worker=worker)])
+    inputs, path = InputFolder(tmp_path / "inputs"), tmp_path / "question"
+    path.write_bytes(_CANARY)
+    (tmp_path / "token").write_text(_TOKEN)
+    reading = ("--rpc-url", town.node.url, "--deployments", registered.folder, "--json")
+    asking = ("request", "ask", "--input-file", path, "--app", f"0x{APP.hex()}")
+    asking = (*asking, "--model", f"0x{MODEL.hex()}", "--fee", "1gwei", *reading)
+    asking = (*asking, "--private-key", WELL_KNOWN_KEYS[7])
+    away = ("--relayer", "http://127.0.0.1:9")
+    relayer = relayer_of(town, store, client_of(one=worker), inputs=inputs)
+    view = View(store, Metrics([]), relayer.pool.health, bool, store.open_counts, inputs)
+    with relayer, Server(create_app(view, _TOKEN), Listening("127.0.0.1", 0, _TOKEN)) as server:
+        here = ("--relayer", server.url, "--relayer-token-file", tmp_path / "token")
+        for wrong in (("--off-chain",), here, ("a text", "--off-chain", *here)):
+            ran = quotary(*asking, *wrong)
+            assert (ran.code, ran.json["reason"]) == (6, "CONFIGURATION_INVALID")
+        # Where nobody takes the input, nothing is asked and nothing is paid.
+        assert quotary(*asking, "--off-chain", *away).json["reason"] == "RPC_UNREACHABLE"
+        assert quotary(*asking, "--off-chain", *away, "--dry-run").json["sent"] is False
+        assert inputs.commitments() == frozenset()
+        asked = quotary(*asking, "--off-chain", *here)
+        assert asked.code == 0, asked
+        again = quotary("request", "supply", path, *here, "--json")
+        commitment = f"0x{sha256(_CANARY).hexdigest()}"
+        assert (again.code, again.json["input_commitment"]) == (0, commitment)
+        drive(relayer, town, 20)
+    found = quotary("request", "status", asked.json["request_id"], *reading).json
+    assert (found["status"], found["worker"]) == ("fulfilled", worker.address)
+    assert (request_of(registered).input, worker.asked) == (b"", 1)
+    assert _CANARY.decode() not in asked.out + asked.err + again.out
 
 
 class _Keyed(Member):

@@ -35,7 +35,7 @@ from quotary_bridge.relayer import (
     run,
     stop_on_signals,
 )
-from quotary_bridge.store import location
+from quotary_bridge.store import InputFolder, location
 from quotary_bridge.workers import Endpoint
 
 __all__ = ["register"]
@@ -136,6 +136,13 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         metavar="SECONDS",
         help="how long requests wait for others before a batch is asked for (%(default)s)",
     )
+    parser.add_argument(
+        "--inputs",
+        type=Path,
+        metavar="DIR",
+        help="inputs that the chain has no more than a hash of, each in a file of that name; with "
+        "--listen they can be handed in at /v1/inputs",
+    )
     parser.add_argument("--poll", type=float, default=1.0, metavar="SECONDS", help="(%(default)s)")
     parser.add_argument(
         "--listen",
@@ -173,6 +180,7 @@ def _run(args: Namespace) -> int:
             for name in args.lane
         ],
         witnesses=[Chain.connect(url, context.chain.chain_id) for url in args.witness_url],
+        inputs=None if args.inputs is None else InputFolder(args.inputs),
         now=lambda: Timestamp(int(time.time())),  # noqa: TID251 (the edge: it serves the lease)
         settings=_settings(args, context, record),
     )

@@ -45,6 +45,7 @@ class Api:
             workers=relayer.pool.health,
             ready=self._is_ready,
             open_jobs=store.open_counts,
+            inputs=relayer.inputs,
         )
         self._server = Server(create_app(view, self._where.token), self._where)
         self._server.__enter__()

@@ -12,6 +12,7 @@ from quotary.cli.output import ExitCode
 from quotary_bridge.cli.answer import answer, command
 from quotary_bridge.cli.options import add_output_flags, address
 from quotary_bridge.errors import ConfigurationError, NotFinal, Reason
+from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, Timestamp
 from quotary_bridge.store import Overview, Store, location
 
@@ -144,10 +145,14 @@ def _fields(found: Overview, now: Timestamp) -> dict[str, object]:
     }
 
 
+def _named(state: JobState) -> str:
+    return "awaiting their input" if state is JobState.AWAITING else state.value
+
+
 def _text(found: Overview, now: Timestamp) -> str:
     lines = []
     for each in found.oracles:
-        jobs = ", ".join(f"{count} {state.value}" for state, count in each.jobs.items() if count)
+        jobs = ", ".join(f"{count} {_named(state)}" for state, count in each.jobs.items() if count)
         lines.append(f"oracle {each.oracle} on chain {each.chain_id}: {jobs or 'no request yet'}")
         lines.append(f"  read up to block {each.head}, final up to {each.final}")
     for signer in found.signers:

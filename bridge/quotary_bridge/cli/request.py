@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quotary.cli.output import ExitCode
 
@@ -23,6 +23,7 @@ from quotary_bridge.chain.contracts import (
     topics_of,
 )
 from quotary_bridge.chain.records import Receipt
+from quotary_bridge.cli import request_input
 from quotary_bridge.cli.answer import answer, command
 from quotary_bridge.cli.options import (
     Context,
@@ -35,6 +36,7 @@ from quotary_bridge.cli.options import (
     wei,
 )
 from quotary_bridge.cli.sending import send
+from quotary_bridge.client import commitment_to
 from quotary_bridge.errors import ConfigurationError, NotFinal, Reason, RpcUnavailable
 from quotary_bridge.model import Bytes32
 
@@ -53,7 +55,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         epilog="example: quotary request ask 'Pay 5 to the fund?' --app council --model 0xM… "
         "--fee 1gwei --wait --account me",
     )
-    ask.add_argument("text", metavar="TEXT", help="the input, sent as UTF-8; public on the chain")
+    request_input.add_input_flags(ask)
     ask.add_argument("--app", type=app_id, required=True, metavar="APP", help="id, or name")
     ask.add_argument("--model", type=identifier, required=True, metavar="ID")
     ask.add_argument("--fee", type=wei, default=0, metavar="AMOUNT", help="for the worker (0)")
@@ -67,6 +69,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     add_chain_flags(ask)
     add_output_flags(ask)
     ask.set_defaults(run=_ask)
+    request_input.add_supply(commands)
     status = commands.add_parser(
         "status", help="show a request", epilog="example: quotary request status 0xR…"
     )
@@ -161,6 +164,7 @@ class _State:
 
 @command
 def _ask(args: Namespace) -> int:
+    asked = request_input.input_of(args)
     context = Context.of(args)
     oracle = _oracle(context)
     sender = context.sender().address
@@ -168,7 +172,7 @@ def _ask(args: Namespace) -> int:
     params = RequestParams(
         app_id=args.app,
         model_id=args.model,
-        input=args.text.encode(),
+        input=asked,
         callback_gas_limit=0,
         deadline=context.chain.head().timestamp + args.expires_in,
         payment=Payment(args.fee, refund_to=args.refund_to or sender),
@@ -181,6 +185,11 @@ def _ask(args: Namespace) -> int:
             tolerance=args.tolerance,
         ),
     )
+    if args.off_chain:
+        params = replace(params, input=b"", input_commitment=commitment_to(asked))
+    if args.off_chain and not args.dry_run:
+        # First of all: a request whose input nobody has is worth nothing.
+        request_input.hand_in(args, asked)
     sent = send(args, context, oracle.address, oracle.request(params), args.fee)
     if sent.receipt is None:
         answer(args, sent.fields(), sent.text())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from quotary_bridge.client.batch_steps import ClaimedResult, proof
 from quotary_bridge.client.batch_twins import AsyncBatchClient, BatchClient
 from quotary_bridge.client.errors import BatchUnusableError, OracleError, RequestEndedError
+from quotary_bridge.client.inputs import AsyncRelayerClient, RelayerClient, commitment_to
 from quotary_bridge.client.steps import Answer, Asked
 from quotary_bridge.client.twins import AsyncOracleClient, OracleClient
 from quotary_bridge.workers import PreparedBatch
@@ -14,12 +15,15 @@ __all__ = [
     "Asked",
     "AsyncBatchClient",
     "AsyncOracleClient",
+    "AsyncRelayerClient",
     "BatchClient",
     "BatchUnusableError",
     "ClaimedResult",
     "OracleClient",
     "OracleError",
     "PreparedBatch",
+    "RelayerClient",
     "RequestEndedError",
+    "commitment_to",
     "proof",
 ]

@@ -1,4 +1,4 @@
-"""What a relayer shows over HTTP: requests, results, workers, health and metrics. Read only."""
+"""What a relayer shows over HTTP, requests to metrics, and inputs that it takes."""
 
 from __future__ import annotations
 

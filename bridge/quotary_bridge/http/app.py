@@ -1,5 +1,6 @@
 """
-The routes. Everything is read from the record at the moment it is asked for; nothing is written.
+The routes. Everything is read from the record at the moment it is asked for; nothing is written but
+inputs that the chain has no more than a hash of.
 
 Inputs of requests are not shown, only how long they are: they may be somebody's secret.
 """
@@ -20,12 +21,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from quotary_bridge.errors import BridgeError
+from quotary_bridge.http.inputs import take_input
 from quotary_bridge.http.metrics import CONTENT_TYPE, Metrics
 from quotary_bridge.http.openapi import LIMIT_DEFAULT, LIMIT_MOST, OPENAPI
 from quotary_bridge.lifecycle import Job, JobState
-from quotary_bridge.model import JobKey, SignedResult
+from quotary_bridge.model import Bytes32, JobKey, SignedResult
 from quotary_bridge.rounds import Round
-from quotary_bridge.store import Store
+from quotary_bridge.store import InputFolder, Store
 from quotary_bridge.workers import Endpoint, Health
 
 __all__ = ["View", "create_app"]
@@ -40,13 +42,18 @@ Answer = Callable[["View", Request], Response]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the routes look at: `ready` tells whether cycles come to their end."""
+    """
+    What the routes look at: `ready` tells whether cycles come to their end.
+
+    `inputs` is where inputs are handed in, None where they are not.
+    """
 
     store: Store
     metrics: Metrics
     workers: Callable[[], Mapping[Endpoint, Health]]
     ready: Callable[[], bool]
     open_jobs: Callable[[], Mapping[JobState, int]]
+    inputs: InputFolder | None = None
 
 
 def create_app(view: View, token: str | None = None) -> Starlette:
@@ -68,7 +75,8 @@ def create_app(view: View, token: str | None = None) -> Starlette:
         routes=[
             Route(path, _endpoint(view, answer, token), methods=["GET"])
             for path, answer in routes.items()
-        ],
+        ]
+        + [Route("/v1/inputs/{commitment}", _taking(view, token), methods=["PUT"])],
         exception_handlers={HTTPException: _refused},
     )
 
@@ -86,6 +94,19 @@ def _endpoint(view: View, answer: Answer, token: str | None) -> Callable[[Reques
     return _answered
 
 
+def _taking(view: View, token: str | None) -> Callable[[Request], Any]:
+    async def _taken(request: Request) -> Response:
+        if token is not None:
+            _require(request, token)
+        _only(request)
+        commitment = Bytes32(_key(request.path_params["commitment"]))
+        if view.inputs is None:
+            raise HTTPException(404, "no inputs are taken here")
+        return await take_input(view.inputs, commitment, request)
+
+    return _taken
+
+
 def _require(request: Request, token: str) -> None:
     given = request.headers.get("authorization", "")
     expected = f"{_BEARER}{token}"
@@ -96,7 +117,16 @@ def _require(request: Request, token: str) -> None:
 def _refused(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    code = {400: "BadParameter", 401: "Unauthorized", 404: "NotFound", 405: "MethodNotAllowed"}
+    code = {
+        400: "BadParameter",
+        401: "Unauthorized",
+        404: "NotFound",
+        405: "MethodNotAllowed",
+        408: "TooSlow",
+        413: "InputTooLarge",
+        409: "WrongInput",
+        507: "InputsFull",
+    }
     document = {
         "error": {"code": code.get(error.status_code, "Unavailable"), "message": error.detail}
     }

@@ -102,6 +102,7 @@ _SCHEMAS = {
         restsUntil=_COUNT,
         lastFault={"type": "string"},
     ),
+    "Input": _object(commitment=_HEX_32, bytes=_COUNT),
     "Error": _object(error=_object(code={"type": "string"}, message={"type": "string"})),
 }
 
@@ -149,12 +150,31 @@ def _one(name: str) -> dict[str, Any]:
 _UNKNOWN = {"404": _answer("there is none", _ERROR)}
 _HEALTH = _object(status={"type": "string"})
 
+_HAND_IN = {
+    "summary": "Hand in an input that the chain has no more than a hash of",
+    "parameters": [_KEY | {"name": "commitment", "description": "SHA-256 of the input"}],
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+    },
+    "responses": {
+        "200": _answer("it was here already", _one("Input")),
+        "201": _answer("it is here now", _one("Input")),
+        **_REFUSED,
+        "404": _answer("no inputs are taken here", _ERROR),
+        "408": _answer("the input took too long", _ERROR),
+        "409": _answer("the input has another hash", _ERROR),
+        "413": _answer("the input is too long", _ERROR),
+        "507": _answer("there is no room for another input", _ERROR),
+    },
+}
+
 OPENAPI: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {
         "title": "Quotary relayer",
         "version": "1",
-        "description": "What a relayer knows. Read only; lists come in pages, ordered by key.",
+        "description": "What a relayer knows; lists come in pages, ordered by key.",
     },
     "security": [{"token": []}, {}],
     "paths": {
@@ -164,6 +184,7 @@ OPENAPI: dict[str, Any] = {
         "/v1/errands": _get("What else is brought to the chain", _list("Errand"), *_PAGE),
         "/v1/results": _get("The results in use", _list("Result"), *_PAGE),
         "/v1/results/{key}": _get("The result of one request", _one("Result"), _KEY, **_UNKNOWN),
+        "/v1/inputs/{commitment}": {"put": _HAND_IN},
         "/v1/workers": _get("How the workers do", _list("Worker")),
         "/healthz": {
             "get": {

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from quotary_bridge.lifecycle import Job
-from quotary_bridge.model import JobKey, SignedResult, Timestamp
+from quotary_bridge.model import JobKey, Request, SignedResult, Timestamp
 from quotary_bridge.relayer.cycle import Ports
 from quotary_bridge.workers import (
     Endpoint,
@@ -31,9 +31,14 @@ __all__ = ["Answer", "Asker", "Asking"]
 
 @dataclass(eq=False, slots=True)
 class Asking:
-    """One job that workers are asked for: `endpoints` in the order of asking, `out` unanswered."""
+    """
+    One job that workers are asked for: `endpoints` in the order of asking, `out` unanswered.
+
+    `request` is the job's, with its input where the chain has none.
+    """
 
     job: Job
+    request: Request
     endpoints: Sequence[Endpoint]
     asked: int = 0
     out: int = 0
@@ -168,7 +173,7 @@ def _exchange(
     endpoint: Endpoint,
     at: Timestamp,
 ) -> None:
-    request = asking.job.request
+    request = asking.request
     try:
         outcome: SignedResult | Exception = client.ask(endpoint, request)
         if not isinstance(outcome, Exception):

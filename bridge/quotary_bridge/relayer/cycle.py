@@ -22,6 +22,7 @@ from quotary_bridge.model import (
     JobKey,
     JobKind,
     Nonce,
+    Request,
     Slot,
     SlotState,
     Timestamp,
@@ -31,7 +32,7 @@ from quotary_bridge.relayer.oracle import Oracle
 from quotary_bridge.relayer.progress import Listener, Progress, ProgressKind
 from quotary_bridge.relayer.settings import RelayerSettings
 from quotary_bridge.relayer.slots import SlotBook
-from quotary_bridge.store import ROWS_LIMIT, Lease, Store, Writer
+from quotary_bridge.store import ROWS_LIMIT, InputFolder, Lease, Store, Writer
 from quotary_bridge.workers import WorkerClient, WorkerPool
 
 __all__ = ["Cycle", "Ports"]
@@ -54,6 +55,7 @@ class Ports:
     witnesses: tuple[Chain, ...] = ()
     batches: Address | None = None
     served: Address | None = None
+    inputs: InputFolder | None = None
 
     @property
     def address(self) -> Address:
@@ -64,6 +66,13 @@ class Ports:
     def chain_id(self) -> ChainId:
         """The chain relayed on."""
         return ChainId(self.chain.chain_id)
+
+    def whole(self, request: Request) -> Request | None:
+        """Return `request` with its input, wherever that is kept; None where it is not at hand."""
+        if not request.input_is_elsewhere:
+            return request
+        found = None if self.inputs is None else self.inputs.get(request.input_commitment)
+        return None if found is None else replace(request, input=found)
 
     def open_jobs(
         self,

@@ -24,7 +24,7 @@ from quotary_bridge.model import Address, Timestamp
 from quotary_bridge.relayer.progress import Listener, Progress
 from quotary_bridge.relayer.relayer import Relayer, TickReport
 from quotary_bridge.relayer.settings import RelayerSettings
-from quotary_bridge.store import Location, Store
+from quotary_bridge.store import InputFolder, Location, Store
 from quotary_bridge.workers import Endpoint
 
 __all__ = ["Observer", "RelayerConfig", "RunReport", "run", "stop_on_signals"]
@@ -39,7 +39,8 @@ _FAILURES_BEFORE_LONGEST_PAUSE = 5
 class RelayerConfig:
     """
     Everything a relayer needs; `lanes` are accounts that deliver beside `signer`, `batches` is the
-    oracle whose requests are answered many at a time.
+    oracle whose requests are answered many at a time, `inputs` is where those are that the chain
+    has not.
 
     `database` is the SQLite file, or where PostgreSQL is. `now` gives Unix seconds and serves the
     lease only.
@@ -56,6 +57,7 @@ class RelayerConfig:
     witnesses: Sequence[Chain] = ()
     lanes: Sequence[Signer] = ()
     batches: Address | None = None
+    inputs: InputFolder | None = None
 
 
 class Observer(Protocol):
@@ -112,6 +114,7 @@ def run(
             witnesses=config.witnesses,
             lanes=config.lanes,
             batches=config.batches,
+            inputs=config.inputs,
         )
         with relayer, _observed(observer, store, relayer):
             if once:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 
 from quotary_bridge.errors import ContractError
-from quotary_bridge.lifecycle import Dispatched, Failed, Job, JobState, Retried
+from quotary_bridge.lifecycle import Dispatched, Failed, Job, JobState, Mislaid, Retried
 from quotary_bridge.model import Address, JobKey, JobKind, Request, SignedResult
 from quotary_bridge.relayer.asking import Answer, Asker, Asking
 from quotary_bridge.relayer.cycle import Cycle
@@ -69,17 +69,24 @@ class Dispatcher:
         """Store answers that came and pass the checks; ask for every job due where we `begin`."""
         self._cycles += 1
         due = self._due(cycle) if begin else []
+        whole = {job.key: cycle.ports.whole(job.request) for job in due}
         if due:
             with cycle.write() as writer:
                 mine = writer.claim(job.key for job in due)
                 writer.load(mine)
                 due = [job for job in due if job.key in mine and writer.still(job)]
                 for job in due:
-                    writer.advance(job.key, Dispatched())
+                    writer.advance(job.key, Dispatched() if whole[job.key] else Mislaid())
         for job in due:
-            cycle.tell(ProgressKind.WORKER_ASKED, job.key)
-            self._asker.ask(Asking(job, cycle.ports.pool.candidates(cycle.number)))
+            self._ask(cycle, job, whole[job.key])
         self._collect(cycle)
+
+    def _ask(self, cycle: Cycle, job: Job, request: Request | None) -> None:
+        if request is None:
+            cycle.tell(ProgressKind.INPUT_MISSING, job.key)
+            return
+        cycle.tell(ProgressKind.WORKER_ASKED, job.key)
+        self._asker.ask(Asking(job, request, cycle.ports.pool.candidates(cycle.number)))
 
     def _due(self, cycle: Cycle) -> list[Job]:
         """Return the oldest jobs that nobody is asked for; those asked too often end here."""

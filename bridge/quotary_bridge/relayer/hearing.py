@@ -173,7 +173,11 @@ class Floor:
             self._exchanges.start, job=table.job.key, round_=held.ordinal, worker=seat.worker
         )
         if held.state is RoundState.COMMITTING:
-            start(Step.COMMIT, endpoint, partial(ports.client.commit, endpoint, request))
+            out = self._exchanges.is_out(Step.COMMIT, endpoint.url, table.job.key, held.ordinal)
+            whole = None if out else ports.whole(request)
+            # Without its input nothing can be asked; the round ends as if nobody were there.
+            if whole is not None:
+                start(Step.COMMIT, endpoint, partial(ports.client.commit, endpoint, whole))
             return
         closed, exact = held.commitments, table.quorum.rule is Rule.EXACT
 

@@ -40,7 +40,7 @@ class Oracle:
         self._chain = chain
         self._oracle = ResultOracle(chain, address)
         self._registries = Registries(self._oracle)
-        self._log = RequestLog(chain, address, "ResultOracle", _ENDINGS)
+        self._log = RequestLog(chain, address, "ResultOracle", _ENDINGS, elsewhere=True)
 
     @property
     def address(self) -> Address:

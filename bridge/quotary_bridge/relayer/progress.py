@@ -17,6 +17,8 @@ class ProgressKind(StrEnum):
     REQUEST_SEEN = "request_seen"
     REQUEST_MOVED = "request_moved"
     REQUEST_ORPHANED = "request_orphaned"
+    INPUT_MISSING = "input_missing"
+    INPUT_SUPPLIED = "input_supplied"
     WORKER_ASKED = "worker_asked"
     WORKER_FAILED = "worker_failed"
     RESULT_REJECTED = "result_rejected"

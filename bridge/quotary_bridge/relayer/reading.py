@@ -42,6 +42,8 @@ def _tell(cycle: Cycle, report: IntakeReport) -> None:
             requester=request.requester,
             input_bytes=len(request.input),
         )
+        if request.input_is_elsewhere:
+            cycle.tell(ProgressKind.INPUT_MISSING, request.key)
     for key in report.moved:
         cycle.tell(ProgressKind.REQUEST_MOVED, key)
     for key in report.orphaned:

@@ -39,7 +39,8 @@ from quotary_bridge.relayer.reading import Reading
 from quotary_bridge.relayer.rounds import Rounds
 from quotary_bridge.relayer.settings import RelayerSettings
 from quotary_bridge.relayer.settle import settle
-from quotary_bridge.store import Store
+from quotary_bridge.relayer.supply import Supply
+from quotary_bridge.store import InputFolder, Store
 from quotary_bridge.workers import Endpoint, WorkerClient, WorkerPool
 
 __all__ = ["Relayer", "TickReport"]
@@ -88,6 +89,7 @@ class Relayer:
         witnesses: Sequence[Chain] = (),
         lanes: Sequence[Signer] = (),
         batches: Address | None = None,
+        inputs: InputFolder | None = None,
     ) -> None:
         """Ask nobody yet; the first `tick` takes the leases."""
         self._ports = Ports(
@@ -101,6 +103,7 @@ class Relayer:
             listener=listener or _silent,
             witnesses=tuple(witnesses),
             batches=batches,
+            inputs=inputs,
         )
         self._reading = Reading(
             Intake(
@@ -118,6 +121,7 @@ class Relayer:
         self._dry_run = dry_run
         self._dispatcher = Dispatcher()
         self._rounds = Rounds()
+        self._supply = Supply()
         self._signers = (signer, *lanes)
         self._lanes: Lanes | None = None
         self._behind = 0
@@ -145,6 +149,11 @@ class Relayer:
         if self._batches is not None:
             self._batches.close()
         self._ports.client.close()
+
+    @property
+    def inputs(self) -> InputFolder | None:
+        """Where inputs are that the chain has not, None where such requests are left to others."""
+        return self._ports.inputs
 
     @property
     def pool(self) -> WorkerPool:
@@ -195,6 +204,7 @@ class Relayer:
         end = time.monotonic() + ports.settings.patience_seconds
         if self._batches is not None:
             self._batches.run(cycle, begin=not draining)
+        self._supply.run(cycle)
         self._dispatcher.run(cycle, begin=not draining)
         if not self._dry_run:
             # A worker shows its answer to one round only: trying that out would use it up.

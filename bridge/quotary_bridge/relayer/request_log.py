@@ -37,11 +37,18 @@ class RequestLog:
     The events of the book at `address`, a contract of the name `abi`.
 
     `endings` names the events that end a request, each with the contract's own name for the same
-    fact: a delivery that came too late would revert with it.
+    fact: a delivery that came too late would revert with it. Requests whose input is kept elsewhere
+    are left out unless `elsewhere`.
     """
 
     def __init__(
-        self, chain: Chain, address: Address, abi: str, endings: Mapping[str, str]
+        self,
+        chain: Chain,
+        address: Address,
+        abi: str,
+        endings: Mapping[str, str],
+        *,
+        elsewhere: bool = False,
     ) -> None:
         """Read nothing yet."""
         self._chain = chain
@@ -49,6 +56,7 @@ class RequestLog:
         named = {interface(abi).event(name).topic: name for name in (_CREATED, *endings)}
         self._names: Mapping[bytes, str] = named
         self._endings = endings
+        self._elsewhere = elsewhere
         self._requests: dict[tuple[bytes, int], Request | None] = {}
 
     def scan(self, first: BlockNumber, last: BlockNumber) -> Scan:
@@ -98,8 +106,9 @@ class RequestLog:
                 Reason.RPC_BROKEN_ANSWER, f"a request that cannot be read: {error}"
             ) from error
         terms = made.terms
-        if sha256(made.input).digest() != terms.input_commitment:
-            # Inputs that are kept elsewhere are not served yet.
+        kept_here = sha256(made.input).digest() == terms.input_commitment
+        if not kept_here and (made.input or not self._elsewhere):
+            # With an input of another hash it is no request of ours: no answer would be taken.
             return None
         return Request(
             chain_id=ChainId(self._chain.chain_id),

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from quotary_bridge.chain.contracts import RequestTerms
-from quotary_bridge.lifecycle import Dispatched, Failed, Job, JobState
+from quotary_bridge.lifecycle import Dispatched, Failed, Job, JobState, Mislaid
 from quotary_bridge.model import JobKey, JobKind, SignedResult, errand_key
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.errands import (
@@ -128,7 +128,7 @@ class Rounds:
         self._floor.identify(cycle)
         rounds = cycle.ports.store.rounds([job.key for job in due])
         seated = []
-        for job in due:
+        for job in self._whole(cycle, due):
             table = self._table(cycle, panel, job, rounds.get(job.key, []))
             if table is None:
                 self._rest(job.key)
@@ -155,6 +155,21 @@ class Rounds:
             kind = ProgressKind.ROUND_OPENED if fresh else ProgressKind.ROUND_RESUMED
             details = {"round": table.held.ordinal, "seats": len(table.held.seats)}
             cycle.tell(kind, table.job.key, **details)
+
+    @staticmethod
+    def _whole(cycle: Cycle, due: Sequence[Job]) -> list[Job]:
+        """Return those of `due` whose input is at hand; the others wait for it again."""
+        without = [job for job in due if cycle.ports.whole(job.request) is None]
+        if without:
+            with cycle.write() as writer:
+                mine = writer.claim(job.key for job in without)
+                writer.load(mine)
+                for job in without:
+                    if job.key in mine and writer.still(job):
+                        writer.advance(job.key, Mislaid())
+            for job in without:
+                cycle.tell(ProgressKind.INPUT_MISSING, job.key)
+        return [job for job in due if job not in without]
 
     def _due(self, cycle: Cycle) -> list[Job]:
         """Return the oldest jobs without a round at work; those refused too often end here."""

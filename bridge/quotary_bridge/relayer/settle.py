@@ -26,7 +26,7 @@ JOBS_PER_CYCLE = 512
 
 _UNDECIDED = frozenset(
     {
-        *(JobState.SEEN, JobState.DISPATCHED, JobState.SIGNED),
+        *(JobState.AWAITING, JobState.SEEN, JobState.DISPATCHED, JobState.SIGNED),
         *(JobState.QUEUED, JobState.BROADCAST),
     }
 )

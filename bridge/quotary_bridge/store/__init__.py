@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from quotary_bridge.store.batches import BatchRecord, BatchState, Commitment, Member
 from quotary_bridge.store.changes import SlotChange
+from quotary_bridge.store.inputs import (
+    INPUT_BYTES_LIMIT,
+    InputFolder,
+    InputRefusal,
+    InputRefusedError,
+)
 from quotary_bridge.store.leases import Lease, LeaseHeldError
 from quotary_bridge.store.location import Location, PostgresUrl, location
 from quotary_bridge.store.overview import Overview
@@ -12,12 +18,16 @@ from quotary_bridge.store.tasks import Claim, Task, TaskBook, TaskReport, TaskSt
 from quotary_bridge.store.writer import Cursor, SignedTransaction, Writer
 
 __all__ = [
+    "INPUT_BYTES_LIMIT",
     "ROWS_LIMIT",
     "BatchRecord",
     "BatchState",
     "Claim",
     "Commitment",
     "Cursor",
+    "InputFolder",
+    "InputRefusal",
+    "InputRefusedError",
     "Lease",
     "LeaseHeldError",
     "Location",

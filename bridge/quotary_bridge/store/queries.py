@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, bindparam, exists, func, literal_column, select, text
+from sqlalchemy import Select, bindparam, exists, func, literal_column, select, text, tuple_
 
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import JobKind
@@ -19,6 +19,7 @@ from quotary_bridge.store.tables import attempt, cursor, job, result, slot
 
 __all__ = [
     "ATTEMPTS",
+    "AWAITING",
     "COUNTS",
     "CURSOR",
     "JOBS",
@@ -88,6 +89,17 @@ def page(
 JOBS = select(job).where(job.c.key.in_(bindparam("keys", expanding=True)))
 RECENT = select(job).where(_OURS, _OPEN, _REQUESTS, job.c.block_number > bindparam("after"))
 ORPHANED = select(job).where(_OURS, _OPEN, _REQUESTS, job.c.state.in_(_words(JobState.ORPHANED)))
+AWAITING = (
+    select(job)
+    .where(
+        _OURS,
+        _OPEN,
+        job.c.state == literal_column(f"'{JobState.AWAITING.value}'"),
+        tuple_(*_OLDEST_FIRST) > tuple_(bindparam("block"), bindparam("request")),
+    )
+    .order_by(*_OLDEST_FIRST)
+    .limit(bindparam("most"))
+)
 OVERDUE = (
     select(job)
     .where(
@@ -97,7 +109,7 @@ OVERDUE = (
         job.c.deadline < bindparam("now"),
         job.c.state.in_(
             _words(
-                *(JobState.SEEN, JobState.DISPATCHED, JobState.SIGNED),
+                *(JobState.AWAITING, JobState.SEEN, JobState.DISPATCHED, JobState.SIGNED),
                 *(JobState.QUEUED, JobState.BROADCAST),
             )
         ),

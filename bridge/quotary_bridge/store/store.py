@@ -16,6 +16,7 @@ from quotary_bridge.model import (
     BlockHash,
     BlockNumber,
     BlockRef,
+    Bytes32,
     ChainId,
     JobKey,
     JobKind,
@@ -180,6 +181,15 @@ class Store:
         """Return jobs on their way to a delivery whose deadline was before `now`."""
         return self._jobs(queries.OVERDUE, chain_id, oracle, now=now, most=most)
 
+    def awaiting_jobs(
+        self, chain_id: ChainId, oracle: Address, after: tuple[int, Bytes32], most: int
+    ) -> tuple[Job, ...]:
+        """Return jobs that wait for their input, oldest first, behind `after` (block, request)."""
+        block, request = after
+        return self._jobs(
+            queries.AWAITING, chain_id, oracle, block=block, request=request, most=most
+        )
+
     def page(
         self,
         after: JobKey | None,
@@ -309,7 +319,7 @@ class Store:
         )
 
     def _jobs(
-        self, query: Select[Any], chain_id: ChainId, oracle: Address, **more: int | str
+        self, query: Select[Any], chain_id: ChainId, oracle: Address, **more: int | bytes
     ) -> tuple[Job, ...]:
         wanted = {"chain": chain_id, "oracle_": oracle, **more}
         with self._read() as connection:

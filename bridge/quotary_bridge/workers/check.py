@@ -114,7 +114,7 @@ def _require_answers(
         (RejectReason.WRONG_REQUEST, said.request_id, request.request_id),
         (RejectReason.WRONG_APP, said.app_id, request.app_id),
         (RejectReason.WRONG_MODEL, said.model_id, request.model_id),
-        (RejectReason.WRONG_INPUT, said.input_commitment, sha256(request.input).digest()),
+        (RejectReason.WRONG_INPUT, said.input_commitment, request.input_commitment),
         (RejectReason.OUTPUT_MISMATCH, said.output_hash, sha256(signed.output).digest()),
         (RejectReason.WRONG_KEY_EPOCH, said.key_epoch, 0),
         (RejectReason.WRONG_POLICY_VERSION, said.policy_version, 0),
