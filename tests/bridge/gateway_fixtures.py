@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from quotary_bridge.cli import gateway
+from quotary_bridge.cli import gateway, zk
 from quotary_bridge.gateways import Protocol
 
 from tests.bridge.gateway_desk import Desk
@@ -22,7 +22,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 @pytest.fixture
 def quotary(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    return runner((gateway,), capsys, monkeypatch)
+    return runner((gateway, zk), capsys, monkeypatch)
 
 
 @pytest.fixture

@@ -99,12 +99,32 @@ def test_a_genuine_receipt_goes_all_the_way(desk: Desk, shared: Path) -> None:
 
 def test_the_chain_may_judge_the_quote_itself(desk: Desk) -> None:
     """Then the journal is not ours: it follows from the quote and the record's own time."""
+    refused(desk.enrol("--via", "onchain"), 7, Reason.EVIDENCE_STALE)
     ran = desk.enrol("--via", "onchain", "--push")
     assert ran.code == 0, ran
     (signer,) = ran.json["signers"]
+    assert signer["notarization"]["sent"]
     bond = desk.town.desk.keys.bond_of(APP_ID, signer["key"])
     assert bond.kind is ProofKind.ON_CHAIN
     assert desk.run().code == 0, "and counts like any other"
+
+
+def test_a_proof_made_elsewhere_is_of_a_kept_quote(desk: Desk) -> None:
+    """It is made of the folder's own quote, and proves nothing of another."""
+    assert desk.enrol("--dry-run").code == 0
+    (quote,) = (desk.folder / "kept").glob("quote-*.bin")
+    town, receipt = desk.town, desk.folder / "receipt.json"
+    evidence = (*town.evidence[:4], "--at", NOW, "--prover", "stub", "--out", receipt)
+    assert desk.quotary("zk", "prove", "--quote", quote, *evidence).code == 0
+    proven = ("--via", "zk", "--receipt", receipt)
+    town.node.mine()
+    refused(desk.enrol(*proven, "--renew"), 1, Reason.RECEIPT_MISMATCH)
+    (second,) = set(quote.parent.glob("quote-*.bin")) - {quote}
+    assert desk.quotary("zk", "prove", "--quote", second, *evidence).code == 0
+    ran = desk.enrol(*proven)
+    assert ran.code == 0, ran
+    bond = town.desk.keys.bond_of(APP_ID, ran.json["signers"][0]["key"])
+    assert bond.kind is ProofKind.STUB
 
 
 def test_step_by_step(either: Desk) -> None:

@@ -95,7 +95,8 @@ def _enrolled(visit: Visit, signer: Signer, challenged: Challenged) -> dict[str,
         visit.tell({"enrolled": f"{signer.name} already, {_until(standing)}"})
         return told | {"counts": True, "until": standing.until, "sent": False}
     # 4
-    kind, journal = _notarized(visit, signer)
+    kind, journal, notarization = _notarized(visit, signer)
+    told["notarization"] = notarization
     if journal is None:
         visit.tell({"enrolment": "not simulated: it needs the notarization"})
         return told | {"counts": False, "until": None, "sent": False}
@@ -113,32 +114,35 @@ def _enrolled(visit: Visit, signer: Signer, challenged: Challenged) -> dict[str,
     return told | {"counts": standing.counts, "until": standing.until, **sent.fields()}
 
 
-def _notarized(visit: Visit, signer: Signer) -> tuple[ProofKind, bytes | None]:
-    """Have the quote notarized where it is not; no journal after a dry run."""
+def _notarized(visit: Visit, signer: Signer) -> tuple[ProofKind, bytes | None, dict[str, object]]:
+    """
+    Have the quote notarized where it is not.
+
+    Returns the kind of proof, the journal on record (none after a dry run), and what was sent.
+    """
+    app, notary, kind = visit.terms.app_id, visit.desk.notary, _kind(visit)
     quote_hash = Bytes32(signer.quoted.quote_hash)
     visit.folder.keep_quote(quote_hash, signer.quote)
-    kind = _kind(visit)
-    record = visit.desk.notary.record_of(visit.terms.app_id, quote_hash, kind)
+    fields: dict[str, object] = {"sent": False}
+    record = notary.record_of(app, quote_hash, kind)
     if not any(record.journal_digest):
         proof = _proof(visit, signer)
         if kind is not ProofKind.ON_CHAIN:
             visit.folder.keep_journal(quote_hash, proof.evidence)
-        data = visit.desk.notary.notarize(
-            visit.terms.app_id, proof.route, proof.evidence, proof.proof
-        )
-        sent = send(visit.args, visit.context, visit.desk.notary.address, data)
+        data = notary.notarize(app, proof.route, proof.evidence, proof.proof)
+        sent = send(visit.args, visit.context, notary.address, data)
         visit.tell({"notarized": f"quote 0x{quote_hash.hex()}", "": line(sent)})
         if sent.receipt is None:
-            return kind, None
-        record = visit.desk.notary.record_of(visit.terms.app_id, quote_hash, kind)
-    elif not visit.desk.notary.is_notarized(visit.terms.app_id, quote_hash, kind):
+            return kind, None, sent.fields()
+        record, fields = notary.record_of(app, quote_hash, kind), sent.fields()
+    elif not notary.is_notarized(app, quote_hash, kind):
         raise EvidenceRejected(
             Reason.EVIDENCE_REJECTED,
             "the notary's record of the quote counts no more: its image was revoked, its route was "
             "frozen, or its validity is over",
             "see quotary measurement list; --renew asks the gateway for a new report",
         )
-    return kind, _journal(visit, signer, record)
+    return kind, _journal(visit, signer, record), fields
 
 
 def _kind(visit: Visit) -> ProofKind:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from hashlib import sha256
 from typing import Any
 
 from quotary.cli.inputs import read_input
-from quotary.cli.output import line_width, visible
-from quotary.cli.workload import MAX_INPUT_BYTES
+from quotary.cli.workload import MAX_INPUT_BYTES, print_section, print_statements
 from quotary.errors import QuotaryError
-from quotary.verify.explain_text import folded
 
 from quotary_bridge.cli.gateway_enrol import line
 from quotary_bridge.cli.gateway_visit import Visit, invalid, missing
@@ -57,9 +54,12 @@ def ask(visit: Visit) -> bool:
     visit.tell({"exchange": f"{sizes}, id {answered.identifier}"})
     paper = _paper(visit, challenged, answered)
     proof = _proven(visit, challenged, answered, paper)
-    visit.fields |= {"chat_id": answered.identifier} | proof
-    _list(visit, "proven", proof["proves"])
-    _list(visit, "NOT proven", proof["does_not_prove"])
+    visit.fields |= {"answer_id": answered.identifier} | proof
+    if not visit.args.json:
+        for name, rows in proof["sections"].items():
+            print_section(name, rows)
+        print_statements("proven", proof["proves"])
+        print_statements("NOT proven", proof["does_not_prove"])
     return True
 
 
@@ -105,6 +105,7 @@ def _proven(
         raise
     proof = {
         **_hashes(answered, paper),
+        "sections": visit.speech.sections(found),
         "proves": [statement.to_json() for statement in found.proves],
         "does_not_prove": [statement.to_json() for statement in found.does_not_prove],
     }
@@ -150,8 +151,9 @@ def record(visit: Visit) -> bool:
         told |= {"sent": False}
     bound = binds(protocol, signed)
     unbound = does_not_bind(protocol, signed, has_session=paper.session is not None)
-    _list(visit, "the record binds", bound)
-    _list(visit, "the record does NOT bind", unbound)
+    if not visit.args.json:
+        print_statements("the record binds", bound)
+        print_statements("the record does NOT bind", unbound)
     told |= {"binds": bound, "does_not_bind": unbound}
     visit.fields["record"] = told | {"recorded_at": found.recorded_at if found else None}
     return found is not None
@@ -183,13 +185,3 @@ def _call(visit: Visit, signed: Signed) -> tuple[Address, bytes]:
         app, signed.document, [by_member[member] for member in sorted(by_member)]
     )
     return address, data
-
-
-def _list(visit: Visit, title: str, statements: list[dict[str, str]]) -> None:
-    if visit.args.json:
-        return
-    lines = [title]
-    for statement in statements:
-        row = f"  {statement['code']:<24}  {visible(statement['text'])}"
-        lines += folded(row, 28, line_width())
-    sys.stdout.write("\n".join(lines) + "\n")

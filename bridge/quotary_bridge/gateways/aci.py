@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from eth_utils.crypto import keccak
+from quotary.cli.aci import exchange_sections
 from quotary.cli.gateway import chat_id_of
 from quotary.errors import Reason, VerificationError
 from quotary.workloads.aci import (
@@ -12,6 +13,7 @@ from quotary.workloads.aci import (
     AciReceipt,
     AciReport,
     Channel,
+    Exchange,
     Identity,
     Keyset,
     ReceiptAlgorithm,
@@ -90,6 +92,10 @@ class AciSpeech:
                 session_ids=demands.session_ids,
             ),
         )
+
+    def sections(self, found: Statements) -> dict[str, dict[str, object]]:
+        """The receipt, and the session with its claims."""
+        return exchange_sections(found) if isinstance(found, Exchange) else {}
 
     def signed(self, report: bytes, answered: Answered, signed: bytes) -> Signed:
         """The receipt, by a key of the report's keyset, over exactly these bodies."""

@@ -83,6 +83,10 @@ class ChatSpeech:
             expected=demands.expected,
         )
 
+    def sections(self, found: Statements) -> dict[str, dict[str, object]]:  # noqa: ARG002
+        """Nothing: signature and hashes are all there is."""
+        return {}
+
     def signed(self, report: bytes, answered: Answered, signed: bytes) -> Signed:
         """The signature, by a key of the report, over the hashes of exactly these bodies."""
         signature = ChatSignature.parse(signed)

@@ -264,6 +264,7 @@ class ExchangeFolder:
         """Write a file as a whole or not at all."""
         path, draft = self.path / name, self.path / f"{name}.new"
         with _writing(path):
+            draft.touch(mode=0o600)
             draft.write_bytes(data)
             draft.replace(path)
         return path

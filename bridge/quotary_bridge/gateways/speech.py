@@ -148,6 +148,10 @@ class Speech(Protocol):
         """Return what all of it proves together."""
         ...
 
+    def sections(self, found: Statements) -> dict[str, dict[str, object]]:
+        """Return what is shown of a verified exchange beside its statements, by section."""
+        ...
+
     def signed(self, report: bytes, answered: Answered, signed: bytes) -> Signed:
         """
         Return what the chain is to be shown.

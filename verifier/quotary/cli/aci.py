@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from quotary.workloads.aci import Channel, Exchange, Identity, Session
     from quotary.workloads.live import Gateway
 
-__all__ = ["add_service_policy", "register"]
+__all__ = ["add_service_policy", "exchange_sections", "register"]
 
 
 def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -195,7 +195,7 @@ def _conclude(args: Namespace, identity: Identity, receipt: _Receipt | None) -> 
             session_ids=frozenset(pinned.hex() for pinned in args.session_id or ()),
         ),
     )
-    sections |= _exchange_sections(exchange)
+    sections |= exchange_sections(exchange)
     return print_proof("answer of an ACI service", sections, exchange, as_json=args.json)
 
 
@@ -219,7 +219,8 @@ def _identity_sections(identity: Identity) -> dict[str, dict[str, object]]:
     }
 
 
-def _exchange_sections(exchange: Exchange) -> dict[str, dict[str, object]]:
+def exchange_sections(exchange: Exchange) -> dict[str, dict[str, object]]:
+    """Return what is shown of a verified exchange: the receipt, and the session it cites."""
     receipt = exchange.receipt
     sections: dict[str, dict[str, object]] = {
         "receipt": {

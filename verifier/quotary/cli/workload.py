@@ -30,6 +30,8 @@ __all__ = [
     "hex_of",
     "optional_input",
     "print_proof",
+    "print_section",
+    "print_statements",
     "register",
 ]
 
@@ -172,13 +174,26 @@ def print_proof(
     else:
         print_table(title if verdict is not None else f"{title}, HARDWARE NOT CHECKED", {})
         for name, rows in sections.items():
-            print_table(name, {key: _shown(value) for key, value in rows.items()})
-        _print_statements("proven", proven.proves)
-        _print_statements("NOT proven", proven.does_not_prove)
+            print_section(name, rows)
+        print_statements("proven", [statement.to_json() for statement in proven.proves])
+        print_statements("NOT proven", [statement.to_json() for statement in proven.does_not_prove])
     if verdict is None:
         sys.stderr.write("quotary: HARDWARE NOT CHECKED: nothing here proves a TEE.\n")
         return ExitCode.PARTIAL
     return ExitCode.OK
+
+
+def print_section(name: str, rows: Mapping[str, object]) -> None:
+    """Print JSON values as a table, lists on one line."""
+    print_table(name, {key: _shown(value) for key, value in rows.items()})
+
+
+def print_statements(title: str, statements: Sequence[Mapping[str, str]]) -> None:
+    """Print statements, each a `code` with its `text`, under a title."""
+    sys.stdout.write(f"{title}\n")
+    for statement in statements:
+        line = f"  {statement['code']:<24}  {visible(statement['text'])}"
+        sys.stdout.write("\n".join(folded(line, 28, line_width())) + "\n")
 
 
 def describe_workload(workload: Workload) -> dict[str, object]:
@@ -220,13 +235,6 @@ def _verify(args: Namespace) -> int:
     return print_proof(
         "dstack guest", {"workload": describe_workload(workload)}, workload, as_json=args.json
     )
-
-
-def _print_statements(title: str, statements: Sequence[Statement]) -> None:
-    sys.stdout.write(f"{title}\n")
-    for statement in statements:
-        line = f"  {statement.code:<24}  {visible(statement.text)}"
-        sys.stdout.write("\n".join(folded(line, 28, line_width())) + "\n")
 
 
 def _shown(value: object) -> object:
