@@ -45,7 +45,7 @@ class BatchTown:
 
     def sender(self, number: int = 0) -> Sender:
         """One of the development chain's accounts."""
-        return Sender(self.node.chain, self.node.signers[number], timeout_seconds=30)
+        return Sender(self.node.chain, self.node.signers[number], timeout_seconds=300)
 
     def send(self, data: bytes, value: int = 0) -> Receipt:
         """Send a call to the oracle."""
@@ -73,7 +73,7 @@ def batch_town() -> Iterator[BatchTown]:
         gate = Address(chain.web3.to_checksum_address(GATE))
         models = deploy_models(node, gate)
         chain.rpc("anvil_setCode", [gate, OPEN_GATE])
-        sender = Sender(chain, node.signers[0], timeout_seconds=30)
+        sender = Sender(chain, node.signers[0], timeout_seconds=300)
         deployed_at = chain.head().number + 1
         addresses = []
         for name in ("BatchOracle", "ResultOracle"):

@@ -47,4 +47,4 @@ OPENED = (*SELECTORS, "route Comm", "route OnCh", "route ZkR0", "route Stub")
 
 def deployer(node: AnvilNode, folder: Path, account: int = 0) -> Deployer:
     """A deployer that sends from one of the node's accounts."""
-    return Deployer(Sender(node.chain, node.signers[account], timeout_seconds=20), folder)
+    return Deployer(Sender(node.chain, node.signers[account], timeout_seconds=300), folder)

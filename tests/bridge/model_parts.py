@@ -21,7 +21,7 @@ A_MODEL = Model(
 
 def deploy_models(node: AnvilNode, gate: Address) -> Address:
     """Deploy a registry that admits `A_MODEL` and tells `gate` of changes; returns its address."""
-    sender = Sender(node.chain, node.signers[0], timeout_seconds=30)
+    sender = Sender(node.chain, node.signers[0], timeout_seconds=300)
     log = _create(sender, "ChangeLog", 2)
     # A real registry of workers enrols itself; the gate is no more than a few bytes of code.
     for function in ("enrol", "enrolFollower"):

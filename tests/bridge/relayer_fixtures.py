@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def new_town(node: AnvilNode) -> Town:
     gate = Address(chain.web3.to_checksum_address(f"0x{'00' * 18}9a7e"))
     models = deploy_models(node, gate)
     chain.rpc("anvil_setCode", [gate, OPEN_GATE])
-    sender = Sender(chain, node.signers[0], timeout_seconds=10)
+    sender = Sender(chain, node.signers[0], timeout_seconds=300)
     creation = interface("ResultOracle").encode_creation([gate, models, *EVERYTHING])
     receipt = sender.send(sender.request(None, creation))
     assert receipt.contract_address is not None
@@ -51,7 +52,8 @@ def town(oracle_town: Town) -> Iterator[Town]:
     nonce = oracle_town.chain.nonce(relayer)
     chain = oracle_town.node.chain
     fresh = replace(oracle_town, chain=chain, nonce_before=nonce, requests=[], terms=[], events=[])
-    yield fresh
+    with ExitStack() as fresh.afterwards:
+        yield fresh
     fresh.automine(on=True)
     fresh.chain.rpc("anvil_dropAllTransactions")
     assert oracle_town.chain.rpc("evm_revert", [snapshot])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -152,6 +153,7 @@ class Town:
     requests: list[bytes] = field(default_factory=list)
     terms: list[RequestTerms] = field(default_factory=list)
     events: list[Progress] = field(default_factory=list)
+    afterwards: ExitStack = field(default_factory=ExitStack)
 
     def ask(self, text: bytes = b"a question", lifetime: int = LIFETIME) -> JobKey:
         """Make a request, mined or (with automine off) pooled; returns the job's key."""
@@ -186,7 +188,7 @@ class Town:
 
     def sender(self, account: int) -> Sender:
         """A person at a prompt, with one of the funded accounts."""
-        return Sender(self.chain, self.node.signers[account], timeout_seconds=10)
+        return Sender(self.chain, self.node.signers[account], timeout_seconds=300)
 
     def deliveries(self) -> list[bytes]:
         """The request ids of every fulfilment in the chain."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
@@ -16,7 +17,9 @@ from quotary_bridge.chain.contracts import Payment, Quorum, RequestParams, Reque
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.model import Address, Bytes32, ChainId, JobKey, Result, Timestamp
 from quotary_bridge.relayer import Relayer
+from quotary_bridge.relayer.exchanges import Exchanges, Heard
 from quotary_bridge.relayer.progress import Listener
+from quotary_bridge.relayer.rounds import Rounds
 from quotary_bridge.rounds import commitment_of
 from quotary_bridge.store import InputFolder, Store
 from quotary_bridge.workers import Endpoint, WorkerClient, result_digest
@@ -26,7 +29,14 @@ from tests.bridge.relayer_town import APP, FEE, LIFETIME, MODEL, Town, _fields, 
 
 TWO_OF_THREE = Quorum(2, 3)
 THREE_OF_FIVE = Quorum(3, 5)
-STALL_SECONDS = 30.0
+PATIENCE_SECONDS = 300.0
+"""What nobody waits for unless something is wrong."""
+
+STALL_SECONDS = 600.0
+"""Longer than any test: who stalls is let go when the test ends."""
+
+ROUND_SECONDS = 600.0
+"""Longer than a busy machine takes for an honest answer."""
 
 
 @dataclass
@@ -51,6 +61,7 @@ class Member:
     seen: list[bytes] = field(default_factory=list)
     stall_seconds: float = STALL_SECONDS
     over: threading.Event = field(default_factory=threading.Event)
+    holding: list[None] = field(default_factory=list)
     _kept: dict[bytes, Result] = field(default_factory=dict)
     _shown_to: dict[bytes, bytes] = field(default_factory=dict)
 
@@ -81,8 +92,7 @@ class Member:
 
     def _commit(self, asked: dict[str, Any]) -> httpx.Response:
         if self.manner == "mute":
-            self.over.wait(self.stall_seconds)
-            return httpx.Response(503)
+            return self._stall()
         terms = RequestTerms.decode(bytes.fromhex(asked["terms"][2:]))
         request_id = terms.request_id(ChainId(asked["chainId"]), Address(asked["oracle"]))
         if self.showed(request_id):
@@ -99,8 +109,7 @@ class Member:
     def _reveal(self, asked: dict[str, Any]) -> httpx.Response:
         self.revealed += 1
         if self.manner == "stalls":
-            self.over.wait(self.stall_seconds)
-            return httpx.Response(503)
+            return self._stall()
         if self.manner == "tarries":
             self.over.wait(self.stall_seconds)
         commitments = [bytes.fromhex(each[2:]) for each in asked["round"]]
@@ -124,6 +133,12 @@ class Member:
             "signature": f"0x{bytes(signed.signature).hex()}",
         }
         return httpx.Response(200, json=document)
+
+    def _stall(self) -> httpx.Response:
+        self.holding.append(None)
+        self.over.wait(self.stall_seconds)
+        self.holding.pop()
+        return httpx.Response(503)
 
     def keep(self, request_id: bytes, said: Result) -> Result:
         """Remember what was committed to; returns what counts: whatever came first."""
@@ -203,22 +218,58 @@ def conductor(
     inputs: InputFolder | None = None,
     **changes: float,
 ) -> Relayer:
-    """A relayer that asks `workers`, and does not wait long where somebody makes it wait."""
-    # An honest worker of a busy machine must have its time all the same.
-    waits = any(worker.manner in ("stalls", "mute") for worker in workers)
-    quick = {"round_seconds": 3.0 if waits else 30.0, "patience_seconds": 3.0, **changes}
-    return Relayer(
+    """
+    A relayer that asks `workers`.
+
+    However slow the machine, nobody honest takes too long: a round's time is over once all that it
+    waits for are workers that stall, unless `changes` say how many `round_seconds` it has.
+    """
+    for worker in workers:
+        town.afterwards.callback(worker.over.set)
+    settings = {"round_seconds": ROUND_SECONDS, "patience_seconds": 3.0, **changes}
+    relayer = Relayer(
         town.chain,
         town.oracle,
         store,
         town.node.signers[account],
         endpoints_of(workers) if endpoints is None else endpoints,
-        settings=settings_of(town, **quick),
+        settings=settings_of(town, **settings),
         listener=listener or town.events.append,
         client=client_of(workers),
         holder=f"a test with account {account}",
         inputs=inputs,
     )
+    if "round_seconds" not in changes:
+        relayer._rounds._floor._exchanges = Impatient(relayer._rounds, workers)
+    return relayer
+
+
+class Impatient(Exchanges):
+    """Has the time of every round pass at once where nobody but stalling workers is waited for."""
+
+    def __init__(self, rounds: Rounds, workers: Sequence[Member]) -> None:
+        """Watch `workers` for `rounds`."""
+        super().__init__()
+        self._rounds = rounds
+        self._workers = workers
+
+    def hear(self, seconds: float) -> list[Heard]:
+        """Return what came; where nothing is to come in time, let the time be over."""
+        found = super().hear(seconds)
+        stalling = sum(len(worker.holding) for worker in self._workers)
+        if not found and self._out and len(self._out) == stalling:
+            for table in self._rounds._tables.values():
+                table.since -= ROUND_SECONDS
+        return found
+
+
+def cycle_until(relayer: Relayer, town: Town, happened: Callable[[], bool]) -> None:
+    """Run cycles, however fast, until something happened that takes a thread its time."""
+    end_at = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < end_at
+        relayer.tick()
+        town.node.mine()
 
 
 def question_of(

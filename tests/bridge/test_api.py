@@ -233,7 +233,7 @@ def test_no_secret_leaves_a_relayer_at_work(town: Town, tmp_path: Path) -> None:
             run(config, stop, once=True, observer=api)
         finally:
             structlog.reset_defaults()
-        looking.join(60)
+        looking.join(300)
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
     assert {"listening", "worker_failed"} <= {line["event"] for line in lines}
     assert len(answers) == 10

@@ -65,7 +65,7 @@ def test_a_block_that_is_not_there_is_transient(anvil: AnvilNode) -> None:
 def test_sends_and_waits(snapshot: AnvilNode) -> None:
     """A transfer is simulated, mined, and moves the money."""
     signer = snapshot.signers[1]
-    sender = Sender(snapshot.chain, signer, timeout_seconds=10)
+    sender = Sender(snapshot.chain, signer, timeout_seconds=300)
     receipt = sender.send(sender.request(NOBODY, b"", 7))
     assert receipt.succeeded
     assert snapshot.chain.balance(NOBODY) == 7

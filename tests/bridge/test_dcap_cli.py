@@ -132,7 +132,7 @@ def test_an_interrupted_push_goes_on(quotary: Command, world: World) -> None:
     """What another run brought before it died is found, whatever it was."""
     raw = RawCollateral.from_json((world.folder / "collateral.json").read_bytes())
     store = CollateralStore(world.node.chain, dcap(world).store())
-    sender = Sender(world.node.chain, world.node.signers[0], timeout_seconds=60)
+    sender = Sender(world.node.chain, world.node.signers[0], timeout_seconds=300)
     half = steps(store, raw)
     for _ in range(4):
         sender.send(sender.request(store.address, next(half).data))
@@ -149,7 +149,7 @@ def test_a_long_list_is_brought_in_parts(quotary: Command, world: World, files: 
     document = {**files.minted(at), "pck_crl": crl.hex()}
     file = files.write(document)
     store = CollateralStore(world.node.chain, dcap(world).store())
-    sender = Sender(world.node.chain, world.node.signers[0], timeout_seconds=60)
+    sender = Sender(world.node.chain, world.node.signers[0], timeout_seconds=300)
     for step in steps(store, RawCollateral.from_json(json.dumps(document))):
         sender.send(sender.request(store.address, step.data))
         if step.name == "PCK revocation list, part 1 of 2":

@@ -125,7 +125,7 @@ def test_admits_and_revokes_and_reads_the_event(node: AnvilNode, tmp_path: Path)
     """The wrapper's call data does what it says, and reverts come out by name and value."""
     record = deployer(node, tmp_path).run(parameters(node)).deployment
     registry = MeasurementRegistry(node.chain, record.address("MeasurementRegistry"))
-    sender = Sender(node.chain, node.signers[0], timeout_seconds=20)
+    sender = Sender(node.chain, node.signers[0], timeout_seconds=300)
     manifest = Manifest(Bytes32(b"\1" * 32), Bytes32(b"\2" * 32), "https://example.org/source")
     call = sender.request(registry.address, registry.admit(APP, MEASUREMENT, manifest))
     receipt = sender.send(call)
@@ -144,7 +144,7 @@ def test_admits_and_revokes_and_reads_the_event(node: AnvilNode, tmp_path: Path)
         sender.send(call)
     assert caught.value.name == "WrongMeasurementStatus"
     assert caught.value.values["actual"] == MeasurementStatus.ADMITTED
-    stranger = Sender(node.chain, node.signers[7], timeout_seconds=20)
+    stranger = Sender(node.chain, node.signers[7], timeout_seconds=300)
     with pytest.raises(ContractError) as caught:
         stranger.send(stranger.request(registry.address, registry.revoke(APP, MEASUREMENT)))
     assert caught.value.name == "Unauthorized"
@@ -164,7 +164,7 @@ def test_notarizes_a_verdict_by_stub_and_by_committee(tmp_path: Path) -> None:
     with AnvilNode(timestamp=int(at.timestamp())) as node:
         wanted = replace(parameters(node), root_key_hashes=(root.key_hash,), collateral_root=root)
         record = deployer(node, tmp_path).run(wanted).deployment
-        sender = Sender(node.chain, node.signers[0], timeout_seconds=20)
+        sender = Sender(node.chain, node.signers[0], timeout_seconds=300)
         registry = MeasurementRegistry(node.chain, record.address("MeasurementRegistry"))
         measured = Bytes32(verdict.measurement_id)
         source = Manifest(Bytes32(b"\1" * 32), Bytes32(b"\2" * 32), "https://example.org")
@@ -225,7 +225,7 @@ def test_a_router_without_stub_has_no_stub_route(node: AnvilNode, tmp_path: Path
     stub = deployer(node, tmp_path / "other").run(parameters(node)).deployment
     router = VerifierRouter(node.chain, record.address("VerifierRouter"))
     data = router.add(b"Stub", stub.address("StubQuoteVerifier"))
-    sender = Sender(node.chain, node.signers[0], timeout_seconds=20)
+    sender = Sender(node.chain, node.signers[0], timeout_seconds=300)
     with pytest.raises(ContractError) as caught:
         sender.send(sender.request(router.address, data))
     assert caught.value.name == "StubNotAllowed"
@@ -277,7 +277,7 @@ def test_genuine_receipts_pass_until_their_release_is_stopped(
     releases = {release.selector: release for release in RELEASES}
     proven = [vector for vector in risc_zero_vectors(shared) if vector.seal[:4] in releases]
     assert proven
-    guardian = Sender(node.chain, node.signers[1], timeout_seconds=20)
+    guardian = Sender(node.chain, node.signers[1], timeout_seconds=300)
     for vector in proven:
         call = verify("verify", [vector.seal, vector.image_id, vector.journal_digest])
         request = guardian.request(router, call)
@@ -362,8 +362,8 @@ def test_a_timelock_governs_and_the_guardian_may_veto(node: AnvilNode, tmp_path:
     registry = MeasurementRegistry(node.chain, record.address("MeasurementRegistry"))
     manifest = Manifest(Bytes32(b"\1" * 32), Bytes32(b"\2" * 32), "https://example.org/source")
     admit = registry.admit(APP, MEASUREMENT, manifest)
-    sender = Sender(node.chain, proposer, timeout_seconds=20)
-    stranger = Sender(node.chain, anyone, timeout_seconds=20)
+    sender = Sender(node.chain, proposer, timeout_seconds=300)
+    stranger = Sender(node.chain, anyone, timeout_seconds=300)
 
     with pytest.raises(ContractError) as caught:
         governor.advance(stranger, registry.address, admit)
@@ -378,7 +378,7 @@ def test_a_timelock_governs_and_the_guardian_may_veto(node: AnvilNode, tmp_path:
     timelock = governor.timelock
     assert timelock is not None
     assert proposed.operation_id is not None
-    veto = Sender(node.chain, guardian, timeout_seconds=20)
+    veto = Sender(node.chain, guardian, timeout_seconds=300)
     with pytest.raises(ContractError):
         veto.send(veto.request(timelock.address, timelock.propose(Operation(OWN[0], b""), 10**6)))
     state = node.chain.rpc("evm_snapshot")
@@ -402,7 +402,7 @@ def test_the_same_call_can_be_made_twice(node: AnvilNode, tmp_path: Path) -> Non
     terms = TimelockTerms((node.signers[0].address,), delay=0)
     record = deployer(node, tmp_path).run(replace(parameters(node), governor=terms)).deployment
     governor = Governor.of(node.chain, record)
-    sender = Sender(node.chain, node.signers[0], timeout_seconds=20)
+    sender = Sender(node.chain, node.signers[0], timeout_seconds=300)
     policy = record.address("TcbPolicy")
     subject = keccak(text="an FMSPC")
     calls = [

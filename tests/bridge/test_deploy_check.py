@@ -68,7 +68,7 @@ def record(deployed: tuple[AnvilNode, Deployment]) -> Deployment:
 
 def govern(node: AnvilNode, record: Deployment, target: Address, data: bytes) -> None:
     """Have the timelock make a call."""
-    sender = Sender(node.chain, node.signers[0], timeout_seconds=20)
+    sender = Sender(node.chain, node.signers[0], timeout_seconds=300)
     assert Governor.of(node.chain, record).advance(sender, target, data).done
 
 
@@ -95,7 +95,7 @@ def test_roles_and_delay_are_compared(node: AnvilNode, record: Deployment) -> No
 
 def test_routers_are_compared(node: AnvilNode, record: Deployment) -> None:
     """What is closed is told; what was added behind the record's back is a difference."""
-    guardian = Sender(node.chain, node.signers[1], timeout_seconds=20)
+    guardian = Sender(node.chain, node.signers[1], timeout_seconds=300)
     router = VerifierRouter(node.chain, record.address("VerifierRouter"))
     freeze = interface("VerifierRouter").encode_call("freeze", [ROUTES["CommitteeVerifier"]])
     guardian.send(guardian.request(router.address, freeze))

@@ -59,7 +59,7 @@ def run_until_death(
 ) -> Outcome | None:
     """One run of the program, None where it died."""
     chain = Chain(Web3(provider), node.chain_id)
-    sender = Sender(chain, node.signers[0], timeout_seconds=60)
+    sender = Sender(chain, node.signers[0], timeout_seconds=300)
     try:
         return Deployer(sender, folder).run(wanted)
     except DeathError:
@@ -181,7 +181,7 @@ def test_a_spoiled_log_is_named(snapshot: AnvilNode, tmp_path: Path) -> None:
     wanted = parameters(snapshot)
     first = MortalProvider(snapshot.url, 1, after=True, method="eth_sendRawTransaction")
     run_until_death(snapshot, tmp_path, wanted, first)
-    sender = Sender(snapshot.chain, snapshot.signers[8], timeout_seconds=20)
+    sender = Sender(snapshot.chain, snapshot.signers[8], timeout_seconds=300)
     log = Blueprint.of(wanted).addresses["ChangeLog"]
     sender.send(sender.request(log, interface("ChangeLog").encode_call("enrol", [])))
     with pytest.raises(ContractError) as caught:

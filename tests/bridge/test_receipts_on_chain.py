@@ -49,7 +49,7 @@ class Desk:
             attest_receipt(APP, document_hash, chain_id, address, member)
             for member in signers[:members]
         ]
-        sender = Sender(self.node.chain, self.node.signers[0], timeout_seconds=30)
+        sender = Sender(self.node.chain, self.node.signers[0], timeout_seconds=300)
         data = self.adapter.record_attested(APP, receipt, signatures)
         sender.send(sender.request(address, data))
 
@@ -60,7 +60,7 @@ def desk() -> Iterator[Desk]:
         chain = node.chain
         keys = Address(chain.web3.to_checksum_address(KEYS))
         chain.rpc("anvil_setCode", [keys, OPEN_GATE])
-        sender = Sender(chain, node.signers[0], timeout_seconds=30)
+        sender = Sender(chain, node.signers[0], timeout_seconds=300)
         members = sorted(
             (one.address for one in node.signers[:MEMBERS]), key=lambda one: int(one, 16)
         )

@@ -135,10 +135,10 @@ def test_a_drained_daemon_stops_by_itself(town: Town, path: Path, quotary: Comma
         kwargs={"listener": lambda _: at_work.set()},
     )
     daemon.start()
-    assert at_work.wait(60)
-    ran = quotary("relay", "drain", "--database", path, "--wait", 60, "--json")
+    assert at_work.wait(300)
+    ran = quotary("relay", "drain", "--database", path, "--wait", 300, "--json")
     assert (ran.code, ran.json["stopped"]) == (0, True)
-    daemon.join(60)
+    daemon.join(300)
     assert not daemon.is_alive()
 
 

@@ -77,7 +77,7 @@ def test_kills_and_reorgs_lose_and_double_nothing(
             _disturb(town, chance)
         assert child.pid is not None
         os.kill(child.pid, signal.SIGKILL)
-        child.join(10)
+        child.join(300)
     town.chain.rpc("anvil_setNextBlockBaseFeePerGas", [hex(10**9)])
     town.node.mine()
     _ask_again_where_a_reorg_forgot(town)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +16,14 @@ from quotary_bridge.rounds import RoundState
 from quotary_bridge.store import Store
 
 from tests.bridge.relayer_town import Town, drive, require_all_final
-from tests.bridge.round_town import Member, ask_several, conductor, members
+from tests.bridge.round_town import (
+    PATIENCE_SECONDS,
+    Member,
+    ask_several,
+    conductor,
+    cycle_until,
+    members,
+)
 from tests.bridge.test_relayer_rounds import end, errands, states
 
 pytest_plugins = ["tests.bridge.relayer_fixtures"]
@@ -35,18 +42,9 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "GRACE_SECONDS", 0.0)
 
 
-def cycle_until(relayer: Relayer, town: Town, happened: Callable[[], bool]) -> None:
-    """Run cycles, however fast, until something happened that takes a thread its time."""
-    end_at = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < end_at
-        relayer.tick()
-        town.node.mine()
-
-
 def town_of_three(town: Town, store: Store, manner: str) -> tuple[list[Member], Relayer]:
     workers = members("honest", manner, "honest")
-    return workers, conductor(town, store, workers, round_seconds=30.0)
+    return workers, conductor(town, store, workers)
 
 
 def test_a_lie_after_the_answer_is_final_is_reported(town: Town, store: Store) -> None:
@@ -84,7 +82,7 @@ def test_a_lie_between_agreement_and_delivery_is_reported_with_the_others(
         (held,) = store.rounds([key])[key]
         return len(held.answers) == 3
 
-    end_at = time.monotonic() + 60
+    end_at = time.monotonic() + PATIENCE_SECONDS
     while not _kept():
         assert time.monotonic() < end_at
         relayer.tick()

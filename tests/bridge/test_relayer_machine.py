@@ -83,7 +83,7 @@ def test_a_kill_around_the_broadcast_loses_and_doubles_nothing(
     path = tmp_path / "store.sqlite"
     child = multiprocessing.get_context("fork").Process(target=_doomed, args=(kind, town, path))
     child.start()
-    child.join(60)
+    child.join(300)
     assert child.exitcode == -signal.SIGKILL
     store = open_store(path, lambda: Timestamp(1_000))
     stored = slot_of(town, store).latest.hash
@@ -149,7 +149,7 @@ def test_nobody_waits_for_the_lease_of_a_process_that_is_gone(
     path = tmp_path / "store.sqlite"
     child = multiprocessing.get_context("fork").Process(target=_holds_and_dies, args=(path,))
     child.start()
-    child.join(30)
+    child.join(300)
     store = open_store(path, lambda: Timestamp(1_000))
     signer = Address(f"0x{'22' * 20}")
     with pytest.raises(LeaseHeldError):

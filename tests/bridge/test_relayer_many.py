@@ -21,6 +21,7 @@ pytest_plugins = ["tests.bridge.relayer_fixtures", "tests.bridge.store_fixtures"
 
 ACCOUNTS = (2, 3, 4)
 REQUESTS = 24
+PATIENCE_SECONDS = 300
 SIGNERS = tuple(Address(f"0x{number:040x}") for number in (2, 3))
 
 Pair = tuple[Store, Store, Lease, Lease]
@@ -47,6 +48,10 @@ class Member:
         self.failure: BaseException | None = None
         self.thread = threading.Thread(target=self._run)
 
+    def begin(self) -> None:
+        """Take what one relayer takes at a time, before anybody else comes."""
+        self._relayer.tick()
+
     def _run(self) -> None:
         try:
             with self._relayer:
@@ -55,7 +60,7 @@ class Member:
             self.failure = error
 
     def _relay(self) -> None:
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
             try:
                 if self._relayer.tick().idle:
@@ -73,6 +78,9 @@ def test_each_request_is_asked_for_once_and_answered_once(
         town.ask(b"question %d" % number)
     stores = [open_store(database, lambda: Timestamp(1_000)) for _ in ACCOUNTS]
     members = [Member(town, *each) for each in zip(stores, ACCOUNTS, strict=True)]
+    # One after the other: whoever is first could be done before another thread has begun.
+    for member in members:
+        member.begin()
     for member in members:
         member.thread.start()
     while any(member.thread.is_alive() for member in members):
@@ -80,7 +88,7 @@ def test_each_request_is_asked_for_once_and_answered_once(
         time.sleep(0.1)
     assert [member.failure for member in members] == [None] * len(members)
     assert sum(member.worker.asked for member in members) == REQUESTS
-    assert sum(1 for member in members if member.worker.asked) > 1, "one relayer did it all"
+    assert all(member.worker.asked for member in members)
     store = stores[0]
     require_all_final(town, store, requests=REQUESTS)
     chain_id = ChainId(town.chain.chain_id)
@@ -130,12 +138,11 @@ def test_rows_being_taken_are_passed_over_not_waited_for(pair: Pair, database: L
     if not hasattr(database, "url"):
         pytest.skip("SQLite has one writer at a time")
     keys = [request_of(number).key for number in range(5)]
+    # One thread: whoever waited for the other would do so until the database refuses to go on.
     with one.write(mine) as first:
         assert first.claim(keys[:3]) == frozenset(keys[:3])
-        began = time.monotonic()
         with other.write(theirs) as second:
             assert second.claim(keys) == frozenset(keys[3:])
-        assert time.monotonic() - began < 5
 
 
 def test_two_that_read_the_same_block_make_one_job(pair: Pair) -> None:

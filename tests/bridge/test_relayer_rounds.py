@@ -20,10 +20,13 @@ from quotary_bridge.workers import Endpoint
 
 from tests.bridge.relayer_town import LIFETIME, Town, drive, kinds, require_all_final
 from tests.bridge.round_town import (
+    PATIENCE_SECONDS,
+    ROUND_SECONDS,
     THREE_OF_FIVE,
     Member,
     ask_several,
     conductor,
+    cycle_until,
     endpoints_of,
     members,
 )
@@ -147,7 +150,7 @@ def test_disagreement_goes_to_others_who_decide(town: Town, store: Store) -> Non
     """A full round without a quorum is shown to the chain; its workers are out; three others."""
     key = ask_several(town)
     workers = members("lies", "lies", "lies", "honest", "honest", "honest")
-    relayer = conductor(town, store, workers, round_seconds=20)  # nobody gives up a seat
+    relayer = conductor(town, store, workers)
     drive(relayer, town, 60)
     end(relayer, workers)
     require_all_final(town, store)
@@ -226,10 +229,8 @@ def test_a_relayer_that_starts_anew_goes_on_with_the_same_round(town: Town, stor
     """Killed after the round was closed: the same list, and nobody is asked to commit again."""
     key = ask_several(town)
     workers = members("honest", "stalls", "stalls")
-    first = conductor(town, store, workers, patience_seconds=0.3, round_seconds=60.0)
-    for _ in range(3):
-        first.tick()
-        town.node.mine()
+    first = conductor(town, store, workers, patience_seconds=0.3, round_seconds=ROUND_SECONDS)
+    cycle_until(first, town, lambda: any(held.answers for held in store.rounds([key]).get(key, [])))
     (before,) = store.rounds([key])[key]
     assert before.state is RoundState.REVEALING
     for worker in workers:
@@ -312,7 +313,7 @@ def test_relayers_on_one_store_conduct_each_round_once(
     failures: list[BaseException] = []
 
     def _relay(relayer: Relayer) -> None:
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE_SECONDS
         try:
             while not relayer.tick().idle and time.monotonic() < end:
                 continue

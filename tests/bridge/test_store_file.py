@@ -131,7 +131,7 @@ def test_a_kill_leaves_whole_transactions_only(
     context = multiprocessing.get_context("fork")
     child = context.Process(target=_killed_in_the_middle, args=(path,), kwargs={"commit": commit})
     child.start()
-    child.join(30)
+    child.join(300)
     assert child.exitcode == -signal.SIGKILL
     store = open_store(path, clock)
     slots = store.unresolved_slots(CHAIN, SIGNER)

@@ -72,7 +72,7 @@ def honest() -> SignedResult:
 
 
 def answering(
-    answer: Callable[[httpx.Request], httpx.Response], seconds: float = 5
+    answer: Callable[[httpx.Request], httpx.Response], seconds: float = 300
 ) -> WorkerClient:
     return WorkerClient(httpx.MockTransport(answer), answer_seconds=seconds)
 
@@ -209,9 +209,10 @@ def test_a_hostile_worker_costs_bounded_time_and_memory(
     answer: Callable[[httpx.Request], httpx.Response], kind: FaultKind
 ) -> None:
     """Dripping, flooding, nesting, compressing: all end soon, and by name."""
+    seconds = 0.5 if kind is FaultKind.TIMEOUT else 300
     start = time.monotonic()
-    assert fault_of(answering(answer, seconds=0.5)).kind is kind
-    assert time.monotonic() - start < 5
+    assert fault_of(answering(answer, seconds=seconds)).kind is kind
+    assert time.monotonic() - start < 60
 
 
 def document() -> dict[str, Any]:

@@ -15,7 +15,7 @@ from quotary_bridge.zk.groth16 import Groth16Key
 __all__ = ["Contract", "deploy", "key_argument", "transact"]
 
 GAS_LIMIT = 1 << 24
-RECEIPT_SECONDS = 20
+RECEIPT_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def _parameters(node: AnvilNode, simulator: Simulator) -> Parameters:
 
 
 def _deployer(node: AnvilNode, folder: Path) -> Deployer:
-    return Deployer(Sender(node.chain, node.signers[0], timeout_seconds=20), folder)
+    return Deployer(Sender(node.chain, node.signers[0], timeout_seconds=300), folder)
 
 
 def _binding(node: AnvilNode, registry: Contract) -> Binding:
@@ -113,7 +113,7 @@ def _binding(node: AnvilNode, registry: Contract) -> Binding:
 
 
 def _admit(node: AnvilNode, address: Address, verdict: Verdict) -> None:
-    sender = Sender(node.chain, node.signers[0], timeout_seconds=20)
+    sender = Sender(node.chain, node.signers[0], timeout_seconds=300)
     registry = MeasurementRegistry(node.chain, address)
     manifest = Manifest(Bytes32(b"\1" * 32), Bytes32(b"\2" * 32), "https://example.org")
     data = registry.admit(APP, Bytes32(verdict.measurement_id), manifest)

@@ -32,7 +32,7 @@ def demo(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=900,
         check=False,
     )
 
@@ -167,7 +167,7 @@ def test_a_demo_that_is_ended_takes_everything_down(ended_by: signal.Signals) ->
                 break
         started = descendants(program.pid)
         program.send_signal(ended_by)
-        _, errors = program.communicate(timeout=30)
+        _, errors = program.communicate(timeout=300)
     assert program.returncode == 128 + ended_by
     assert "Traceback" not in errors
     assert len(started) == 6

@@ -79,7 +79,7 @@ class Peer:
                     pipe.close()
                 except BrokenPipeError:
                     continue
-        process.wait(timeout=30)
+        process.wait(timeout=300)
 
 
 def _judge(quote: str, text: str, root: str, at: int) -> tuple[dict[str, Any] | None, str]:

@@ -20,7 +20,7 @@ from quotary_enclave.model.weights import find_weights
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 PORTS = ("8545", "8750", "8751", "8752")
-SECONDS = 600
+SECONDS = 1800
 
 
 def blocks() -> list[str]:

@@ -116,7 +116,7 @@ class BlockingModel(CountingModel):
             self.most = max(self.most, self.running)
             if self.running == 2:
                 self.two.set()
-        self.go.wait(10)
+        self.go.wait(300)
         with self.lock:
             self.running -= 1
         return super().answer(messages)

@@ -54,7 +54,7 @@ def test_a_worker_process_serves_and_stops() -> None:
     """Over a real socket: a streamed answer, its signature, a result, and an orderly end."""
     with program("--simulate", "demo", "--identity", "one", "--at", str(AT)) as (ready, run):
         assert (ready["simulated"], ready["at"]) == (True, AT)
-        with httpx.Client(base_url=ready["url"], timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=ready["url"], timeout=300, trust_env=False) as client:
             model = client.get("/v1/models").json()["data"][0]
             question = {
                 "model": model["id"],
@@ -80,7 +80,7 @@ def test_a_worker_process_serves_and_stops() -> None:
             result = client.post("/v1/quotary/results", json=request).json()
             assert bytes.fromhex(result["output"][2:]) in (b"yes", b"no")
         run.send_signal(signal.SIGTERM)
-        output, log = run.communicate(timeout=20)
+        output, log = run.communicate(timeout=300)
         assert output == ""
         assert all(json.loads(line)["event"] == "served" for line in log.splitlines())
 
@@ -102,7 +102,7 @@ def test_a_program_that_cannot_start_says_why(arguments: list[str], code: int) -
         capture_output=True,
         text=True,
         env=environment(),
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (run.returncode, run.stdout) == (code, "")

@@ -208,7 +208,7 @@ def test_two_who_ask_at_once_get_the_same_commitment() -> None:
 
     class Slow(CountingModel):
         def answer(self, messages: Sequence[Message]) -> Answer:
-            together.wait(10)
+            together.wait(300)
             return super().answer(messages)
 
     worker = make_worker(model=Slow())

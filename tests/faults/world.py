@@ -53,7 +53,7 @@ class World:
         creation = interface("ResultOracle").encode_creation([self.gate, models, *EVERYTHING])
         if not strict:
             creation = trusting_oracle().encode_creation([self.gate, models])
-        sender = Sender(chain, self.signers[DEPLOYER], timeout_seconds=30)
+        sender = Sender(chain, self.signers[DEPLOYER], timeout_seconds=300)
         receipt = sender.send(sender.request(None, creation))
         if receipt.contract_address is None:
             raise RuntimeError("the oracle was not deployed")

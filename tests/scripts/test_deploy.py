@@ -16,7 +16,7 @@ def deploy(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the script as an operator does, away from the checkout."""
     line = [sys.executable, str(ROOT / "scripts" / "deploy.py"), *arguments, "--json"]
     return subprocess.run(
-        line, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+        line, cwd=folder, capture_output=True, text=True, check=False, timeout=600
     )
 
 

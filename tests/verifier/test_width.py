@@ -50,7 +50,7 @@ def seen(folder: Path, *arguments: str) -> list[str]:
             break
         chunks.append(chunk)
     os.close(ours)
-    process.wait(120)
+    process.wait(600)
     return b"".join(chunks).decode().replace("\r\n", "\n").splitlines()
 
 

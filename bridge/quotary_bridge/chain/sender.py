@@ -31,6 +31,10 @@ GAS_LIMIT = 2**24
 
 # An estimate is exact for the state it was made on, and the state may move before mining.
 GAS_MARGIN_PERCENT = 25
+
+FIRST_POLL_SECONDS = 0.01
+"""A local chain mines at once, and reports it a moment later."""
+
 POLL_SECONDS = 0.2
 
 
@@ -124,14 +128,15 @@ class Sender:
     def wait(self, transaction_hash: bytes, request: TransactionRequest) -> Receipt:
         """Wait for a broadcast transaction; raises as `send` does."""
         deadline = time.monotonic() + self._timeout
-        receipt = None
+        receipt, pause = None, FIRST_POLL_SECONDS
         while True:
             receipt = self._chain.receipt(transaction_hash)
             if receipt is not None and self._deep_enough(receipt):
                 break
             if time.monotonic() >= deadline:
                 raise self._too_late(transaction_hash, receipt)
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, POLL_SECONDS)
         if not receipt.succeeded:
             raise self._why(request, receipt)
         return receipt

@@ -47,7 +47,7 @@ SENDER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 TRANSACTION_GAS = 1 << 24
 """EIP-7825: no transaction may use more."""
 
-_PATIENCE_SECONDS = 10
+_PATIENCE_SECONDS = 300
 _ATTEMPTS = 3
 
 _REFUSED = Web3.keccak(text="EvidenceRefused(bytes32)")[:4]
@@ -251,17 +251,20 @@ def running_node(
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     node = Node(f"http://127.0.0.1:{port}")
     try:
-        for _ in range(200):
+        patience = time.monotonic() + _PATIENCE_SECONDS
+        while True:
             try:
                 node.ask("eth_chainId")
                 break
             except (OSError, HTTPException):
+                if process.poll() is not None or time.monotonic() > patience:
+                    raise
                 time.sleep(0.05)
         yield node
     finally:
         node.close()
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=_PATIENCE_SECONDS)
 
 
 @dataclass

@@ -32,7 +32,7 @@ AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 END = AT + timedelta(days=25)
 """Simulated collateral is issued five days before `AT` for thirty days."""
 
-QUICK = Limits(connect_seconds=2, read_seconds=2, document_seconds=3, total_seconds=20)
+PATIENT = Limits(connect_seconds=60, read_seconds=60, document_seconds=60, total_seconds=300)
 
 Run = Callable[..., int]
 
@@ -110,7 +110,7 @@ def settings_for(service: Service, **changes: Any) -> CollateralService:
         "base_url": service.url,
         "root_crl_url": None if service.pccs else f"{service.url}/IntelSGXRootCA.der",
         "allowed_hosts": frozenset({"127.0.0.1"}),
-        "limits": QUICK,
+        "limits": PATIENT,
         "retries": Retries(attempts=3, first_wait=0.5, longest_wait=4),
     }
     return CollateralService(**(values | changes))

@@ -310,10 +310,14 @@ def slow_body(answer: Answer, handler: BaseHTTPRequestHandler) -> bool:
     return _drip(handler, start.encode())
 
 
+DRIPS = 4_000
+"""Three minutes: whoever hears a drip to its end was not bound by anything."""
+
+
 def _drip(handler: BaseHTTPRequestHandler, start: bytes) -> bool:
     try:
         handler.wfile.write(start)
-        for _ in range(400):
+        for _ in range(DRIPS):
             handler.wfile.write(b"a")
             handler.wfile.flush()
             time.sleep(0.05)

@@ -310,7 +310,7 @@ def test_importing_needs_no_extra_and_making_a_client_says_which() -> None:
         "except f.MissingExtraError as error: print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=600
     )
     assert "quotary[fetch]" in done.stdout
 

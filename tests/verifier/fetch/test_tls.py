@@ -19,7 +19,7 @@ from quotary.errors import Reason
 from quotary.fetch import FetchError, PlatformKey, Retries
 from quotary_enclave.simulator import Platform, Simulator
 
-from tests.verifier.fetch.conftest import AT, QUICK, Twin, refusal
+from tests.verifier.fetch.conftest import AT, PATIENT, Twin, refusal
 from tests.verifier.fetch.service import Service, serving
 
 MakeClient = Callable[..., Twin]
@@ -109,13 +109,13 @@ def test_silent_tls_peer_ends_with_the_document_s_time(
     """A peer that accepts and never shakes hands is left in time, its connections closed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         service = Service(pccs=True, url=f"https://127.0.0.1:{listener.getsockname()[1]}")
-        limits = replace(QUICK, document_seconds=0.3)
+        limits = replace(PATIENT, document_seconds=1.5)
         client = client_of(service, limits=limits, retries=Retries(attempts=1))
         assert refusal(FetchError, lambda: client.fetch(key, at=AT)) is Reason.FETCH_TIMEOUT
-        listener.settimeout(1)
+        listener.settimeout(60)
         peer, _ = listener.accept()
         with peer:
-            peer.settimeout(1)
+            peer.settimeout(60)
             greeting = peer.recv(65536)
             assert greeting.startswith(b"\x16\x03")
             assert peer.recv(1) == b""

@@ -121,7 +121,7 @@ def test_watch_ends_cleanly_between_rounds(tmp_path: Path) -> None:
         assert running.stdout is not None
         assert "refreshed" in running.stdout.readline()
         running.send_signal(signal.SIGTERM)
-        running.communicate(timeout=30)
+        running.communicate(timeout=300)
         assert running.returncode == 0
 
 
@@ -132,8 +132,8 @@ def test_watch_ends_cleanly_in_a_round(tmp_path: Path) -> None:
         assert "TCB info: asking" in running.stderr.readline()
         started = time.monotonic()
         running.send_signal(signal.SIGTERM)
-        _, errors = running.communicate(timeout=30)
+        _, errors = running.communicate(timeout=300)
         assert running.returncode == 0
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 25  # a document may take 30
         assert "Traceback" not in errors
     assert not (tmp_path / "cache").exists()

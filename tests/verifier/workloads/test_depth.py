@@ -99,6 +99,6 @@ except ParseError as error:
     print(error.reason)
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.stdout.strip() in {"JSON_INVALID", "COMPOSE_INVALID"}, done.stderr[-500:]
