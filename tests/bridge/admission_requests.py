@@ -11,6 +11,8 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from quotary_bridge.chain.contracts import (
     Model,
+    ModelRegistry,
+    ModelStatus,
     Payment,
     RequestParams,
     RequestTerms,
@@ -39,19 +41,22 @@ def key_of_worker(number: int) -> bytes:
 class Customers:
     """They ask for ether; workers answer, or deadlines pass; and all take what they are owed."""
 
+    contract = "ResultOracle"
+
     def __init__(self, world: AdmissionWorld) -> None:
         """Nothing was asked yet."""
         self.world = world
         self.oracle = ResultOracle(world.chain, world.record.address("ResultOracle"))
+        self.address = world.record.address(self.contract)
         self.open: list[tuple[RequestTerms, bytes]] = []
         self.nonce = 0
-        self.model_admitted = False
 
     def ask(self, app: Bytes32) -> bool:
         """Ask a worker of an app; the model is admitted."""
         world, dice = self.world, self.world.random
-        if not self.model_admitted:
-            self.model_admitted = world.govern("ModelRegistry", "admit", astuple(MODEL))
+        models = ModelRegistry(world.chain, world.record.address("ModelRegistry"))
+        if models.status_of(MODEL.id) is ModelStatus.UNKNOWN:
+            world.govern("ModelRegistry", "admit", astuple(MODEL))
         who = dice.choice(_CUSTOMERS)
         text, fee = dice.randbytes(16), dice.randrange(10**12, 10**15)
         deadline = world.now + dice.choice([600, 7200])
@@ -59,7 +64,7 @@ class Customers:
         params = RequestParams(
             app, MODEL.id, text, 0, deadline, Payment(fee, unit_fee=unit_fee, base_fee=unit_fee)
         )
-        done = world.transact(who, self.oracle.address, self.oracle.request(params), fee)
+        done = world.transact(who, self.address, self.oracle.request(params), fee)
         if done:
             self.open.append((self._told(), text))
         return done
@@ -101,7 +106,7 @@ class Customers:
         due = [item for item in self.open if item[0].deadline < self.world.now]
         if not due:
             return False
-        done = self.world.transact(9, self.oracle.address, self.oracle.refund(due[0][0]))
+        done = self.world.transact(9, self.address, self.oracle.refund(due[0][0]))
         self.open.remove(due[0])
         return done
 
@@ -109,13 +114,13 @@ class Customers:
         """Take out what an operator or a customer is owed."""
         account = self.world.random.randrange(5, 9)
         to = self.world.signers[account].address
-        return self.world.send(account, "ResultOracle", "withdraw", ZERO_ADDRESS, to)
+        return self.world.send(account, self.contract, "withdraw", ZERO_ADDRESS, to)
 
     def _told(self) -> RequestTerms:
         block = self.world.chain.head().number
-        abi = interface("ResultOracle")
+        abi = interface(self.contract)
         topic = abi.event("RequestCreated").topic
-        (log,) = self.world.chain.all_logs([self.oracle.address], block, block, [[topic]])
+        (log,) = self.world.chain.all_logs([self.address], block, block, [[topic]])
         decoded = abi.decode_log(log)
         assert decoded is not None
         return RequestTerms.from_event(decoded[1]["request"])

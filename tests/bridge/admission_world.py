@@ -52,6 +52,7 @@ from tests.bridge.admission_names import (
     WORKERS,
 )
 from tests.bridge.admission_requests import Customers
+from tests.bridge.admission_services import BatchCustomers, Gateways
 from tests.bridge.deploy_parts import GUEST, TEST_ROOT, deployer, parameters
 
 __all__ = ["APPS", "DAY", "GUARDIAN", "MANIFEST", "WORKERS", "AdmissionWorld", "admission_world"]
@@ -75,6 +76,8 @@ class AdmissionWorld:
             store, lambda data: self.transact(STRANGER, store.address, data), self.random
         )
         self.customers = Customers(self)
+        self.batches = BatchCustomers(self)
+        self.gateways = Gateways(self)
         self.governance = Governance(self)
         self.done = 0
         for app in APPS:
@@ -83,10 +86,8 @@ class AdmissionWorld:
         self.govern("ModelRegistry", "admit", astuple(a_model(1)))
         every = Profile(TeeType.TDX, 0, b"\xff" * len(MEASUREMENTS[1]), MEASUREMENTS[1])
         self.govern("MeasurementRegistry", "admitProfile", APPS[0], every.words(), MANIFEST)
-        self.send(
-            *(STRANGER, "MeasurementRegistry", "matchProfile", APPS[0]),
-            *(every.words(), MEASUREMENTS[1]),
-        )
+        brought = (APPS[0], every.words(), MEASUREMENTS[1])
+        self.send(STRANGER, "MeasurementRegistry", "matchProfile", *brought)
 
     def step(self) -> bool:
         """Do something; returns whether it changed anything."""
@@ -94,6 +95,8 @@ class AdmissionWorld:
             (10, self.register),
             (4, self.corroborate),
             (6, self._ask_or_answer),
+            (3, self.batches.step),
+            (2, self.gateways.step),
             (2, self._notarize),
             (2, self._renew_collateral),
             (3, self.publish),
@@ -134,24 +137,25 @@ class AdmissionWorld:
 
     def settle(self, number: int, status: TcbStatus) -> bool:
         """Register worker `number` with a status, and in all else as it should be."""
-        return self._register(number, APPS[number % len(APPS)], self._sound(number, status), 5)
+        return self._register(number, APPS[number % len(APPS)], self.sound(number, status), 5)
 
     def settle_by_collateral(self, number: int) -> bool:
         """Register worker `number` by collateral that somebody brought, to the end of that."""
         assert self.vendor.renew(FMSPCS[0], self.now)
         window = self.vendor.window_of(FMSPCS[0])
         assert window is not None
-        sound = replace(self._sound(number, TcbStatus.UP_TO_DATE), fmspc=FMSPCS[0])
+        sound = replace(self.sound(number, TcbStatus.UP_TO_DATE), fmspc=FMSPCS[0])
         dated = replace(sound, valid_from=window[0], valid_until=window[1])
         return self._register(number, APPS[number % len(APPS)], dated, 5)
 
     def vouch(self, number: int) -> bool:
         """Corroborate worker `number`, in all as it should be."""
-        sound, app = self._sound(number, TcbStatus.UP_TO_DATE), APPS[number % len(APPS)]
+        sound, app = self.sound(number, TcbStatus.UP_TO_DATE), APPS[number % len(APPS)]
         return self._register(number, app, sound, 5, corroborates=True)
 
-    def _sound(self, number: int, status: TcbStatus) -> Verdict:
-        verdict = replace(self._verdict(bytes(64), PLATFORMS[number]), tcb_status=status)
+    def sound(self, number: int, status: TcbStatus) -> Verdict:
+        """Return a verdict on worker `number`'s platform that every app takes."""
+        verdict = replace(self.verdict(bytes(64), PLATFORMS[number]), tcb_status=status)
         return replace(verdict, measurement=MEASUREMENTS[0], valid_until=self.now + 30 * DAY)
 
     def register(self) -> bool:
@@ -161,19 +165,20 @@ class AdmissionWorld:
         # A key belongs to an app and a platform; a few try otherwise.
         app = APPS[number % len(APPS)] if dice.random() < 0.9 else dice.choice(APPS)
         platform = PLATFORMS[number] if dice.random() < 0.9 else dice.choice(PLATFORMS)
-        return self._register(number, app, self._verdict(bytes(64), platform))
+        return self._register(number, app, self.verdict(bytes(64), platform))
 
     def corroborate(self) -> bool:
         """Bring evidence of another kind for a worker: a stub's, which this deployment takes."""
         number = self.random.randrange(len(WORKERS))
-        verdict = self._verdict(bytes(64), PLATFORMS[number])
+        verdict = self.verdict(bytes(64), PLATFORMS[number])
         return self._register(number, APPS[number % len(APPS)], verdict, corroborates=True)
 
     def _ask_or_answer(self) -> bool:
         dice, customers = self.random, self.customers
         app = dice.randrange(len(APPS))
         numbers = range(app, len(WORKERS), len(APPS))
-        seen = [(it, WORKERS[it]) for it in numbers if self._is_active(it, APPS[app])]
+        active = self.workers.check_active
+        seen = [(it, WORKERS[it]) for it in numbers if active(WORKERS[it], APPS[app]).active]
         chosen = dice.random()
         if chosen < 0.4:
             return customers.ask(APPS[app])
@@ -181,23 +186,20 @@ class AdmissionWorld:
             return customers.answer(seen or [(app, WORKERS[app])])
         return customers.refund() if chosen < 0.9 else customers.withdraw()
 
-    def _is_active(self, number: int, app: Bytes32) -> bool:
-        return self.workers.check_active(WORKERS[number], app).active
-
     def _notarize(self) -> bool:
-        verdict = self._verdict(bytes(64), self.random.choice(PLATFORMS))
+        verdict = self.verdict(bytes(64), self.random.choice(PLATFORMS))
         journal, app = verdict.journal(), self.random.choice(APPS)
-        proof = self._signed_by_committee(verdict)
+        proof = self.signed_by_committee(verdict)
         return self.send(STRANGER, "QuoteNotary", "notarize", app, b"Comm", journal, proof)
 
-    def _signed_by_committee(self, verdict: Verdict) -> bytes:
+    def signed_by_committee(self, verdict: Verdict) -> bytes:
+        """Return the committee's proof of a verdict."""
         verifier = self.record.address("CommitteeVerifier")
         members = [self.signers[number] for number in MEMBERS]
         return committee_proof(verdict.journal_digest, self.node.chain_id, verifier, members)
 
     def _renew_collateral(self) -> bool:
-        fmspc = self.random.choice([FMSPCS[0], *FMSPCS])
-        return self.vendor.renew(fmspc, self.now)
+        return self.vendor.renew(self.random.choice([FMSPCS[0], *FMSPCS]), self.now)
 
     def _register(
         self,
@@ -229,7 +231,7 @@ class AdmissionWorld:
             seal = stub_seal(GUEST, bound.journal_digest)
             brought = (b"Stub", journal, seal, astuple(binding))
             return self.send(STRANGER, "Corroborations", "corroborate", *brought)
-        proof = self._signed_by_committee(bound)
+        proof = self.signed_by_committee(bound)
         route = dice.choice(self.routes)
         return self.send(
             STRANGER, "WorkerRegistry", "register", route, journal, proof, astuple(binding)
@@ -321,7 +323,8 @@ class AdmissionWorld:
         self.node.advance_to(moment)
         self.now = moment
 
-    def _verdict(self, report_data: bytes, platform: bytes) -> Verdict:
+    def verdict(self, report_data: bytes, platform: bytes) -> Verdict:
+        """Return a verdict that some apps take."""
         dice = self.random
         fmspc = dice.choice([FMSPCS[0], *FMSPCS])
         window = self.vendor.window_of(fmspc)

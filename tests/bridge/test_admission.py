@@ -7,6 +7,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 import pytest
+from eth_utils.crypto import keccak
 from quotary import TcbStatus
 from quotary_bridge.admission.audit import audit
 from quotary_bridge.admission.forecast import Proposal, forecast, standing_at
@@ -18,7 +19,15 @@ from quotary_bridge.cli import audit as cli_audit
 from quotary_bridge.deploy import ROUTES
 from quotary_bridge.model import Address
 
-from tests.bridge.admission_world import APPS, DAY, WORKERS, AdmissionWorld, admission_world
+from tests.bridge.admission_names import PLATFORMS
+from tests.bridge.admission_world import (
+    APPS,
+    DAY,
+    GUARDIAN,
+    WORKERS,
+    AdmissionWorld,
+    admission_world,
+)
 from tests.bridge.test_cli import runner
 
 STEPS = int(os.environ.get("QUOTARY_AUDIT_STEPS", "80"))
@@ -34,6 +43,7 @@ def test_the_state_is_in_the_events(tmp_path: Path) -> None:
     """After a random run, the state from events alone equals what every contract says."""
     with admission_world(tmp_path, seed=1) as world:
         _trade(world)
+        _serve(world)
         changed = sum(world.step() for _ in range(STEPS))
         found = audit(world.chain, world.record, world.chain.head().number)
         assert found.findings == ()
@@ -52,6 +62,15 @@ def test_the_state_is_in_the_events(tmp_path: Path) -> None:
         statuses = {kept.status for kept in state.ledger.states.values()}
         assert {RequestStatus.FULFILLED, RequestStatus.REFUNDED} <= statuses
         assert any(state.ledger.credits.values())
+        ended = {kept.status for kept in state.batches.states.values()}
+        assert {RequestStatus.FULFILLED, RequestStatus.REFUNDED} <= ended
+        assert any(state.batches.credits.values())
+        assert state.batches.voided
+        assert len(state.batches.roots) > len(state.batches.voided)
+        assert state.gateways.keysets
+        assert len(state.gateways.keys) > len(state.gateways.keysets)
+        assert state.gateways.exchanges
+        assert len(state.gateways.receipts) > 1
         half = audit(world.chain, world.record, world.record.since + STEPS)
         assert half.findings == ()
         assert half.compared < found.compared
@@ -59,7 +78,8 @@ def test_the_state_is_in_the_events(tmp_path: Path) -> None:
 
 
 def _trade(world: AdmissionWorld) -> None:
-    """A request is answered and another refunded, whatever the history brings."""
+    """A bar, a request answered and another refunded, whatever the history brings."""
+    assert world.send(GUARDIAN, "TcbPolicy", "bar", APPS[1], PLATFORMS[-1])
     assert world.settle(0, TcbStatus.UP_TO_DATE)
     world.advance(world.now + 601)
     assert world.customers.ask(APPS[0])
@@ -69,14 +89,48 @@ def _trade(world: AdmissionWorld) -> None:
     assert world.customers.refund()
 
 
+def _serve(world: AdmissionWorld) -> None:
+    """A batch is claimed from, another voided, and gateways and receipts are on record."""
+    batches, gateways = world.batches, world.gateways
+    assert world.settle(2, TcbStatus.UP_TO_DATE)
+    world.advance(world.now + 601)
+    assert batches.ask(APPS[0])
+    assert batches.answer([(0, WORKERS[0])])
+    assert batches.claim()
+    assert batches.ask(APPS[0])
+    assert batches.answer([(2, WORKERS[2])])
+    assert world.send(GUARDIAN, "WorkerRegistry", "revoke", WORKERS[2])
+    while not batches.void():
+        pass
+    assert gateways.enrol(sound=True)
+    assert gateways.exchange()
+    assert gateways.enrol_keyset(sound=True)
+    while len(gateways.recorded) < 2:
+        gateways.receipt()
+    world.advance(world.now + DAY)
+    assert batches.refund()
+
+
 def _tamper(world: AdmissionWorld) -> None:
     """An audit that could not fail would be none."""
     slot = "0x" + (2**24 - 2).to_bytes(32).hex()
     log = world.record.address("ChangeLog")
     world.chain.rpc("anvil_setStorageAt", [log, "0x0", slot])
+    told = world.batches.committed[0][1].batch_id
+    _lose_batch(world, told)
     world.node.mine()
     found = audit(world.chain, world.record, world.chain.head().number)
-    assert "epoch of the log" in {finding.what for finding in found.findings}
+    assert {"epoch of the log", f"batch {told}"} <= {finding.what for finding in found.findings}
+
+
+def _lose_batch(world: AdmissionWorld, batch_id: int) -> None:
+    """Have the contract forget a batch, wherever its layout keeps it."""
+    book, chain = world.batches.book, world.chain
+    for slot in range(64):
+        place = "0x" + keccak(batch_id.to_bytes(32) + slot.to_bytes(32)).hex()
+        if chain.rpc("eth_getStorageAt", [book.address, place, "latest"]) != f"0x{'00' * 32}":
+            chain.rpc("anvil_setStorageAt", [book.address, place, f"0x{'00' * 32}"])
+    assert not book.is_open(batch_id)
 
 
 def test_what_is_simulated_is_what_happens(tmp_path: Path) -> None:

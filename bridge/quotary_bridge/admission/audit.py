@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from quotary import TeeType
 
+from quotary_bridge.admission.audit_services import Comparison, batches, gateways, results
 from quotary_bridge.admission.calendar import Window
 from quotary_bridge.admission.forecast import standing_at
 from quotary_bridge.admission.history import rebuild
@@ -18,8 +19,6 @@ from quotary_bridge.chain.contracts import (
     ModelRegistry,
     QuoteNotary,
     ReceiptRouter,
-    RequestStatus,
-    ResultOracle,
     RouteStatus,
     SelectorStatus,
     StoredDocument,
@@ -61,9 +60,6 @@ class Audit:
     findings: tuple[Finding, ...]
 
 
-Comparison = tuple[str, object, object]
-
-
 def audit(chain: Chain, record: Deployment, block: int) -> Audit:
     """
     Rebuild the state after `block` from events alone and compare it with every contract's views.
@@ -92,7 +88,9 @@ def _comparisons(
     yield from _evidence(chain, record, state, block)
     yield from _collateral(chain, record, state, block)
     yield from _notary(chain, record, state, block)
-    yield from _oracle(chain, record, state, block)
+    yield from results(chain, record, state, block)
+    yield from batches(chain, record, state, block)
+    yield from gateways(chain, record, state, block)
     if "GovernanceTimelock" in record.contracts:
         yield from _timelock(chain, record, state, block)
 
@@ -253,21 +251,6 @@ def _notary(chain: Chain, record: Deployment, state: State, block: int) -> Itera
     for (app_id, quote, kind), kept in state.ledger.notarized.items():
         found = notary.record_of(app_id, quote, kind, block)
         yield f"notarization of 0x{quote.hex()} for app 0x{app_id.hex()}", kept, found
-
-
-def _oracle(chain: Chain, record: Deployment, state: State, block: int) -> Iterator[Comparison]:
-    oracle, ledger = ResultOracle(chain, record.address("ResultOracle")), state.ledger
-    states = oracle.states_of(list(ledger.states), block)
-    for (request_id, kept), found in zip(ledger.states.items(), states, strict=True):
-        yield f"request 0x{request_id.hex()}", kept, found
-        ended = kept.status is not RequestStatus.PENDING
-        yield f"escrow of ended 0x{request_id.hex()}", ended, ledger.escrows[request_id] == 0
-    for (token, account), amount in ledger.credits.items():
-        yield f"credit of {account}", amount, oracle.read("creditOf", token, account, at=block)
-    for account, made in ledger.sequences.items():
-        yield f"requests of {account}", made, oracle.read("sequenceOf", account, at=block)
-    for worker, until in ledger.probations.items():
-        yield f"probation of {worker}", until, oracle.probation_of(worker, block)
 
 
 def _timelock(chain: Chain, record: Deployment, state: State, block: int) -> Iterator[Comparison]:

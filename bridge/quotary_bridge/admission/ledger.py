@@ -20,7 +20,7 @@ from quotary_bridge.chain.contracts import (
 from quotary_bridge.chain.contracts.base import ZERO_ADDRESS, address_of
 from quotary_bridge.model import Address, Bytes32
 
-__all__ = ["LEDGER_EVENTS", "Ledger"]
+__all__ = ["BOOK_EVENTS", "LEDGER_EVENTS", "Ledger", "requester_of"]
 
 Values = Mapping[str, Any]
 _BEGUN = RequestState(
@@ -97,7 +97,7 @@ def _fulfilled(ledger: Ledger, values: Values, at: int) -> None:
     worker, kind = address_of(values["worker"]), ProofKind(values["proofKind"])
     ledger.end(request_id, RequestStatus.FULFILLED, at, worker=worker, kind=kind)
     # What the answers leave: what is told of them behind this event is taken out of it again.
-    ledger.pay(request_id, _requester_of(ledger, request_id), ledger.escrows[request_id])
+    ledger.pay(request_id, requester_of(ledger, request_id), ledger.escrows[request_id])
 
 
 def _worker_paid(ledger: Ledger, values: Values, _: int) -> None:
@@ -111,11 +111,12 @@ def _round_paid(ledger: Ledger, values: Values, _: int) -> None:
 
 def _paid(ledger: Ledger, request_id: Bytes32, answer: Values) -> None:
     if ledger.states[request_id].status is RequestStatus.FULFILLED:
-        ledger.pay(request_id, _requester_of(ledger, request_id), -answer["fee"])
+        ledger.pay(request_id, requester_of(ledger, request_id), -answer["fee"])
     ledger.pay(request_id, address_of(answer["operator"]), answer["fee"])
 
 
-def _requester_of(ledger: Ledger, request_id: Bytes32) -> Address:
+def requester_of(ledger: Ledger, request_id: Bytes32) -> Address:
+    """Return who gets what the answers to a request leave."""
     return ledger.terms[request_id].payment.refund_to
 
 
@@ -154,20 +155,27 @@ def _notarized(ledger: Ledger, values: Values, _: int) -> None:
     )
 
 
+BOOK_EVENTS: Mapping[str, Callable[[Ledger, Values, int], None]] = MappingProxyType(
+    {
+        "RequestCreated": _created,
+        "RequestReassigned": _reassigned,
+        "RequestRefunded": _refunded,
+        "RequestFailed": _failed,
+        "CallbackSucceeded": _called_back(CallbackStatus.SUCCEEDED),
+        "CallbackFailed": _called_back(CallbackStatus.FAILED),
+        "Withdrawn": _withdrawn,
+    }
+)
+"""What each event of any book of requests changes."""
+
 LEDGER_EVENTS: Mapping[tuple[str, str], Callable[[Ledger, Values, int], None]] = MappingProxyType(
     {
-        ("ResultOracle", "RequestCreated"): _created,
-        ("ResultOracle", "RequestReassigned"): _reassigned,
-        ("ResultOracle", "RequestRefunded"): _refunded,
-        ("ResultOracle", "RequestFailed"): _failed,
+        **{("ResultOracle", event): change for event, change in BOOK_EVENTS.items()},
         ("ResultOracle", "RequestFulfilled"): _fulfilled,
         ("ResultOracle", "WorkerPaid"): _worker_paid,
         ("ResultOracle", "RoundPaid"): _round_paid,
         ("ResultOracle", "RoundDisputed"): _disputed,
-        ("ResultOracle", "CallbackSucceeded"): _called_back(CallbackStatus.SUCCEEDED),
-        ("ResultOracle", "CallbackFailed"): _called_back(CallbackStatus.FAILED),
         ("ResultOracle", "ProbationStarted"): _probation,
-        ("ResultOracle", "Withdrawn"): _withdrawn,
         ("QuoteNotary", "QuoteNotarized"): _notarized,
     }
 )

@@ -10,7 +10,9 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from quotary_bridge.admission.batches import BATCH_EVENTS, BatchLedger
 from quotary_bridge.admission.calendar import CALENDAR_EVENTS, Calendar
+from quotary_bridge.admission.gateways import GATEWAY_EVENTS, Gateways
 from quotary_bridge.admission.ledger import LEDGER_EVENTS, Ledger
 from quotary_bridge.admission.policies import Policies, key_of
 from quotary_bridge.chain.contracts import (
@@ -112,6 +114,8 @@ class State:
     corroborations: dict[tuple[Address, ProofKind], Evidence] = field(default_factory=dict)
     claims: dict[Address, tuple[int, bytes]] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
+    batches: BatchLedger = field(default_factory=BatchLedger)
+    gateways: Gateways = field(default_factory=Gateways)
     delay: int = 0
     roles: set[tuple[bytes, Address]] = field(default_factory=set)
     operations: dict[bytes, int] = field(default_factory=dict)
@@ -317,8 +321,8 @@ def _to_calendar(change: Callable[[Calendar, Mapping[str, Any]], None]) -> Chang
     return lambda state, told: change(state.calendar, told.values)
 
 
-def _to_ledger(change: Callable[[Ledger, Mapping[str, Any], int], None]) -> Change:
-    return lambda state, told: change(state.ledger, told.values, told.at)
+def _to(part: str, change: Callable[[Any, Mapping[str, Any], int], None]) -> Change:
+    return lambda state, told: change(getattr(state, part), told.values, told.at)
 
 
 def _ended(state: State, told: Told) -> None:
@@ -352,7 +356,9 @@ def _cancelled(state: State, told: Told) -> None:
 
 EVENTS: Mapping[tuple[str, str], Change] = MappingProxyType(
     {
-        **{event: _to_ledger(change) for event, change in LEDGER_EVENTS.items()},
+        **{event: _to("ledger", change) for event, change in LEDGER_EVENTS.items()},
+        **{event: _to("batches", change) for event, change in BATCH_EVENTS.items()},
+        **{event: _to("gateways", change) for event, change in GATEWAY_EVENTS.items()},
         **{event: _to_calendar(change) for event, change in CALENDAR_EVENTS.items()},
         ("ChangeLog", "SeatTaken"): _seat,
         ("ChangeLog", "FollowerTaken"): _followed,

@@ -22,7 +22,8 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "rebuild",
         help="rebuild the state from events alone and compare it with the contracts",
         description="Fold every event of the governed contracts into a state: measurements, "
-        "routes, receipt verifiers, policies, bars, workers, the timelock's roles and operations. "
+        "routes, receipt verifiers, policies, bars, workers, requests, batches, gateways' keys and "
+        "records, the timelock's roles and operations. "
         "Then ask every contract for the same, at the same block. Exit code 6 where anything "
         "differs.",
         epilog="example: quotary audit rebuild --rpc-url http://127.0.0.1:8545",
@@ -70,7 +71,11 @@ def _counts(found: Audit) -> dict[str, int]:
         "workers": len(state.workers),
         "collateral_documents": len(state.calendar.windows),
         "notarizations": len(state.ledger.notarized),
-        "requests": len(state.ledger.states),
+        "requests": len(state.ledger.states) + len(state.batches.states),
+        "batches": len(state.batches.roots),
+        "gateway_keys": len(state.gateways.keys),
+        "gateway_exchanges": len(state.gateways.exchanges),
+        "gateway_receipts": len(state.gateways.receipts),
         "timelock_operations": len(state.operations),
     }
 

@@ -118,10 +118,14 @@ class GatewayAdapter(Contract):
         return self.encode("record", app_id, request_hash, response_hash, gateway, signature)
 
     def exchange_of(
-        self, app_id: Bytes32, request_hash: Bytes32, response_hash: Bytes32
+        self,
+        app_id: Bytes32,
+        request_hash: Bytes32,
+        response_hash: Bytes32,
+        at: BlockTag = "latest",
     ) -> ExchangeRecord:
         """Return the record of an exchange; raises `ContractError` where there is none."""
-        found = self.read("exchangeOf", app_id, request_hash, response_hash)
+        found = self.read("exchangeOf", app_id, request_hash, response_hash, at=at)
         return ExchangeRecord(
             gateway=address_of(found["gateway"]),
             kind=ProofKind(found["kind"]),
@@ -145,10 +149,14 @@ class ReceiptAdapter(Contract):
         return self.encode("recordAttested", app_id, receipt, list(signatures))
 
     def receipt_of(
-        self, app_id: Bytes32, request_hash: Bytes32, response_hash: Bytes32
+        self,
+        app_id: Bytes32,
+        request_hash: Bytes32,
+        response_hash: Bytes32,
+        at: BlockTag = "latest",
     ) -> ReceiptRecord:
         """Return the record of an exchange; raises `ContractError` where there is none."""
-        found = self.read("receiptOf", app_id, request_hash, response_hash)
+        found = self.read("receiptOf", app_id, request_hash, response_hash, at=at)
         return ReceiptRecord(
             keyset_digest=found["keysetDigest"],
             document_hash=found["documentHash"],
