@@ -7,8 +7,10 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOSPC
 from hashlib import sha256
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from eth_account import Account
@@ -95,6 +97,51 @@ def test_a_genuine_receipt_goes_all_the_way(desk: Desk, shared: Path) -> None:
     kept = desk.town.desk.receipts.receipt_of(APP_ID, *hashes)
     assert kept.document_hash.hex() == genuine["receipt_signing_input_sha256"]
     assert {"UPSTREAM", "COMMITTEE"} <= {one["code"] for one in ran.json["record"]["does_not_bind"]}
+
+
+def test_a_key_that_no_contract_reads_leaves_the_committee(desk: Desk) -> None:
+    """A compressed point is no key to the chain: the receipt by the other key goes there."""
+    keys = desk.serving.keyset["receipt_signing_keys"]
+    keys[1] = {**keys[1], "public_key": "02" + keys[1]["public_key"][2:66]}
+    assert desk.run().json["record"]["sent"]
+    (request, response) = desk.serving.exchanges["chatcmpl-1"]
+    kept = desk.town.desk.receipts.receipt_of(
+        APP_ID, Bytes32(sha256(request).digest()), Bytes32(sha256(response).digest())
+    )
+    assert int(kept.key, 16) == 0
+
+
+def test_a_full_disk_at_any_moment_loses_one_answer_at_most(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever file could not be written, the next run goes on: nothing is recorded twice."""
+    replace, room = Path.replace, 0
+
+    def full(path: Path, target: Path) -> Path:
+        nonlocal room
+        room -= 1
+        if room < 0:
+            raise OSError(ENOSPC, "No space left on device", str(path))
+        return replace(path, target)
+
+    desk.enrolled()
+    enrolled = desk.folder
+    for files in range(10):
+        state = desk.town.node.chain.rpc("evm_snapshot")
+        desk.folder, desk.serving.answers = enrolled / f"at {files}", 0
+        copytree(enrolled / "kept", desk.folder / "kept")
+        room = files
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", full)
+            ran = desk.run()
+        if ran.code == 0:
+            break
+        refused(ran, 6, Reason.FILE_UNREADABLE)
+        assert desk.run().json["record"]["sent"]
+        lost = "answer.json" in ran.out or "response.bin" in ran.out
+        assert desk.serving.answers == (2 if lost else 1), ran
+        desk.town.node.chain.rpc("evm_revert", [state])
+    assert files == 5, "request, response, answer, receipt, proof"
 
 
 def test_the_chain_may_judge_the_quote_itself(desk: Desk) -> None:

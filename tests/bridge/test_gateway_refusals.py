@@ -180,6 +180,17 @@ def test_a_folder_is_about_one_exchange(desk: Desk) -> None:
     assert desk.serving.answers == 2
 
 
+def test_one_run_at_a_time_works_in_a_folder(desk: Desk) -> None:
+    """Two at once would ask twice; the lock goes with whoever holds it."""
+    desk.enrolled()
+    kept = ExchangeFolder(desk.folder / "kept")
+    with kept.held():
+        for step in (desk.run, desk.enrol, desk.ask, desk.record):
+            refused(step(), 6, Reason.CONFIGURATION_INVALID)
+        assert desk.status()["answered"] is False
+    assert desk.run().code == 0
+
+
 def test_the_folder_is_its_owners_alone(desk: Desk) -> None:
     """Prompts may be private; and an address that nobody should ask makes no folder."""
     desk.enrolled()

@@ -117,29 +117,33 @@ def _add_status(commands: _SubParsersAction[ArgumentParser]) -> None:
 @command
 def _run(args: Namespace) -> int:
     visit = Visit(args)
-    if enrol(visit) and ask(visit):
-        record(visit)
+    with visit.folder.held():
+        if enrol(visit) and ask(visit):
+            record(visit)
     return _end(visit)
 
 
 @command
 def _enrol(args: Namespace) -> int:
     visit = Visit(args)
-    enrol(visit)
+    with visit.folder.held():
+        enrol(visit)
     return _end(visit)
 
 
 @command
 def _ask(args: Namespace) -> int:
     visit = Visit(args)
-    ask(visit)
+    with visit.folder.held():
+        ask(visit)
     return _end(visit)
 
 
 @command
 def _record(args: Namespace) -> int:
     visit = Visit(args)
-    record(visit)
+    with visit.folder.held():
+        record(visit)
     return _end(visit)
 
 

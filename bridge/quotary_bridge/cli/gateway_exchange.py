@@ -48,6 +48,7 @@ def ask(visit: Visit) -> bool:
         if getattr(visit.args, "dry_run", False):
             visit.tell({"request": "not sent in a dry run"})
             return False
+        visit.folder.keep_request(request)
         answered = visit.speech.ask(visit.gateway(), request)
         visit.folder.keep_answer(answered)
     sizes = f"{len(answered.request):,} bytes asked, {len(answered.response):,} answered"

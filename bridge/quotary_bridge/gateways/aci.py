@@ -32,6 +32,8 @@ __all__ = ["AciSpeech"]
 
 _RECEIPT_ID = "x-receipt-id"
 _ADDRESS_BYTES = 20
+_POINT_BYTES = 65
+"""The one form in which `AciLib` reads a point; signatures recover to it as well."""
 
 
 class AciSpeech:
@@ -140,7 +142,14 @@ def _identity(
 
 
 def _of(keyset: Keyset, algorithm: ReceiptAlgorithm) -> ReceiptKey | None:
-    return next((key for key in keyset.receipt_keys if key.algorithm is algorithm), None)
+    """A key that can sign by this algorithm."""
+    for key in keyset.receipt_keys:
+        compressed = len(key.public_key) != _POINT_BYTES
+        if key.algorithm is algorithm and not (
+            algorithm is ReceiptAlgorithm.SECP256K1 and compressed
+        ):
+            return key
+    return None
 
 
 def _chosen(keyset: Keyset, algorithm: str | None) -> ReceiptKey | None:

@@ -16,6 +16,7 @@ group is whole is written last, and holds the hashes of the others.
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,6 +93,23 @@ class ExchangeFolder:
     def __init__(self, path: str | Path) -> None:
         """Nothing is read or made yet."""
         self.path = Path(path)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs out meanwhile: two at once would ask, and pay, twice."""
+        path = self.path / "lock"
+        with _writing(path):
+            handle = path.open("w")
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigurationError(
+                    Reason.CONFIGURATION_INVALID,
+                    f"another run is at work in {self.path}",
+                    "wait for it, or name another folder for another exchange",
+                ) from None
+            yield
 
     # TERMS
 
@@ -181,10 +199,13 @@ class ExchangeFolder:
                 return None
             return Answered(str(document["id"]), _key(document["tls_key"]), request, response)
 
+    def keep_request(self, request: bytes) -> None:
+        """Keep a request before it is sent: where that cannot be done, nothing is asked."""
+        self._put("request.bin", request)
+
     def keep_answer(self, answered: Answered) -> None:
-        """Keep an answer in place of the last one, and forget what was signed about that."""
+        """Keep the request's answer in place of the last one, and what was signed about it."""
         self.forget_exchange()
-        self._put("request.bin", answered.request)
         self._put("response.bin", answered.response)
         self._keep(
             "answer.json",
