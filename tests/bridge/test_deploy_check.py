@@ -30,6 +30,8 @@ from quotary_bridge.model import Address
 from tests.bridge.deploy_parts import GUEST, deployer, parameters
 
 ZERO = "0x" + "00" * 20
+SERVICES = ("BatchOracle", "GatewayKeys", "GatewayAdapter", "ReceiptAdapter")
+"""What takes answers beside the oracle of single results."""
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +124,29 @@ def test_what_was_deployed_is_verified(
     verified = verify_deployment(node.chain, record, build)
     created = {"DcapVerifier.PckChainProver"}
     assert set(verified) == set(record.contracts) | created
+    assert set(SERVICES) < set(verified)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_takes_answers_is_checked_like_all_else(
+    node: AnvilNode, record: Deployment, build: dict[str, Any], name: str
+) -> None:
+    """Missing, of other code, or made with other arguments than the record says."""
+    with pytest.raises(DeploymentMismatch, match=f"{name} is not deployed yet"):
+        check_deployment(node.chain, record.only(set(record.contracts) - {name}))
+    other = {**record.contracts[name].arguments}
+    other[next(iter(other))] = node.signers[7].address
+    changed = record.with_contract(name, replace(record.contracts[name], arguments=other))
+    with pytest.raises(DeploymentMismatch, match=f"{name} was created by other code, or"):
+        verify_deployment(node.chain, changed, build)
+    address = record.address(name)
+    code = bytearray(node.chain.code(address))
+    code[100] ^= 1
+    node.chain.rpc("anvil_setCode", [address, f"0x{code.hex()}"])
+    with pytest.raises(DeploymentMismatch, match=f"{name}"):
+        check_deployment(node.chain, record)
+    with pytest.raises(DeploymentMismatch, match=f"{name}"):
+        verify_deployment(node.chain, record, build)
 
 
 @pytest.mark.parametrize("name", ["TcbPolicy", "PckChainProver"])
