@@ -373,6 +373,25 @@ contract ResultOracleTest is OracleFixture {
 
     /* CALLBACK */
 
+    function test_Fulfill_RevertWhen_TheGasLeftIsTooLittleForTheCallback() public {
+        Request memory made = _ask();
+        Result memory result = _result(made);
+        bytes memory data =
+            abi.encodeCall(IResultOracle.fulfill, (made, result, OUTPUT, _signed(result)));
+        uint256 refused = 0;
+        bool ok = false;
+        for (uint256 gasLimit = 60_000; !ok; gasLimit += 5_000) {
+            bytes memory answer;
+            (ok, answer) = address(oracle).call{gas: gasLimit}(data);
+            // Nothing comes back from a call that ran out of gas, nor from one that was made.
+            if (answer.length == 0) continue;
+            vm.assertTrue(bytes4(answer) == IRequestBook.InsufficientGas.selector);
+            ++refused;
+        }
+        vm.assertGt(refused, 0);
+        vm.assertEq(consumer.calls(), 1);
+    }
+
     function testFuzz_Callback_APoisonousConsumerHurtsOnlyItself(uint8 mood) public {
         mood = uint8(_bound(mood, 1, uint8(type(Mood).max)));
         Request memory made = _ask();

@@ -164,6 +164,23 @@ def test_metrics_are_there_from_the_start_and_take_no_other_label(client: TestCl
         Metrics([KIND]).event("something else")
 
 
+def test_pages_of_others_learn_and_do_nothing(filled: Store, tmp_path: Path) -> None:
+    """A browser asks for leave before it reads, or sends what no form can: there is none."""
+    inputs = InputFolder(tmp_path / "inputs")
+    client = TestClient(create_app(replace(view_of(filled), inputs=inputs)))
+    headers = {"origin": "https://elsewhere.example", "access-control-request-method": "PUT"}
+    path = f"/v1/inputs/0x{'00' * 32}"
+    for answer in (
+        client.get("/v1/requests", headers=headers),
+        client.options("/v1/requests", headers=headers),
+        client.options(path, headers=headers),
+    ):
+        assert "access-control-allow-origin" not in answer.headers
+    for method in ("POST", "DELETE", "PATCH"):
+        assert client.request(method, path, headers=headers).status_code == 405
+        assert client.request(method, "/v1/requests", headers=headers).status_code == 405
+
+
 @pytest.mark.parametrize("where", ["0.0.0.0:80", "192.0.2.1:80", "[::]:80", "example.org:80"])
 def test_others_reach_it_with_a_token_only(where: str) -> None:
     """Loopback by default, and by mistake too."""

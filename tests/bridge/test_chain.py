@@ -214,16 +214,18 @@ def test_a_silent_node_times_out() -> None:
 def test_a_node_that_confirms_another_transaction_is_not_believed(scripted: Any) -> None:
     """The hash is ours to compute, not the node's to say."""
     scripted.script["eth_sendRawTransaction"] = "0x" + "11" * 32
-    with pytest.raises(RpcUnavailable):
+    with pytest.raises(RpcUnavailable) as caught:
         Chain.at(scripted.url, 31337).send_raw(b"\x02\x01")
+    assert caught.value.reason is Reason.RPC_BROKEN_ANSWER
 
 
 def test_a_chain_that_changes_its_id_is_noticed_before_the_next_send(scripted: Any) -> None:
     """A load balancer that leads elsewhere must not get our transactions."""
     chain = Chain.connect(scripted.url, 31337)
     scripted.chain_id = 1
-    with pytest.raises(WrongChain):
+    with pytest.raises(WrongChain) as caught:
         chain.send_raw(b"\x02\x01")
+    assert caught.value.reason is Reason.WRONG_CHAIN
 
 
 @pytest.mark.parametrize("first", ["quotary_bridge", "eth_account", "web3"])

@@ -238,7 +238,7 @@ def test_an_input_is_handed_in_by_the_command_that_asks(
     registered: RegisteredTown, store: Store, quotary: Command, tmp_path: Path
 ) -> None:
     """The chain has its hash, the relayer the rest; what the command prints has neither."""
-    town, worker = registered.town, Worker()
+    town, worker = registered.town, Worker(output=b"an \x1b[2Janswer")
     registered.register([_Keyed("alone", worker=worker)])
     inputs, path = InputFolder(tmp_path / "inputs"), tmp_path / "question"
     path.write_bytes(_CANARY)
@@ -268,6 +268,9 @@ def test_an_input_is_handed_in_by_the_command_that_asks(
     found = quotary("request", "status", asked.json["request_id"], *reading).json
     assert (found["status"], found["worker"]) == ("fulfilled", worker.address)
     assert (request_of(registered).input, worker.asked) == (b"", 1)
+    shown = quotary("request", "status", asked.json["request_id"], *reading[:-1]).out
+    assert "an \\x1b[2Janswer" in shown
+    assert "\x1b" not in shown
     assert _CANARY.decode() not in asked.out + asked.err + again.out
 
 

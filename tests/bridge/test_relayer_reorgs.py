@@ -167,6 +167,7 @@ def test_a_node_that_lags_is_not_taken_for_a_reorg(town: Town, store: Store) -> 
         relayer.tick()
         town.chain.head = lambda: town.chain.block(BlockNumber(3))  # type: ignore[method-assign]
         assert relayer.tick().skipped
+    assert kinds(town)[-1] is ProgressKind.NODE_BEHIND
     job = store.job(key)
     assert job is not None
     assert job.state is JobState.DISPATCHED

@@ -187,8 +187,9 @@ def test_a_relayer_that_lost_its_lease_writes_nothing(
     """A zombie that wakes up finds its token outdated inside the same transaction."""
     clock.seconds += 60
     store.acquire(CHAIN, SIGNER, "two")
-    with pytest.raises(LeaseHeldError), store.write(lease) as writer:
+    with pytest.raises(LeaseHeldError) as caught, store.write(lease) as writer:
         writer.add_job(begin(request_of(1)))
+    assert caught.value.reason is Reason.SIGNER_LEASE_HELD
     assert store.job(request_of(1).key) is None
 
 

@@ -159,4 +159,5 @@ def test_an_unwritable_path_is_a_matter_of_configuration(tmp_path: Path, clock: 
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ConfigurationError) as caught:
         Store.open(tmp_path / "file" / "store.sqlite", clock)
+    assert caught.value.reason is Reason.FILE_UNREADABLE
     assert caught.value.remedy
