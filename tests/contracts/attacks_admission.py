@@ -39,6 +39,7 @@ _DISPUTES = f"{_SOL}Disputes.t.sol::test_"
 _ORACLE = f"{_SOL}ResultOracle.t.sol::test"
 _HERE = "tests/contracts/test_attacks_admission.py::test_"
 _RELAYER = "tests/bridge/test_relayer_rounds.py::test_"
+_REGISTERED = "tests/bridge/test_relayer_registered.py::test_"
 _ROUND = "tests/enclave/test_worker_rounds.py::test_"
 _WORKLOADS = "tests/verifier/workloads/"
 
@@ -366,6 +367,8 @@ _AGREEMENT = (
                 "NoEquivocation",
             ),
             f"{_RELAYER}two_signatures_are_brought_to_the_registry": ("EQUIVOCATION",),
+            f"{_REGISTERED}who_signs_two_answers_is_revoked": ("EQUIVOCATION", "WorkerIsRevoked"),
+            f"{_REGISTERED}anybody_may_bring_two_statements": ("NoEquivocation",),
         },
     ),
     AdmissionAttack(
