@@ -250,6 +250,7 @@ def test_every_node_that_may_answer_is_enrolled(desk: Desk) -> None:
     ran = desk.enrol()
     assert ran.code == 0, ran
     assert [one["key"] for one in ran.json["signers"]] == [one.address for one in WALLETS[:2]]
+    refused(desk.enrol("--renew", "--most", 1), 6, Reason.CONFIGURATION_INVALID)
     desk.serving.nodes = WALLETS[1:2]
     assert desk.ask().code == 0
     assert desk.record().json["record"]["sent"]

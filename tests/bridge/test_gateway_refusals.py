@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from threading import Event
 
 import pytest
 from quotary.errors import Reason as Refusal
+from quotary.errors import VerificationError
 from quotary_bridge.errors import ContractError, Reason
-from quotary_bridge.gateways import ExchangeFolder, Protocol, speech
+from quotary_bridge.gateways import Demands, ExchangeFolder, Protocol, speech
 
 from tests.bridge.gateway_desk import Desk, refused, reverted
 from tests.bridge.gateway_town import APP, APP_ID, NOW, OTHER, OTHER_ID, honest
+from tests.verifier.workloads.guests import AT, hardware
 from tests.verifier.workloads.services import session
 
 pytest_plugins = ["tests.bridge.gateway_fixtures"]
@@ -77,6 +80,33 @@ def test_another_session_than_the_receipt_cites_is_refused(desk: Desk) -> None:
     refused(desk.ask("--session-id", "ab" * 32), 1, Refusal.SESSION_MISMATCH)
     assert desk.run().json["record"]["sent"]
     assert desk.serving.answers == 1
+
+
+def test_the_channel_is_one_of_the_keysets(desk: Desk) -> None:
+    """The TLS key that answered is listed for the host, or was let pass knowingly."""
+    listed = {"spki_sha256": "c0" * 32, "domain": "gateway.example"}
+    desk.serving.keyset = {**desk.serving.keyset, "tls_public_keys": [listed]}
+    desk.asked()
+    kept = ExchangeFolder(desk.folder / "kept")
+    challenged, answered, paper = kept.challenged(), kept.answered(), kept.paper(Protocol.ACI)
+    assert challenged is not None
+    assert answered is not None
+    assert paper is not None
+    demands = Demands(hardware, AT, host="gateway.example")
+
+    def proven(demands: Demands, tls_key: bytes) -> set[str]:
+        spoken = replace(answered, tls_key=tls_key)
+        found = speech(Protocol.ACI).verify(challenged, spoken, paper, demands)
+        return {statement.code for statement in found.proves}
+
+    assert "CHANNEL_BOUND" in proven(demands, b"\xc0" * 32)
+    for other, key in ((demands, b"\xc1" * 32), (replace(demands, host="other"), b"\xc0" * 32)):
+        with pytest.raises(VerificationError) as caught:
+            proven(other, key)
+        assert caught.value.reason == Refusal.CHANNEL_NOT_BOUND
+        with pytest.raises(VerificationError):
+            speech(Protocol.ACI).signers(replace(challenged, tls_key=key), other)
+        assert "CHANNEL_BOUND" not in proven(replace(other, allow_unbound_channel=True), key)
 
 
 def test_an_exchange_is_recorded_once(either: Desk) -> None:

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from hashlib import sha256
 
 from quotary.cli.output import ExitCode
+from quotary.errors import QuotaryError
 
 from quotary_bridge.cli.answer import answer, command
 from quotary_bridge.cli.gateway_enrol import enrol
@@ -118,33 +119,32 @@ def _add_status(commands: _SubParsersAction[ArgumentParser]) -> None:
 def _run(args: Namespace) -> int:
     visit = Visit(args)
     with visit.folder.held():
-        if enrol(visit) and ask(visit):
-            record(visit)
-    return _end(visit)
+        done = enrol(visit) and ask(visit) and record(visit)
+    return _end(visit, done=done)
 
 
 @command
 def _enrol(args: Namespace) -> int:
     visit = Visit(args)
     with visit.folder.held():
-        enrol(visit)
-    return _end(visit)
+        done = enrol(visit)
+    return _end(visit, done=done)
 
 
 @command
 def _ask(args: Namespace) -> int:
     visit = Visit(args)
     with visit.folder.held():
-        ask(visit)
-    return _end(visit)
+        done = ask(visit)
+    return _end(visit, done=done)
 
 
 @command
 def _record(args: Namespace) -> int:
     visit = Visit(args)
     with visit.folder.held():
-        record(visit)
-    return _end(visit)
+        done = record(visit)
+    return _end(visit, done=done)
 
 
 @command
@@ -155,7 +155,7 @@ def _status(args: Namespace) -> int:
         "app": f"0x{visit.terms.app_id.hex()}",
     }
     visit.tell(rows | _report_rows(visit) | _exchange_rows(visit))
-    return _end(visit)
+    return _end(visit, done=True)
 
 
 def _report_rows(visit: Visit) -> dict[str, str]:
@@ -193,15 +193,19 @@ def _exchange_rows(visit: Visit) -> dict[str, str]:
     if answered is None or kept is None or paper is None:
         return rows
     rows["verified"] = "yes" if visit.folder.proof() is not None else "no"
-    signed = visit.speech.signed(kept.report, answered, paper.document)
+    try:
+        signed = visit.speech.signed(kept.report, answered, paper.document)
+    except QuotaryError as error:
+        # A newer report may name other keys than the ones that signed.
+        return rows | {"recorded": f"cannot be told: {error}"}
     found = visit.desk.recorded(visit.terms.protocol, visit.terms.app_id, signed)
     visit.fields["recorded_at"] = None if found is None else found.recorded_at
     rows["recorded"] = "no" if found is None else f"at Unix time {found.recorded_at}"
     return rows
 
 
-def _end(visit: Visit) -> int:
-    """Answer programs; people were told all along."""
+def _end(visit: Visit, *, done: bool) -> int:
+    """Answer programs; people were told all along. A dry run leaves things undone by intent."""
     if visit.args.json:
         answer(visit.args, visit.fields, "")
-    return ExitCode.OK
+    return ExitCode.OK if done or visit.args.dry_run else ExitCode.PARTIAL

@@ -44,7 +44,13 @@ _KINDS = {
 def enrol(visit: Visit) -> bool:
     """Enrol whatever may sign; returns whether all of it counts now."""
     challenged = _report(visit)
-    told = [_enrolled(visit, signer, challenged) for signer in visit.signers(challenged)]
+    signers = visit.signers(challenged)
+    if len(signers) > visit.args.most:
+        raise invalid(
+            f"the report names {len(signers)} nodes, and each costs two transactions",
+            f"give --most {len(signers)} to pay for all of them",
+        )
+    told = [_enrolled(visit, signer, challenged) for signer in signers]
     visit.fields["signers"] = told
     return all(one["counts"] for one in told)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
-from quotary.cli.inputs import read_input
 from quotary.cli.workload import MAX_INPUT_BYTES, print_section, print_statements
 from quotary.errors import QuotaryError
 
 from quotary_bridge.cli.gateway_enrol import line
 from quotary_bridge.cli.gateway_visit import Visit, invalid, missing
+from quotary_bridge.cli.options import read_file
 from quotary_bridge.cli.proofs import committee_members
 from quotary_bridge.cli.sending import send
 from quotary_bridge.committee import attest_receipt
@@ -19,6 +19,7 @@ from quotary_bridge.gateways import (
     Answered,
     Challenged,
     Paper,
+    Protocol,
     Signed,
     binds,
     does_not_bind,
@@ -45,7 +46,7 @@ def ask(visit: Visit) -> bool:
                 "enrol the gateway: quotary gateway enrol",
             )
     if answered is None:
-        if getattr(visit.args, "dry_run", False):
+        if visit.args.dry_run:
             visit.tell({"request": "not sent in a dry run"})
             return False
         visit.folder.keep_request(request)
@@ -67,11 +68,9 @@ def ask(visit: Visit) -> bool:
 def _to_ask(visit: Visit) -> tuple[bytes, Answered | None]:
     """Return the request, and its answer where that is kept already."""
     answered, name = visit.folder.answered(), visit.args.request
-    if name is None:
-        if answered is None:
-            raise missing(f"{visit.folder.path} holds no request", "give --request")
-        return answered.request, None if visit.args.again else answered
-    request = read_input(name, MAX_INPUT_BYTES)
+    request = visit.folder.request() if name is None else read_file(name, MAX_INPUT_BYTES)
+    if request is None:
+        raise missing(f"{visit.folder.path} holds no request", "give --request")
     if answered is None or visit.args.again:
         return request, None
     if answered.request != request:
@@ -150,8 +149,13 @@ def record(visit: Visit) -> bool:
     else:
         visit.tell({"recorded": f"{_pair(signed)}, already"})
         told |= {"sent": False}
-    bound = binds(protocol, signed)
-    unbound = does_not_bind(protocol, signed, has_session=paper.session is not None)
+    bound = binds(signed.key)
+    unbound = does_not_bind(
+        protocol,
+        # Somebody else may have recorded it, by the receipt of another key.
+        attested=signed.attested if found is None else protocol is Protocol.ACI and not found.key,
+        has_session=paper.session is not None,
+    )
     if not visit.args.json:
         print_statements("the record binds", bound)
         print_statements("the record does NOT bind", unbound)

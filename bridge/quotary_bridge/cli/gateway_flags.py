@@ -44,6 +44,10 @@ __all__ = [
 ]
 
 
+MOST_NODES = 8
+"""A gateway chooses how many nodes it reports, and whoever enrols pays for each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """By what quotes are judged here, and what else is demanded of a gateway."""
@@ -102,6 +106,13 @@ def add_evidence_flags(parser: ArgumentParser) -> None:
 def add_enrol_flags(parser: ArgumentParser) -> None:
     """Add who vouches for the quotes."""
     parser.add_argument(
+        "--most",
+        type=int,
+        default=MOST_NODES,
+        metavar="N",
+        help=f"refuse a report of more nodes: each costs two transactions ({MOST_NODES})",
+    )
+    parser.add_argument(
         "--renew",
         action="store_true",
         help="ask for a new report and enrol by it, although what was enrolled still counts",
@@ -136,5 +147,7 @@ def add_common_flags(parser: ArgumentParser, *, sends: bool) -> None:
     """Add account, chain and output."""
     if sends:
         add_account_flags(parser)
+    else:
+        parser.set_defaults(dry_run=False)
     add_chain_flags(parser)
     add_output_flags(parser)

@@ -199,6 +199,10 @@ class ExchangeFolder:
                 return None
             return Answered(str(document["id"]), _key(document["tls_key"]), request, response)
 
+    def request(self) -> bytes | None:
+        """Return the request last kept, answered or not."""
+        return self._bytes("request.bin")
+
     def keep_request(self, request: bytes) -> None:
         """Keep a request before it is sent: where that cannot be done, nothing is asked."""
         self._put("request.bin", request)

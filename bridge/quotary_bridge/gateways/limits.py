@@ -5,7 +5,7 @@ from __future__ import annotations
 from quotary.workloads import Gap, Statement
 
 from quotary_bridge.gateways.folder import Protocol
-from quotary_bridge.gateways.speech import Signed
+from quotary_bridge.model import Address
 
 __all__ = ["binds", "does_not_bind"]
 
@@ -16,12 +16,13 @@ _BY_PROTOCOL = {
 }
 
 
-def binds(protocol: Protocol, signed: Signed) -> list[dict[str, str]]:
-    """Return what a record of this exchange says, as codes with sentences."""
-    if protocol is Protocol.CHAT:
-        signer = f"the key {signed.key}"
-    else:
-        signer = "the keyset that the receipt names"
+def binds(key: Address | None) -> list[dict[str, str]]:
+    """
+    Return what a record says, as codes with sentences.
+
+    `key` is whose it is in the first generation; None for receipts, which are a keyset's.
+    """
+    signer = "the keyset that the receipt names" if key is None else f"the key {key}"
     return [
         _told("BODIES", f"The SHA-256 of both bodies, byte for byte, to {signer}."),
         _told(
@@ -32,13 +33,13 @@ def binds(protocol: Protocol, signed: Signed) -> list[dict[str, str]]:
     ]
 
 
-def does_not_bind(protocol: Protocol, signed: Signed, *, has_session: bool) -> list[dict[str, str]]:
-    """Return what a record of this exchange does not say."""
+def does_not_bind(protocol: Protocol, *, attested: bool, has_session: bool) -> list[dict[str, str]]:
+    """Return what a record does not say; `attested` ones rest on the committee's word."""
     gaps = [*_ALWAYS, *_BY_PROTOCOL[protocol]]
     if has_session:
         gaps.append(Gap.UPSTREAM)
     told = [Statement(gap).to_json() for gap in gaps]
-    if signed.attested:
+    if attested:
         told.append(
             _told(
                 "COMMITTEE",

@@ -35,9 +35,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An exchange that is on record; `signer` is a key, or None where a committee vouched."""
+    """An exchange that is on record; `key` is whose signature the chain checked, where it did."""
 
-    signer: Address | None
+    key: Address | None
     keyset_digest: Bytes32 | None
     document_hash: Bytes32 | None
     kind: ProofKind
@@ -101,7 +101,7 @@ class Desk:
                 return None
             raise
         return Recorded(
-            signer=receipt.key if int(receipt.key, 16) else None,
+            key=receipt.key if int(receipt.key, 16) else None,
             keyset_digest=receipt.keyset_digest,
             document_hash=receipt.document_hash,
             kind=receipt.kind,
