@@ -42,9 +42,10 @@ class Street:
         store: Store,
         client: WorkerClient | None = None,
         chain: Chain | None = None,
+        account: int = RELAYER,
         **changes: float,
     ) -> Relayer:
-        """A relayer on the third account."""
+        """A relayer on one account, the third unless another is named."""
         settings = RelayerSettings(
             finality_depth=FINALITY,
             start_block=BlockNumber(self.town.deployed_at),
@@ -58,12 +59,12 @@ class Street:
             chain or self.town.node.chain,
             self.town.results,
             store,
-            self.town.node.signers[RELAYER],
+            self.town.node.signers[account],
             [Endpoint("http://worker")],
             settings=replace(settings, **changes),  # type: ignore[arg-type]
             listener=self.heard,
             client=client or worker_client(),
-            holder="a test",
+            holder=f"a test, {account}",
             batches=self.town.oracle.address,
         )
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from quotary_bridge.chain.contracts import RequestStatus
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import ChainId, JobKind, Timestamp
 from quotary_bridge.relayer import ProgressKind
 from quotary_bridge.store import BatchRecord, BatchState, Store
-from quotary_bridge.workers import PreparedBatch, pieces
+from quotary_bridge.workers import PreparedBatch, WorkerClient, pieces
 
 from tests.bridge.batch_street import RELAYER, DeathError, Street
-from tests.bridge.batch_town import FEE, batch_town
+from tests.bridge.batch_town import FEE, batch_town, served, transport_of
 from tests.bridge.relayer_town import OPEN_GATE, closed_gate
 
 
@@ -203,6 +206,44 @@ def test_what_a_worker_refuses_holds_up_nobody_else(street: Street, store: Store
     assert {event.details["reason"] for event in failed} == {"WorkerRefused"}
 
 
+class Late(httpx.BaseTransport):
+    """What a worker says takes its time."""
+
+    def __init__(self) -> None:
+        """Hold everything back until `go`."""
+        self.go = threading.Event()
+        self._worker = transport_of(served())
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer once it may."""
+        self.go.wait()
+        return self._worker.handle_request(request)
+
+
+def test_an_answer_that_comes_after_another_relayer_took_over_is_left(
+    street: Street, tmp_path: Path
+) -> None:
+    """Two batches of the same requests would be two commitments, and the contract takes both."""
+    street.town.ask(2)
+    now, worker = [1_000], Late()
+    with (
+        closing(Store.open(tmp_path / "store.sqlite", lambda: Timestamp(now[0]))) as store,
+        street.relayer(store, WorkerClient(worker), patience_seconds=0.0) as frozen,
+        street.relayer(store, account=4) as other,
+    ):
+        frozen.tick()
+        now[0] += 3600
+        other.tick()
+        assert len(batches_of(store)) == 1
+        worker.go.set()
+        assert frozen._batches is not None
+        while frozen._batches.asking:
+            frozen.tick()
+        assert len(batches_of(store)) == 1
+        street.drive(other)
+    assert len(street.commitments()) == 1
+
+
 def test_a_claim_that_somebody_else_made_stops_no_other(street: Street, store: Store) -> None:
     """A push is all or nothing: what is left of it goes out again, without that one."""
     street.town.ask(3)
@@ -225,4 +266,24 @@ def test_a_claim_that_somebody_else_made_stops_no_other(street: Street, store: S
     first, second = sorted(errands_of(store, JobKind.CLAIMS), key=lambda job: job.state)
     assert (first.state, second.state) == (JobState.FINAL, JobState.SUPERSEDED)
     assert second.reason == "AlreadyFulfilled"
+    require_whole(street, store)
+
+
+def test_two_relayers_on_one_record_commit_and_claim_once(street: Street, store: Store) -> None:
+    """Whoever comes first gathers; what is stored either carries on, and nobody does it twice."""
+    with street.relayer(store) as one, street.relayer(store, account=4) as other:
+        for cycle in range(16):
+            if cycle in {0, 2}:
+                street.town.ask(2)
+            idle = [relayer.tick().idle for relayer in (other, one)]
+            if all(idle):
+                break
+            street.town.node.mine()
+        assert all(idle)
+    assert set(street.statuses()) == {RequestStatus.FULFILLED}
+    roots = [told.root for told in street.commitments()]
+    assert sorted(roots) == sorted(each.root for each in batches_of(store))
+    assert {job.state for job in errands_of(store, JobKind.CLAIMS)} == {JobState.FINAL}
+    assert street.told(ProgressKind.REVERTED) == []
+    assert street.told(ProgressKind.DELIVERY_REFUSED) == []
     require_whole(street, store)

@@ -270,7 +270,9 @@ class BatchAsker:
         keys = [job.key for job in answer.jobs]
         with cycle.write() as writer:
             writer.load(keys)
-            if not any(_still_asks(writer.job(job.key), job) for job in answer.jobs):
+            asked = any(_still_asks(writer.job(job.key), job) for job in answer.jobs)
+            # Another relayer may have taken them over, where our lease ran out meanwhile.
+            if not asked or writer.batches().holding(keys):
                 return
             added = writer.add_errands([errand])
             writer.batches().add(record, prepared.as_json(), keys)

@@ -67,10 +67,15 @@ class Batching:
         """Raise `DeploymentMismatch` unless the oracle takes the statements that we know."""
         self._book.require_known_version()
 
+    @property
+    def asking(self) -> int:
+        """How many batches are out."""
+        return self._asker.asking
+
     def is_at_work(self, cycle: Cycle) -> bool:
         """Whether a batch is asked for, or an errand about one is to be sent."""
         begun = cycle.of(self._book.address).free_jobs(JobState.SIGNED, most=1)
-        return bool(begun or self._asker.asking)
+        return bool(begun or self.asking)
 
     def close(self) -> None:
         """Wait for nobody any more."""

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import Address, BlockNumber, Bytes32, ChainId, JobKey, JobKind
-from quotary_bridge.store.claims import FREE
+from quotary_bridge.store.claims import FREE, chunked
 from quotary_bridge.store.leases import Lease
 from quotary_bridge.store.rows import job_from
 from quotary_bridge.store.tables import batch, batch_member, job
@@ -109,6 +109,11 @@ _MEMBERS = (
     select(batch_member)
     .where(batch_member.c.batch_key == bindparam("the_key"))
     .order_by(batch_member.c.place)
+)
+_HELD = (
+    select(batch_member.c.job_key)
+    .join(batch, batch.c.key == batch_member.c.batch_key)
+    .where(batch_member.c.job_key.in_(bindparam("keys", expanding=True)), _OPEN)
 )
 _FINISHED = select(batch.c.key).where(
     _OURS,
@@ -207,6 +212,14 @@ class BatchWriter:
             for place, key in enumerate(jobs)
         ]
         self._connection.execute(insert(batch_member), members)
+
+    def holding(self, jobs: Sequence[JobKey]) -> set[JobKey]:
+        """Return those of many requests, which were loaded, that an open batch holds."""
+        found: set[JobKey] = set()
+        for some in chunked(jobs):
+            rows = self._connection.execute(_HELD, {"keys": some}).scalars()
+            found.update(JobKey(key) for key in rows)
+        return found
 
     def lock(self, key: JobKey) -> BatchRecord:
         """Return a batch as it is now; nobody else changes it before this transaction ends."""
