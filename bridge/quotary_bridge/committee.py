@@ -15,7 +15,15 @@ from eth_account.messages import SignableMessage, encode_typed_data
 from quotary_bridge.chain.accounts import Signer
 from quotary_bridge.model import Address
 
-__all__ = ["assemble", "attest", "attest_receipt", "attestation", "committee_proof"]
+__all__ = [
+    "assemble",
+    "attest",
+    "attest_receipt",
+    "attestation",
+    "committee_proof",
+    "in_order",
+    "receipt_attestation",
+]
 
 _TYPES = {"VerdictAttestation": [{"name": "journalDigest", "type": "bytes32"}]}
 _DIGEST_BYTES = 32
@@ -43,15 +51,10 @@ def attest(journal_digest: bytes, chain_id: int, verifier: Address, member: Sign
     return member.sign_message(attestation(journal_digest, chain_id, verifier))
 
 
-def attest_receipt(
-    app_id: bytes, document_hash: bytes, chain_id: int, adapter: Address, member: Signer
-) -> bytes:
-    """
-    Return one member's signature on an ACI receipt, for the ReceiptAdapter at `adapter`.
-
-    The member vouches that an Ed25519 key, listed under the receipt's `key_id` by the keyset that
-    the receipt names, signed it. `quotary.workloads.aci` verifies that; nothing here does.
-    """
+def receipt_attestation(
+    app_id: bytes, document_hash: bytes, chain_id: int, adapter: Address
+) -> SignableMessage:
+    """Return the EIP-712 message by which a member vouches for an ACI receipt's signature."""
     types = {
         "ReceiptAttestation": [
             {"name": "appId", "type": "bytes32"},
@@ -64,8 +67,19 @@ def attest_receipt(
         "chainId": chain_id,
         "verifyingContract": adapter,
     }
-    said = {"appId": app_id, "documentHash": document_hash}
-    return member.sign_message(encode_typed_data(domain, types, said))
+    return encode_typed_data(domain, types, {"appId": app_id, "documentHash": document_hash})
+
+
+def attest_receipt(
+    app_id: bytes, document_hash: bytes, chain_id: int, adapter: Address, member: Signer
+) -> bytes:
+    """
+    Return one member's signature on an ACI receipt, for the ReceiptAdapter at `adapter`.
+
+    The member vouches that an Ed25519 key, listed under the receipt's `key_id` by the keyset that
+    the receipt names, signed it. `quotary.workloads.aci` verifies that; nothing here does.
+    """
+    return member.sign_message(receipt_attestation(app_id, document_hash, chain_id, adapter))
 
 
 def assemble(
@@ -77,7 +91,13 @@ def assemble(
     The contract wants signers strictly ascending, so a member who signed twice counts once.
     Raises `ValueError` for bytes that are no signature.
     """
-    message = attestation(journal_digest, chain_id, verifier)
+    return encode(
+        ["bytes[]"], [in_order(attestation(journal_digest, chain_id, verifier), signatures)]
+    )
+
+
+def in_order(message: SignableMessage, signatures: Iterable[bytes]) -> list[bytes]:
+    """Return signatures on `message` ascending by signer; raises `ValueError` as `assemble`."""
     by_signer: dict[int, bytes] = {}
     for signature in signatures:
         try:
@@ -85,8 +105,7 @@ def assemble(
         except Exception as error:
             raise ValueError("not a signature") from error
         by_signer.setdefault(int(signer, 16), signature)
-    ordered = [by_signer[signer] for signer in sorted(by_signer)]
-    return encode(["bytes[]"], [ordered])
+    return [by_signer[signer] for signer in sorted(by_signer)]
 
 
 def committee_proof(

@@ -25,6 +25,7 @@ from quotary_enclave.worker import WorkerConfig, create_app, simulated_provenanc
 
 from tests.bridge.gateway_desk import Desk, refused, reverted
 from tests.bridge.gateway_town import (
+    APP,
     APP_ID,
     MANIFEST,
     MEMBERS,
@@ -34,7 +35,7 @@ from tests.bridge.gateway_town import (
     honest,
     image_of,
 )
-from tests.bridge.test_cli import runner
+from tests.bridge.test_cli import Ran, runner
 from tests.enclave.worker_parts import CountingModel, SettableClock, make_worker
 from tests.verifier.workloads.guests import simulator
 from tests.verifier.workloads.test_live import listening
@@ -97,6 +98,44 @@ def test_a_genuine_receipt_goes_all_the_way(desk: Desk, shared: Path) -> None:
     kept = desk.town.desk.receipts.receipt_of(APP_ID, *hashes)
     assert kept.document_hash.hex() == genuine["receipt_signing_input_sha256"]
     assert {"UPSTREAM", "COMMITTEE"} <= {one["code"] for one in ran.json["record"]["does_not_bind"]}
+
+
+def test_members_vouch_wherever_they_are(desk: Desk) -> None:
+    """By receipt and report alone; a quorum of their files is enough."""
+    desk.enrolled()
+    assert desk.ask("--receipt-algo", "ed25519").code == 0
+    kept, sender = desk.folder / "kept", desk.town.sending[:2]
+    elsewhere = desk.folder / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("receipt.json", "report.json"):
+        (elsewhere / name).write_bytes((kept / name).read_bytes())
+    files = [elsewhere / f"member-{number}.json" for number in MEMBERS]
+
+    def attest(app: str, member: int) -> Ran:
+        return desk.quotary(
+            *("gateway", "attest", elsewhere / "receipt.json", "--app", app, "--json"),
+            *("--report", elsewhere / "report.json", "--member-key", WELL_KNOWN_KEYS[member]),
+            *("--out", elsewhere / f"member-{member}.json", *desk.town.reading),
+        )
+
+    refused(attest("another-app", MEMBERS[0]), 1, Reason.EVIDENCE_REJECTED)
+    for member in reversed(MEMBERS):
+        assert attest(APP, member).code == 0
+    record = ("gateway", "record", kept, *desk.town.reading, *sender, "--json")
+    reverted(desk.quotary(*record, "--attestation", files[0]), "QuorumNotReached")
+    document = json.loads(files[2].read_text())
+    for signature, reason in (
+        ("0x00", Reason.FILE_UNREADABLE),
+        ("0x" + "ff" * 65, Reason.CONFIGURATION_INVALID),
+    ):
+        files[2].write_text(json.dumps({**document, "signatures": [signature]}))
+        refused(desk.quotary(*record, "--attestation", files[2]), 6, reason)
+    files[2].write_text(json.dumps({**document, "document_hash": "0x" + "ab" * 32}))
+    refused(desk.quotary(*record, "--attestation", files[2]), 6, Reason.CONFIGURATION_INVALID)
+    (elsewhere / "receipt.json").write_text("{}")
+    assert attest(APP, MEMBERS[2]).code == 1
+    both = ("--attestation", files[1], "--attestation", files[0])
+    assert desk.quotary(*record, *both).json["record"]["sent"]
 
 
 def test_a_key_that_no_contract_reads_leaves_the_committee(desk: Desk) -> None:
@@ -300,7 +339,7 @@ def test_the_page_runs_as_it_stands(
     page = (ROOT / "docs" / "gateways.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
     commands = [line for block in blocks for line in block.splitlines()]
-    assert len(commands) >= 7
+    assert len(commands) >= 11
     with town.undone(), our_own_worker() as (url, quote):
         registry = town.registry
         town.transact(registry.address, registry.admit(APP_ID, image_of(quote), MANIFEST))

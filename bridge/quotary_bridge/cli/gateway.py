@@ -9,10 +9,12 @@ from quotary.cli.output import ExitCode
 from quotary.errors import QuotaryError
 
 from quotary_bridge.cli.answer import answer, command
+from quotary_bridge.cli.gateway_attest import add_attest
 from quotary_bridge.cli.gateway_enrol import enrol
 from quotary_bridge.cli.gateway_exchange import ask, record
 from quotary_bridge.cli.gateway_flags import (
     add_ask_flags,
+    add_attestation_flags,
     add_common_flags,
     add_enrol_flags,
     add_evidence_flags,
@@ -35,6 +37,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     _add_enrol(commands)
     _add_ask(commands)
     _add_record(commands)
+    add_attest(commands)
     _add_status(commands)
 
 
@@ -54,6 +57,7 @@ def _add_run(commands: _SubParsersAction[ArgumentParser]) -> None:
     add_ask_flags(parser)
     add_evidence_flags(parser)
     add_enrol_flags(parser)
+    add_attestation_flags(parser)
     add_common_flags(parser, sends=True)
     parser.set_defaults(run=_run)
 
@@ -100,6 +104,7 @@ def _add_record(commands: _SubParsersAction[ArgumentParser]) -> None:
     )
     add_folder(parser)
     add_record_flags(parser)
+    add_attestation_flags(parser)
     add_common_flags(parser, sends=True)
     parser.set_defaults(run=_record)
 

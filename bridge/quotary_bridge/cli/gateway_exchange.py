@@ -8,12 +8,13 @@ from typing import Any
 from quotary.cli.workload import MAX_INPUT_BYTES, print_section, print_statements
 from quotary.errors import QuotaryError
 
+from quotary_bridge.cli.gateway_attest import read_attestations
 from quotary_bridge.cli.gateway_enrol import line
 from quotary_bridge.cli.gateway_visit import Visit, invalid, missing
 from quotary_bridge.cli.options import read_file
 from quotary_bridge.cli.proofs import committee_members
 from quotary_bridge.cli.sending import send
-from quotary_bridge.committee import attest_receipt
+from quotary_bridge.committee import attest_receipt, in_order, receipt_attestation
 from quotary_bridge.errors import EvidenceRejected, Reason
 from quotary_bridge.gateways import (
     Answered,
@@ -24,7 +25,7 @@ from quotary_bridge.gateways import (
     binds,
     does_not_bind,
 )
-from quotary_bridge.model import Address
+from quotary_bridge.model import Address, Bytes32
 
 __all__ = ["ask", "record"]
 
@@ -179,14 +180,17 @@ def _call(visit: Visit, signed: Signed) -> tuple[Address, bytes]:
     if not signed.attested:
         data = desk.receipts.record(app, signed.document, signed.signature)
         return desk.receipts.address, data
-    # The signature was checked when `signed` was made: that is what a member vouches for.
-    chain_id, address = visit.context.chain.chain_id, desk.receipts.address
-    document_hash = sha256(signed.document).digest()
-    by_member = {
-        int(member.address, 16): attest_receipt(app, document_hash, chain_id, address, member)
-        for member in committee_members(visit.args, chain_id)
-    }
-    data = desk.receipts.record_attested(
-        app, signed.document, [by_member[member] for member in sorted(by_member)]
-    )
-    return address, data
+    about = (app, Bytes32(sha256(signed.document).digest()))
+    where = (visit.context.chain.chain_id, desk.receipts.address)
+    signatures = read_attestations(visit.args.attestation, *about, *where)
+    if not signatures or visit.args.member_keystore or visit.args.member_key:
+        # The signature was checked when `signed` was made: that is what a member vouches for.
+        members = committee_members(visit.args, where[0])
+        signatures += [attest_receipt(*about, *where, member) for member in members]
+    try:
+        ordered = in_order(receipt_attestation(*about, *where), signatures)
+    except ValueError as error:
+        raise invalid(
+            "an attestation holds what is no signature", "get it from the member anew"
+        ) from error
+    return where[1], desk.receipts.record_attested(app, signed.document, ordered)

@@ -36,6 +36,7 @@ from quotary_bridge.gateways import Demands, Protocol
 __all__ = [
     "Judgement",
     "add_ask_flags",
+    "add_attestation_flags",
     "add_common_flags",
     "add_enrol_flags",
     "add_evidence_flags",
@@ -141,6 +142,17 @@ def add_record_flags(parser: ArgumentParser) -> None:
     """Add who vouches for a receipt that the chain cannot check."""
     group = parser.add_argument_group("committee", "for receipts with an Ed25519 signature")
     add_member_flags(group)
+
+
+def add_attestation_flags(parser: ArgumentParser) -> None:
+    """Add what members vouched for elsewhere."""
+    parser.add_argument(
+        "--attestation",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what a member's `quotary gateway attest` wrote about the receipt; repeatable",
+    )
 
 
 def add_common_flags(parser: ArgumentParser, *, sends: bool) -> None:

@@ -10,7 +10,7 @@ Gateways of confidential models: services that know nothing of this chain, and w
 
 from __future__ import annotations
 
-from quotary_bridge.gateways.aci import AciSpeech
+from quotary_bridge.gateways.aci import AciSpeech, signed_receipt
 from quotary_bridge.gateways.chat import ChatSpeech
 from quotary_bridge.gateways.folder import (
     Answered,
@@ -40,6 +40,7 @@ __all__ = [
     "Terms",
     "binds",
     "does_not_bind",
+    "signed_receipt",
     "speech",
 ]
 

@@ -28,7 +28,7 @@ from quotary_bridge.gateways.folder import Answered, Challenged, Paper
 from quotary_bridge.gateways.speech import Demands, Judge, Signed, Signer, Statements
 from quotary_bridge.model import Address, Bytes32, address_from
 
-__all__ = ["AciSpeech"]
+__all__ = ["AciSpeech", "signed_receipt"]
 
 _RECEIPT_ID = "x-receipt-id"
 _ADDRESS_BYTES = 20
@@ -101,12 +101,7 @@ class AciSpeech:
 
     def signed(self, report: bytes, answered: Answered, signed: bytes) -> Signed:
         """The receipt, by a key of the report's keyset, over exactly these bodies."""
-        keyset, receipt = AciReport.parse(report).keyset, AciReceipt.parse(signed)
-        key = keyset.receipt_key(receipt.key_id)
-        key.verify(receipt.signed, receipt.signature)
-        _require_equal(
-            Reason.KEYSET_DIGEST_MISMATCH, "receipt", receipt.keyset_digest, keyset.digest
-        )
+        receipt, algorithm = signed_receipt(report, signed)
         hashes = [sha256(body).digest() for body in (answered.request, answered.response)]
         for item, found, expected in (
             ("request.received", receipt.received, hashes[0]),
@@ -118,8 +113,22 @@ class AciSpeech:
             Bytes32(hashes[1]),
             receipt.signature,
             document=receipt.signed,
-            attested=key.algorithm is ReceiptAlgorithm.ED25519,
+            attested=algorithm is ReceiptAlgorithm.ED25519,
         )
+
+
+def signed_receipt(report: bytes, receipt: bytes) -> tuple[AciReceipt, ReceiptAlgorithm]:
+    """
+    Return a receipt that a key of the report's keyset signed, and by which algorithm.
+
+    Raises `ParseError` or `VerificationError`. What bodies it is about is not asked: whoever
+    vouches for a signature need not see them.
+    """
+    keyset, parsed = AciReport.parse(report).keyset, AciReceipt.parse(receipt)
+    key = keyset.receipt_key(parsed.key_id)
+    key.verify(parsed.signed, parsed.signature)
+    _require_equal(Reason.KEYSET_DIGEST_MISMATCH, "receipt", parsed.keyset_digest, keyset.digest)
+    return parsed, key.algorithm
 
 
 def _identity(
