@@ -41,6 +41,9 @@ class AnvilOptions:
     How the chain begins and mines; `timestamp` is the genesis block's, in Unix seconds.
 
     `create2_deployer` has it begin with the deterministic deployer, as Anvil does by default.
+    `states_kept` is of how many blocks it remembers the state, in memory: of those made last, and
+    blocks that `evm_revert` took away count. By default of thousands, most of them on disk, which
+    costs a long chain gigabytes and half a millisecond and more a block.
     """
 
     chain_id: int = DEVELOPMENT_CHAIN_ID
@@ -51,10 +54,15 @@ class AnvilOptions:
     port: int | None = None
     hardfork: str = HARDFORK
     create2_deployer: bool = True
+    states_kept: int | None = None
 
-    def arguments(self, port: int) -> list[str]:
-        """The command line without the program."""
-        given = {
+    def arguments(self, port: int, folder: Path) -> list[str]:
+        """
+        The command line without the program; states of blocks go to `folder`.
+
+        By default they go to the home of Anvil's user, and stay there when it is killed.
+        """
+        given: dict[str, object] = {
             "--host": "127.0.0.1",
             "--port": port,
             "--chain-id": self.chain_id,
@@ -63,6 +71,8 @@ class AnvilOptions:
             "--timestamp": self.timestamp,
             "--block-time": self.block_seconds,
             "--slots-in-an-epoch": self.slots_in_an_epoch,
+            "--prune-history": self.states_kept,
+            "--cache-path": folder,
         }
         flat = [str(part) for item in given.items() if item[1] is not None for part in item]
         bare = [] if self.create2_deployer else ["--disable-default-create2-deployer"]
@@ -75,7 +85,7 @@ class _PortTakenError(RpcUnavailable):
 
 class AnvilNode:
     """
-    An Anvil process that lives as long as its `with` block.
+    An Anvil process that lives as long as its `with` block, and leaves nothing behind.
 
     Its accounts are Anvil's well-known ones, with 10,000 coins each; `signers` holds their keys,
     which are public knowledge. Raises `ConfigurationError` (`TOOL_MISSING`) where there is no
@@ -92,6 +102,7 @@ class AnvilNode:
         port: int | None = None,
         hardfork: str = HARDFORK,
         create2_deployer: bool = True,
+        states_kept: int | None = None,
     ) -> None:
         """Nothing starts before `start` or the `with` block."""
         self._options = AnvilOptions(
@@ -102,8 +113,10 @@ class AnvilNode:
             port=port,
             hardfork=hardfork,
             create2_deployer=create2_deployer,
+            states_kept=states_kept,
         )
         self._program: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._output: IO[bytes] | None = None
         self.url = ""
 
@@ -145,10 +158,12 @@ class AnvilNode:
 
     def _launch(self, binary: Path, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
+        # Both are closed by `stop`.
+        self._folder = tempfile.TemporaryDirectory(prefix="anvil-")
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115
         # Its own session: a Ctrl-C meant for us must not take the chain away while we clean up.
         self._program = subprocess.Popen(
-            [str(binary), *self._options.arguments(port)],
+            [str(binary), *self._options.arguments(port, Path(self._folder.name))],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -172,6 +187,8 @@ class AnvilNode:
                 program.wait(STOP_TIMEOUT_SECONDS)
         if self._output is not None:
             self._output.close()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def __enter__(self) -> Self:
         """Start the node."""

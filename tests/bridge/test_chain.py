@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +40,9 @@ from quotary_bridge.errors import (
     WrongChain,
 )
 from quotary_bridge.model import Address
+
+BLOCKS_THAT_ANVIL_SPILLS = 600
+"""It holds the states of five hundred in memory, and writes the rest to a disk by default."""
 
 NOBODY = Address("0x000000000000000000000000000000000000dEaD")
 # PUSH1 0 PUSH1 0 REVERT; and one that copies its own tail and reverts with it.
@@ -466,6 +473,26 @@ def test_anvil_stops_with_its_block() -> None:
     assert node.pid is None
     with pytest.raises(RpcUnavailable):
         chain.head()
+
+
+@pytest.mark.parametrize("states_kept", [None, 100])
+def test_a_killed_anvil_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, states_kept: int | None
+) -> None:
+    """Neither in its user's home nor in the folder it was given, however many blocks it made."""
+    home, given = tmp_path / "home", tmp_path / "given"
+    for folder in (home, given):
+        folder.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr(tempfile, "tempdir", str(given))
+    with AnvilNode(states_kept=states_kept) as node:
+        node.mine(BLOCKS_THAT_ANVIL_SPILLS)
+        assert any(given.rglob("*.json")) is (states_kept is None)
+        oldest = BLOCKS_THAT_ANVIL_SPILLS - states_kept if states_kept else 1
+        assert node.chain.balance(NOBODY, oldest) == 0
+        assert node.pid is not None
+        os.kill(node.pid, signal.SIGKILL)
+    assert [*home.rglob("*"), *given.rglob("*")] == []
 
 
 def test_a_port_that_somebody_else_took_costs_another_attempt(
