@@ -17,6 +17,7 @@ from quotary_bridge.lifecycle import (
     Included,
     Job,
     JobState,
+    Mislaid,
     Orphaned,
     Released,
     Reopened,
@@ -27,6 +28,7 @@ from quotary_bridge.lifecycle import (
     Seen,
     Sent,
     Superseded,
+    Supplied,
     advance,
     begin,
 )
@@ -63,12 +65,16 @@ REQUEST = Request(
 )
 MOVED = replace(REQUEST, block=LATER)
 CHANGED = replace(REQUEST, input=b"another question", block=LATER)
+HIDDEN = replace(REQUEST, input=b"", terms=bytes([7]) * 128, block=LATER)
 STRANGER = replace(REQUEST, request_id=Bytes32(bytes([9]) * 32))
 
 EVENTS: tuple[Event, ...] = (
     Seen(REQUEST),
     Seen(MOVED),
     Seen(CHANGED),
+    Seen(HIDDEN),
+    Supplied(),
+    Mislaid(),
     Orphaned(),
     Dispatched(),
     ResultStored(1),
@@ -119,6 +125,13 @@ TO_MINED = (*TO_BROADCAST, Included(succeeded=True))
     ("events", "state"),
     [
         ((), JobState.SEEN),
+        ((Seen(HIDDEN),), JobState.AWAITING),
+        ((Seen(HIDDEN), Supplied()), JobState.SEEN),
+        ((Seen(HIDDEN), Supplied(), Dispatched(), Mislaid()), JobState.AWAITING),
+        ((Seen(HIDDEN), Supplied(), *TO_SIGNED, Retried("why")), JobState.SEEN),
+        ((Seen(HIDDEN), Superseded("why", BLOCK)), JobState.SUPERSEDED),
+        ((Seen(HIDDEN), Superseded("why", BLOCK), Reopened()), JobState.AWAITING),
+        ((Seen(HIDDEN), Orphaned(), Seen(HIDDEN)), JobState.AWAITING),
         ((Dispatched(),), JobState.DISPATCHED),
         (TO_SIGNED, JobState.SIGNED),
         ((*TO_SIGNED, Enqueued(1)), JobState.QUEUED),
@@ -161,6 +174,10 @@ def test_each_event_leads_where_the_module_says(events: tuple[Event, ...], state
         ((), Sealed()),
         ((), Reopened()),
         ((), Seen(STRANGER)),
+        ((), Supplied()),
+        ((Seen(HIDDEN),), Dispatched()),
+        ((Seen(HIDDEN),), Mislaid()),
+        (TO_SIGNED, Mislaid()),
         (TO_SIGNED, Dispatched()),
         (TO_BROADCAST, Enqueued(2)),
         (TO_BROADCAST, Retried("why")),
@@ -243,7 +260,26 @@ def test_an_answer_never_outlives_its_question(events: list[Event]) -> None:
     for before, _, moved in walk(events):
         if not moved.request.asks_the_same_as(before.request):
             assert moved.result is None
-            assert moved.state is JobState.SEEN
+            hidden = moved.request.input_is_elsewhere
+            assert moved.state is (JobState.AWAITING if hidden else JobState.SEEN)
+
+
+@given(HISTORIES)
+@settings(max_examples=500)
+def test_nobody_is_asked_without_an_input(events: list[Event]) -> None:
+    """From every way back to the start: a worker is asked once the input was said to be there."""
+    at_hand = True
+    for before, event, moved in walk([Seen(HIDDEN), *events]):
+        if isinstance(event, Supplied):
+            at_hand = True
+        elif moved.state is JobState.AWAITING:
+            at_hand = False
+            assert moved.request == HIDDEN
+            assert moved.reason == "InputMissing"
+        elif before.request != moved.request:
+            at_hand = not moved.request.input_is_elsewhere
+        if moved.state is JobState.DISPATCHED:
+            assert at_hand
 
 
 def test_a_jobs_key_depends_on_chain_oracle_and_request() -> None:

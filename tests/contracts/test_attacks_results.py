@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.contracts.attacks_admission import AdmissionAttack as Attack
+from tests.contracts.attacks_relaying import RELAYING_ATTACKS
 from tests.contracts.attacks_results import RESULT_ATTACKS
 from tests.contracts.test_attacks_admission import ROOT, functions, said_by
 
+ATTACKS = (*RESULT_ATTACKS, *RELAYING_ATTACKS)
 PACKAGES = ("verifier/quotary", "bridge/quotary_bridge", "enclave/quotary_enclave")
 UNSAFE = frozenset({"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "jsonpickle"})
 
@@ -31,15 +33,15 @@ def terms_of(path: str, test: str) -> str:
 
 def test_the_catalogue_is_whole() -> None:
     """All cases in order, each held by a test; without a reason only where it is said why."""
-    numbers = [attack.number for attack in RESULT_ATTACKS]
+    numbers = [attack.number for attack in ATTACKS]
     assert numbers == [*range(114, 128), *range(159, 201)]
-    for attack in RESULT_ATTACKS:
+    for attack in ATTACKS:
         assert attack.held_by, attack.title
         assert attack.why or any(attack.held_by.values()), attack.title
 
 
 @pytest.mark.parametrize(
-    "attack", RESULT_ATTACKS, ids=[f"{each.number}: {each.title}" for each in RESULT_ATTACKS]
+    "attack", ATTACKS, ids=[f"{each.number}: {each.title}" for each in ATTACKS]
 )
 def test_every_case_is_held_by_tests_that_assert_its_reasons(attack: Attack) -> None:
     """Each test exists and, itself or by the helpers of its file, names each of its reasons."""
