@@ -176,6 +176,8 @@ def test_pages_of_others_learn_and_do_nothing(filled: Store, tmp_path: Path) -> 
         client.options(path, headers=headers),
     ):
         assert "access-control-allow-origin" not in answer.headers
+    handed = client.put(path, content=b"", headers=headers)
+    assert (handed.status_code, handed.json()["error"]["code"]) == (403, "Forbidden")
     for method in ("POST", "DELETE", "PATCH"):
         assert client.request(method, path, headers=headers).status_code == 405
         assert client.request(method, "/v1/requests", headers=headers).status_code == 405

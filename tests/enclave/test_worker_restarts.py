@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx
 import pytest
-from quotary_enclave.keys import WorkerKeys
 from quotary_enclave.model import Answer, Message, Units
 from quotary_enclave.worker import (
     ConfigurationError,
@@ -109,21 +108,22 @@ class Telling(CountingModel):
         return Answer(CANARY, Units(1), Units(1))
 
 
-def restarted(
+@contextmanager
+def started(
     folder: Path, clock: SettableClock | None = None, key: bytes = KEY
-) -> tuple[Worker, TestClient]:
+) -> Iterator[tuple[Worker, TestClient]]:
     """A worker that remembers nothing but what is in its vault, and keeps one answer in memory."""
-    kept = Vault(folder, key)
     model = Telling()
-    worker = Worker(
-        WorkerConfig(limits=Limits(retained=1)),
-        model,
-        simulated_tdx(simulator().platform(), model),
-        keys=kept.identity(),
-        clock=clock or SettableClock(),
-        vault=kept,
-    )
-    return worker, client_of(worker)
+    with Vault(folder, key) as kept:
+        worker = Worker(
+            WorkerConfig(limits=Limits(retained=1)),
+            model,
+            simulated_tdx(simulator().platform(), model),
+            keys=kept.identity(),
+            clock=clock or SettableClock(),
+            vault=kept,
+        )
+        yield worker, client_of(worker)
 
 
 def entries(folder: Path) -> list[Path]:
@@ -131,11 +131,11 @@ def entries(folder: Path) -> list[Path]:
 
 
 def test_the_host_sees_nothing_before_it_is_revealed(tmp_path: Path) -> None:
-    """Neither the answer, nor the salt, nor the key: in no file, whatever its name."""
-    _, client = restarted(tmp_path)
+    """Neither the answer, nor the salt: in no file, whatever its name."""
     encoded = terms()
-    own = commit(client, encoded)
-    said = client.post(REVEALS, json=opening(encoded, sorted([own, *OTHERS]))).json()
+    with started(tmp_path) as (_, client):
+        own = commit(client, encoded)
+        said = client.post(REVEALS, json=opening(encoded, sorted([own, *OTHERS]))).json()
     salt = int(said["result"]["nonce"])
     for path in tmp_path.iterdir():
         content = path.read_bytes()
@@ -145,32 +145,33 @@ def test_the_host_sees_nothing_before_it_is_revealed(tmp_path: Path) -> None:
 
 def test_what_another_tee_sealed_is_not_opened(tmp_path: Path) -> None:
     """A copied vault is of no use on another machine; nor is one whose identity was changed."""
-    restarted(tmp_path)
-    with pytest.raises(ConfigurationError, match="another TEE"):
-        restarted(tmp_path, key=b"\1" * 32)
+    with started(tmp_path):
+        pass
+    with pytest.raises(ConfigurationError, match="another TEE"), started(tmp_path, key=b"\1" * 32):
+        pass
     (tmp_path / "identity.sealed").write_bytes(b"short")
-    with pytest.raises(ConfigurationError, match="changed since"):
-        restarted(tmp_path)
+    with pytest.raises(ConfigurationError, match="changed since"), started(tmp_path):
+        pass
 
 
 def test_entries_are_not_taken_for_each_other(tmp_path: Path) -> None:
     """The host puts the answer to one request in the place of another's, or flips a bit of it."""
-    _, client = restarted(tmp_path)
     first, second = terms(), terms(deadline=NOW + 61)
-    own = commit(client, first)
-    (one,) = entries(tmp_path)
-    commit(client, second)
+    with started(tmp_path) as (_, client):
+        own = commit(client, first)
+        (one,) = entries(tmp_path)
+        commit(client, second)
     (other,) = set(entries(tmp_path)) - {one}
     kept = one.read_bytes()
     one.write_bytes(other.read_bytes())
     closed = opening(first, sorted([own, *OTHERS]))
-    _, client = restarted(tmp_path)
-    assert refusal(client, REVEALS, closed) == (503, "state_unavailable", None)
-    assert refusal(client, COMMITMENTS, question(first)) == (503, "state_unavailable", None)
-    one.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
-    assert refusal(client, REVEALS, closed) == (503, "state_unavailable", None)
-    one.write_bytes(kept)
-    assert client.post(REVEALS, json=closed).status_code == 200
+    with started(tmp_path) as (_, client):
+        assert refusal(client, REVEALS, closed) == (503, "state_unavailable", None)
+        assert refusal(client, COMMITMENTS, question(first)) == (503, "state_unavailable", None)
+        one.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+        assert refusal(client, REVEALS, closed) == (503, "state_unavailable", None)
+        one.write_bytes(kept)
+        assert client.post(REVEALS, json=closed).status_code == 200
 
 
 def test_what_could_not_be_kept_is_not_shown(
@@ -181,16 +182,17 @@ def test_what_could_not_be_kept_is_not_shown(
     def full(_number: int) -> None:
         raise OSError(28, "No space left on device")
 
-    _, client = restarted(tmp_path)
     encoded = terms()
-    with monkeypatch.context() as broken:
-        broken.setattr(vault.os, "fsync", full)
-        assert refusal(client, COMMITMENTS, question(encoded)) == (503, "state_unavailable", None)
-    closed = opening(encoded, sorted([commit(client, encoded), *OTHERS]))
-    with monkeypatch.context() as broken:
-        broken.setattr(vault.os, "fsync", full)
-        assert refusal(client, REVEALS, closed) == (503, "state_unavailable", None)
-    assert client.post(REVEALS, json=closed).status_code == 200
+    with started(tmp_path) as (_, client):
+        with monkeypatch.context() as broken:
+            broken.setattr(vault.os, "fsync", full)
+            found = refusal(client, COMMITMENTS, question(encoded))
+            assert found == (503, "state_unavailable", None)
+        closed = opening(encoded, sorted([commit(client, encoded), *OTHERS]))
+        with monkeypatch.context() as broken:
+            broken.setattr(vault.os, "fsync", full)
+            assert refusal(client, REVEALS, closed) == (503, "state_unavailable", None)
+        assert client.post(REVEALS, json=closed).status_code == 200
 
 
 def test_a_vault_has_room_for_what_is_of_use_only(
@@ -199,21 +201,40 @@ def test_a_vault_has_room_for_what_is_of_use_only(
     """One more than there is room for is refused until an older one's deadline has passed."""
     monkeypatch.setattr(vault, "ENTRIES_LIMIT", 2)
     clock = SettableClock()
-    _, client = restarted(tmp_path, clock)
-    for deadline in (60, 61):
-        commit(client, terms(deadline=NOW + deadline))
-    late = terms(deadline=NOW + 100)
-    assert refusal(client, COMMITMENTS, question(late)) == (503, "overloaded", None)
-    clock.now = NOW + 61
-    commit(client, late)
+    with started(tmp_path, clock) as (_, client):
+        for deadline in (60, 61):
+            commit(client, terms(deadline=NOW + deadline))
+        late = terms(deadline=NOW + 100)
+        assert refusal(client, COMMITMENTS, question(late)) == (503, "overloaded", None)
+        clock.now = NOW + 61
+        commit(client, late)
     assert len(entries(tmp_path)) == 2
 
 
 def test_an_identity_is_kept_once(tmp_path: Path) -> None:
     """The first start makes it, every later one has the same; another folder has another."""
-    addresses = [restarted(tmp_path / name)[0].keys.result.address for name in "aab"]
+    addresses = []
+    for name in "aab":
+        with started(tmp_path / name) as (worker, _):
+            addresses.append(worker.keys.result.address)
     assert addresses[0] == addresses[1] != addresses[2]
-    assert isinstance(Vault(tmp_path / "a", KEY).identity(), WorkerKeys)
+
+
+def test_two_workers_do_not_share_a_vault(tmp_path: Path) -> None:
+    """Each would answer once, and both as one: two answers of one worker to one question."""
+    with started(tmp_path), pytest.raises(ConfigurationError, match="another worker uses"):
+        Vault(tmp_path, KEY)
+    with started(tmp_path):
+        pass
+
+
+def test_an_identity_comes_from_one_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a vault keeps is the answers of its own worker."""
+    arguments = ["--simulate", "x", "--identity", "one", "--state", str(tmp_path)]
+    assert program.main([*arguments, "--at", str(NOW)], CountingModel) == 6
+    assert "choose one" in capsys.readouterr().err
 
 
 def test_a_program_whose_folder_is_a_file_says_so(

@@ -36,6 +36,17 @@ _KEY = re.compile(r"0x[0-9a-f]{64}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,2}")
 _OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json"})
 _BEARER = "Bearer "
+_CODES = {
+    400: "BadParameter",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    408: "TooSlow",
+    409: "WrongInput",
+    413: "InputTooLarge",
+    507: "InputsFull",
+}
 
 Answer = Callable[["View", Request], Response]
 
@@ -100,6 +111,9 @@ def _taking(view: View, token: str | None) -> Callable[[Request], Any]:
             _require(request, token)
         _only(request)
         commitment = Bytes32(_key(request.path_params["commitment"]))
+        if "origin" in request.headers:
+            # Whatever name it found us by, a page in somebody's browser says where it is from.
+            raise HTTPException(403, "no page hands inputs in")
         if view.inputs is None:
             raise HTTPException(404, "no inputs are taken here")
         return await take_input(view.inputs, commitment, request)
@@ -117,18 +131,8 @@ def _require(request: Request, token: str) -> None:
 def _refused(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    code = {
-        400: "BadParameter",
-        401: "Unauthorized",
-        404: "NotFound",
-        405: "MethodNotAllowed",
-        408: "TooSlow",
-        413: "InputTooLarge",
-        409: "WrongInput",
-        507: "InputsFull",
-    }
     document = {
-        "error": {"code": code.get(error.status_code, "Unavailable"), "message": error.detail}
+        "error": {"code": _CODES.get(error.status_code, "Unavailable"), "message": error.detail}
     }
     return JSONResponse(document, error.status_code, error.headers)
 

@@ -161,6 +161,7 @@ _HAND_IN = {
         "200": _answer("it was here already", _one("Input")),
         "201": _answer("it is here now", _one("Input")),
         **_REFUSED,
+        "403": _answer("no page of a browser hands inputs in", _ERROR),
         "404": _answer("no inputs are taken here", _ERROR),
         "408": _answer("the input took too long", _ERROR),
         "409": _answer("the input has another hash", _ERROR),

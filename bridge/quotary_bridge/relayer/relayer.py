@@ -204,7 +204,8 @@ class Relayer:
         end = time.monotonic() + ports.settings.patience_seconds
         if self._batches is not None:
             self._batches.run(cycle, begin=not draining)
-        self._supply.run(cycle)
+        if not draining:
+            self._supply.run(cycle)
         self._dispatcher.run(cycle, begin=not draining)
         if not self._dry_run:
             # A worker shows its answer to one round only: trying that out would use it up.

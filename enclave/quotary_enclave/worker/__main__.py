@@ -130,6 +130,8 @@ def _build(options: argparse.Namespace, load: Callable[[], Model]) -> tuple[Work
     """The worker, and what its ready line says besides the URL."""
     if options.simulate is None and (options.identity, options.at) != (None, None):
         raise ConfigurationError("--identity and --at belong to --simulate")
+    if options.identity is not None and options.state is not None:
+        raise ConfigurationError("--identity and --state each give an identity: choose one")
     config = WorkerConfig(
         operator=Address(options.operator) if options.operator else None,
         chain_id=options.chain_id,

@@ -11,11 +11,13 @@ rest on what is *not* here any more; `rounds` says what that means for answers.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -33,6 +35,7 @@ ENTRIES_LIMIT: Final = 1 << 16
 _LABEL: Final = b"quotary/1 worker vault aes-256-gcm"
 _IDENTITY: Final = "identity.sealed"
 _ENTRIES: Final = "*.entry"
+_LOCK: Final = "lock"
 _NONCE_BYTES: Final = 12
 
 
@@ -40,19 +43,40 @@ class Vault:
     """
     Sealed entries in a folder, each with the last second (Unix time) that it is of use.
 
-    A worker's identity is one of them, so that it is the same worker after a restart.
+    A worker's identity is one of them, so that it is the same worker after a restart. One program
+    at a time has a vault: two with one identity would contradict each other.
     """
 
     def __init__(self, folder: Path, sealing_key: bytes) -> None:
-        """Open the vault in `folder`, made where there is none. Raises `ConfigurationError`."""
+        """
+        Open the vault in `folder`, made where there is none.
+
+        Raises `ConfigurationError` where the folder cannot be used, or another program uses it.
+        """
         self._folder = folder
         key = HKDF(algorithm=SHA256(), length=32, salt=None, info=_LABEL).derive(sealing_key)
         self._cipher = AESGCM(key)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._count = sum(1 for _ in folder.glob(_ENTRIES))
+            self._lock = _locked(folder / _LOCK)
+        except BlockingIOError as error:
+            raise ConfigurationError(f"another worker uses {folder}") from error
         except OSError as error:
             raise self._unusable(error) from error
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let another program have it."""
+        os.close(self._lock)
 
     def identity(self) -> WorkerKeys:
         """
@@ -140,6 +164,18 @@ class Vault:
 
     def _unusable(self, error: OSError) -> ConfigurationError:
         return ConfigurationError(f"{self._folder} cannot be used: {error.strerror}")
+
+
+def _locked(path: Path) -> int:
+    """Return the open lock file at `path`; raises `BlockingIOError` where another one holds it."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        # Whatever ends the program ends its hold.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise
+    return lock
 
 
 def _file(name: bytes) -> str:
