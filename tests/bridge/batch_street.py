@@ -9,7 +9,7 @@ from quotary_bridge.chain.contracts import BatchCommitted, RequestStatus
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.model import BlockNumber
 from quotary_bridge.relayer import Progress, ProgressKind, Relayer, RelayerSettings
-from quotary_bridge.store import Store
+from quotary_bridge.store import InputFolder, Store
 from quotary_bridge.workers import Endpoint, WorkerClient
 
 from tests.bridge.batch_town import BatchTown, worker_client
@@ -43,6 +43,7 @@ class Street:
         client: WorkerClient | None = None,
         chain: Chain | None = None,
         account: int = RELAYER,
+        inputs: InputFolder | None = None,
         **changes: float,
     ) -> Relayer:
         """A relayer on one account, the third unless another is named."""
@@ -66,6 +67,7 @@ class Street:
             client=client or worker_client(),
             holder=f"a test, {account}",
             batches=self.town.oracle.address,
+            inputs=inputs,
         )
 
     def drive(self, relayer: Relayer, cycles: int = 20) -> None:

@@ -6,20 +6,25 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
+import jsonschema_rs
 import pytest
 from quotary_bridge.chain.contracts import RequestStatus
+from quotary_bridge.http import OPENAPI, Metrics, View, create_app
 from quotary_bridge.lifecycle import Job, JobState
-from quotary_bridge.model import ChainId, JobKind, Timestamp
+from quotary_bridge.model import Bytes32, ChainId, JobKind, Timestamp
 from quotary_bridge.relayer import ProgressKind
-from quotary_bridge.store import BatchRecord, BatchState, Store
+from quotary_bridge.relayer.batches import pending
+from quotary_bridge.store import BatchRecord, BatchState, InputFolder, Store
 from quotary_bridge.workers import PreparedBatch, WorkerClient, pieces
+from starlette.testclient import TestClient
 
 from tests.bridge.batch_street import RELAYER, DeathError, Street
 from tests.bridge.batch_town import FEE, batch_town, served, transport_of
-from tests.bridge.relayer_town import OPEN_GATE, closed_gate
+from tests.bridge.relayer_town import APP, MODEL, OPEN_GATE, closed_gate
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +77,16 @@ def test_requests_are_gathered_committed_once_and_all_claimed(street: Street, st
     assert set(street.statuses()) == {RequestStatus.FULFILLED}
     (told,) = street.commitments()
     assert told.count == 5
+    shown = TestClient(create_app(View(store, Metrics([]), dict, lambda: True, store.open_counts)))
+    (item,) = shown.get("/v1/batches").json()["items"]
+    assert (item["state"], item["batchId"]) == ("ended", str(told.batch_id))
     (held,) = batches_of(store)
+    (member, *_) = store.batch_members(held.key)
+    served_to_all = shown.get(f"/v1/batches/0x{member.job.hex()}")
+    assert PreparedBatch.from_json(served_to_all.text).signed.batch.root == told.root
+    shape = OPENAPI["components"]["schemas"]["BatchDocument"]
+    jsonschema_rs.validate(shape, served_to_all.json())
+    assert shown.get(f"/v1/batches/0x{held.key.hex()}").status_code == 404
     assert (held.state, held.root) == (BatchState.ENDED, told.root)
     assert held.commitment is not None
     assert held.commitment.batch_id == told.batch_id
@@ -242,6 +256,29 @@ def test_an_answer_that_comes_after_another_relayer_took_over_is_left(
         assert len(batches_of(store)) == 1
         street.drive(other)
     assert len(street.commitments()) == 1
+
+
+def test_an_input_that_is_kept_off_the_chain_is_answered_with_the_others(
+    street: Street, store: Store, tmp_path: Path
+) -> None:
+    """Once somebody hands it in; until then it holds up nobody, and no document shows it."""
+    secret, inputs = b"a canary 5e1f", InputFolder(tmp_path / "inputs")
+    commitment = Bytes32(sha256(secret).digest())
+    params, terms = street.town.params(secret)
+    hidden = replace(params, input=b"", input_commitment=commitment)
+    street.town.send(street.town.oracle.request(hidden), FEE)
+    street.town.made.append(terms)
+    street.town.ask(1)
+    assert len(pending(street.town.oracle, street.town.deployed_at, APP, MODEL, 9)) == 1
+    with street.relayer(store, inputs=inputs) as relayer:
+        street.drive(relayer, 10)
+        assert street.statuses() == [RequestStatus.PENDING, RequestStatus.FULFILLED]
+        assert inputs.put(commitment, secret)
+        street.drive(relayer)
+    assert set(street.statuses()) == {RequestStatus.FULFILLED}
+    assert len(street.commitments()) == 2
+    documents = [store.batch_document(each.key) for each in batches_of(store)]
+    assert not any(secret.hex() in document for document in documents)
 
 
 def test_a_claim_that_somebody_else_made_stops_no_other(street: Street, store: Store) -> None:

@@ -147,8 +147,8 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
-        help="serve /v1/requests, /v1/rounds, /v1/errands, /v1/results, /v1/workers, /healthz, "
-        "/readyz and /metrics there",
+        help="serve /v1/requests, /v1/rounds, /v1/batches, /v1/errands, /v1/results, /v1/workers, "
+        "/healthz, /readyz and /metrics there",
     )
     parser.add_argument(
         "--token-file", metavar="PATH", help="who asks the API has to know its first line"

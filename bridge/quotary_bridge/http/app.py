@@ -27,7 +27,7 @@ from quotary_bridge.http.openapi import LIMIT_DEFAULT, LIMIT_MOST, OPENAPI
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import Bytes32, JobKey, SignedResult
 from quotary_bridge.rounds import Round
-from quotary_bridge.store import InputFolder, Store
+from quotary_bridge.store import BatchRecord, InputFolder, Store
 from quotary_bridge.workers import Endpoint, Health
 
 __all__ = ["View", "create_app"]
@@ -73,6 +73,8 @@ def create_app(view: View, token: str | None = None) -> Starlette:
         "/v1/requests": _requests,
         "/v1/requests/{key}": _request,
         "/v1/rounds/{key}": _rounds,
+        "/v1/batches": _batches,
+        "/v1/batches/{key}": _batch,
         "/v1/errands": _errands,
         "/v1/results": _results,
         "/v1/results/{key}": _result,
@@ -154,6 +156,19 @@ def _rounds(view: View, request: Request) -> Response:
     key = _known(view, request).key
     found = view.store.rounds([key]).get(key, [])
     return _listed([_round(held) for held in found], None)
+
+
+def _batches(view: View, request: Request) -> Response:
+    limit, after = _page(request)
+    found = view.store.batch_page(after, limit)
+    return _listed([_kept(held) for held in found], found[-1].key if len(found) == limit else None)
+
+
+def _batch(view: View, request: Request) -> Response:
+    document = view.store.batch_document_for(_known(view, request).key)
+    if document is None:
+        raise HTTPException(404, "no batch yet")
+    return Response(document, media_type="application/json")
 
 
 def _errands(view: View, request: Request) -> Response:
@@ -273,6 +288,23 @@ def _errand(job: Job) -> dict[str, Any]:
         "state": job.state.value,
         "reason": job.reason,
         "terminal": job.terminal,
+    }
+
+
+def _kept(held: BatchRecord) -> dict[str, Any]:
+    told = held.commitment
+    return {
+        "key": _hex(held.key),
+        "chainId": held.chain_id,
+        "oracle": held.oracle,
+        "appId": _hex(held.app_id),
+        "modelId": _hex(held.model_id),
+        "worker": held.worker,
+        "root": _hex(held.root),
+        "state": held.state.value,
+        "reason": held.reason,
+        "batchId": None if told is None else str(told.batch_id),
+        "operator": None if told is None else told.operator,
     }
 
 

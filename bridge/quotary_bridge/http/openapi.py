@@ -7,6 +7,7 @@ from typing import Any
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import JobKind
 from quotary_bridge.rounds import RoundState
+from quotary_bridge.store import BatchState
 
 __all__ = ["LIMIT_DEFAULT", "LIMIT_MOST", "OPENAPI"]
 
@@ -73,6 +74,26 @@ _SCHEMAS = {
                 fault=_maybe({"type": "string"}),
             ),
         },
+    ),
+    "Batch": _object(
+        key=_HEX_32,
+        chainId=_COUNT,
+        oracle=_ADDRESS,
+        appId=_HEX_32,
+        modelId=_HEX_32,
+        worker=_ADDRESS,
+        root=_HEX_32,
+        state={"type": "string", "enum": [state.value for state in BatchState]},
+        reason=_maybe({"type": "string"}),
+        batchId=_maybe(_DECIMAL),
+        operator=_maybe(_ADDRESS),
+    ),
+    "BatchDocument": _object(
+        chain_id=_COUNT,
+        oracle=_ADDRESS,
+        batch={"type": "object", "additionalProperties": {"type": "string"}},
+        answers={"type": "array", "items": _object(made=_HEX, output=_HEX, units=_COUNT)},
+        signature=_HEX,
     ),
     "Errand": _object(
         key=_HEX_32,
@@ -182,6 +203,13 @@ OPENAPI: dict[str, Any] = {
         "/v1/requests": _get("Requests", _list("Request"), *_PAGE, _BY_STATE),
         "/v1/requests/{key}": _get("One request", _one("Request"), _KEY, **_UNKNOWN),
         "/v1/rounds/{key}": _get("The rounds of a request", _list("Round"), _KEY, **_UNKNOWN),
+        "/v1/batches": _get("Batches", _list("Batch"), *_PAGE),
+        "/v1/batches/{key}": _get(
+            "What a worker signed for a request and others, as claims are made of it",
+            _one("BatchDocument"),
+            _KEY,
+            **_UNKNOWN,
+        ),
         "/v1/errands": _get("What else is brought to the chain", _list("Errand"), *_PAGE),
         "/v1/results": _get("The results in use", _list("Result"), *_PAGE),
         "/v1/results/{key}": _get("The result of one request", _one("Result"), _KEY, **_UNKNOWN),

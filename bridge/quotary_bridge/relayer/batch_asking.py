@@ -58,6 +58,10 @@ _REST_CYCLES_LIMIT = 32
 _NOBODY_IS_THERE = frozenset({FaultKind.UNREACHABLE, FaultKind.UNAVAILABLE})
 
 
+_Whole = tuple[Job, bytes]
+"""A request's job, and its input, wherever that is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Group:
     """What requests of one batch have in common."""
@@ -128,9 +132,10 @@ class BatchAsker:
             chosen = self._due(cycle, group, jobs)
             if endpoint is None or not chosen or len(self._out) >= THREADS:
                 continue
-            taken = _taken(cycle, chosen)
+            taken = {job.key for job in _taken(cycle, [job for job, _ in chosen])}
             if taken:
-                self._begin(cycle, group, endpoint, taken)
+                asked = [item for item in chosen if item[0].key in taken]
+                self._begin(cycle, group, endpoint, asked)
 
     def hear(self, cycle: Cycle, end: float) -> None:
         """Store what comes until `end`, a time of `time.monotonic`, or until all is in."""
@@ -163,19 +168,22 @@ class BatchAsker:
         self._standings = {each: own for each, own in self._standings.items() if each in kept}
         return groups
 
-    def _due(self, cycle: Cycle, group: _Group, jobs: Sequence[Job]) -> Sequence[Job]:
-        """Return what to ask for now, nothing where it is too early."""
+    def _due(self, cycle: Cycle, group: _Group, jobs: Sequence[Job]) -> Sequence[_Whole]:
+        """Return what to ask for now, with the inputs, and nothing where it is too early."""
         settings, now = cycle.ports.settings, time.monotonic()
         fresh = _Standing(now, settings.batch_most)
         standing = self._standings.setdefault(group, fresh)
-        chosen = _fitting(jobs[: standing.width])
+        chosen = _fitting(cycle, jobs[: standing.width])
         waited = now - standing.since >= settings.batch_seconds
         full = len(chosen) < len(jobs) or len(chosen) >= standing.width
         rests = standing.rest.until > self._cycles
         return chosen if (waited or full) and not rests and group not in self._out else ()
 
-    def _begin(self, cycle: Cycle, group: _Group, endpoint: Endpoint, jobs: Sequence[Job]) -> None:
-        asked = [Asked(RequestTerms.decode(job.request.terms), job.request.input) for job in jobs]
+    def _begin(
+        self, cycle: Cycle, group: _Group, endpoint: Endpoint, chosen: Sequence[_Whole]
+    ) -> None:
+        jobs = [job for job, _ in chosen]
+        asked = [Asked(RequestTerms.decode(job.request.terms), text) for job, text in chosen]
         # As long as any of them lasts: each claim is held to its own request's deadline.
         deadline = Timestamp(max(job.request.deadline for job in jobs))
         place, client = (cycle.ports.chain_id, self.book.address), cycle.ports.client
@@ -294,15 +302,18 @@ def _taken(cycle: Cycle, jobs: Sequence[Job]) -> list[Job]:
     return taken
 
 
-def _fitting(jobs: Sequence[Job]) -> list[Job]:
-    """Return the first of `jobs` that fit into one question."""
-    chosen: list[Job] = []
+def _fitting(cycle: Cycle, jobs: Sequence[Job]) -> list[_Whole]:
+    """Return the first of `jobs` that fit into one question, without those whose input is gone."""
+    chosen: list[_Whole] = []
     size = 0
     for job in jobs:
-        size += _FRAME_BYTES + 2 * len(job.request.input)
+        whole = cycle.ports.whole(job.request)
+        if whole is None:
+            continue
+        size += _FRAME_BYTES + 2 * len(whole.input)
         if chosen and size > QUESTION_BYTES:
             break
-        chosen.append(job)
+        chosen.append((job, whole.input))
     return chosen
 
 

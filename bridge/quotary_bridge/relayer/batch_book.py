@@ -35,7 +35,7 @@ class BatchBook:
         """Read and call the oracle at `address`."""
         self._chain = chain
         self._oracle = BatchOracle(chain, address)
-        self._log = RequestLog(chain, address, "BatchOracle", _ENDINGS)
+        self._log = RequestLog(chain, address, "BatchOracle", _ENDINGS, elsewhere=True)
         self.registries = Registries(self._oracle)
 
     @property

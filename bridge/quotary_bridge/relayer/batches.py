@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 
 from quotary_bridge.chain.contracts import (
@@ -65,7 +66,8 @@ def pending(
     """
     Return the oldest `most` requests that any worker of the app may answer now.
 
-    Requests that name their workers are left to those. Raises what reading from the chain raises.
+    Requests that name their workers are left to those, and those whose input is kept off the chain
+    to whoever has it. Raises what reading from the chain raises.
     """
     chain = oracle.chain
     head = chain.head()
@@ -78,6 +80,7 @@ def pending(
         if event.terms.model_id == model_id
         and event.terms.quorum.results == 1
         and not event.terms.workers
+        and sha256(event.input).digest() == event.terms.input_commitment
         and event.terms.deadline > head.timestamp
     ]
     ids = [event.request_id for event in fitting]

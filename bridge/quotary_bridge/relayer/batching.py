@@ -29,6 +29,7 @@ from quotary_bridge.relayer.errands import tell_errands
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.relayer.reading import Reading
 from quotary_bridge.relayer.settle import conclude, settle
+from quotary_bridge.relayer.supply import Supply
 from quotary_bridge.store import BatchRecord, Commitment, Member
 from quotary_bridge.workers import PUSH_GAS, PreparedBatch, pieces
 
@@ -61,6 +62,7 @@ class Batching:
                 start=settings.batch_start_block,
             )
         )
+        self._supply = Supply()
         self._asker = BatchAsker(book)
 
     def require_known_version(self) -> None:
@@ -89,6 +91,7 @@ class Batching:
         self._reading.acted_on(report)
         self._follow(own)
         if begin:
+            self._supply.run(own)
             self._asker.ask(own)
 
     def hear(self, cycle: Cycle, end: float) -> None:

@@ -32,7 +32,7 @@ class Supply:
         if not here:
             return
         waiting = cycle.ports.store.awaiting_jobs(
-            cycle.ports.chain_id, cycle.ports.oracle.address, self._after, JOBS_PER_CYCLE
+            cycle.ports.chain_id, cycle.ports.address, self._after, JOBS_PER_CYCLE
         )
         last = waiting[-1].request if len(waiting) == JOBS_PER_CYCLE else None
         self._after = (-1, Bytes32(b"")) if last is None else (last.block.number, last.request_id)
