@@ -214,8 +214,8 @@ def test_platforms_and_families() -> None:
 def test_unknown_configuration_counts_as_on(flag: object, *, accepted: bool) -> None:
     """Only what Intel certified as off is off."""
     base = evidence("td15-v5-platform")
-    identity = replace(base.platform.identity, smt_enabled=flag)
-    shown = base._replace(platform=replace(base.platform, identity=identity))
+    identity = base.platform.identity._replace(smt_enabled=flag)
+    shown = base._replace(platform=base.platform._replace(identity=identity))
     expected = None if accepted else Reason.PLATFORM_CONFIGURATION
     assert reason_of(PlatformRules(allow_smt=False), shown) is expected
 

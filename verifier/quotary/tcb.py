@@ -141,6 +141,8 @@ class Outcome(NamedTuple):
 
 
 def _reach(versions: tuple[int, ...], floor: tuple[int, ...]) -> bool:
+    if versions == floor:
+        return True
     if len(versions) != len(floor):
         raise ValueError("a platform and a level have the same components")
     return all(map(ge, versions, floor))
@@ -193,18 +195,18 @@ def converge(platform: TcbLevel, module: IsvLevel | None, enclave: IsvLevel) -> 
     A revoked part revokes the whole; an outdated part makes a current platform outdated, keeping
     its need for configuration. Advisories keep the order platform, module, quoting enclave.
     """
-    parts = (enclave,) if module is None else (module, enclave)
-    statuses = [part.status for part in parts]
-    status = platform.status
+    status, date, advisories = platform.status, platform.date, platform.advisories
+    further: tuple[str, ...] = ()
+    statuses = set()
+    for part in (enclave,) if module is None else (module, enclave):
+        statuses.add(part.status)
+        date = min(date, part.date)
+        further += part.advisories
     if TcbStatus.REVOKED in statuses:
         status = TcbStatus.REVOKED
     elif TcbStatus.OUT_OF_DATE in statuses:
         status = _OVERTAKEN.get(status, status)
-    return Outcome(
-        status=status,
-        date=min([platform.date, *[part.date for part in parts]]),
-        advisories=merge_advisories(platform.advisories, *[part.advisories for part in parts]),
-    )
+    return Outcome(status, date, merge_advisories(advisories, further))
 
 
 def relaunch(launch: Outcome, current: Outcome) -> Outcome:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from quotary.collateral._fields import Fields, Rows
-from quotary.collateral._json import parse_object, require_shallow
+from quotary.collateral._json import parse_object
 from quotary.collateral._usual import (
     ISV_STATUSES,
     MAX_ADVISORIES,
@@ -74,7 +74,6 @@ class TcbInfo:
     def parse(cls, document: bytes) -> TcbInfo:
         """Parse the signed JSON object, version 2 (SGX only) or 3. Raises `ParseError`."""
         text = read_text(document, "tcb_info")
-        require_shallow(text, "tcb_info")
         usual = read_usual_tcb_info(text)
         if usual is not None:
             return cls(*usual)
@@ -101,7 +100,6 @@ class QeIdentity:
     def parse(cls, document: bytes) -> QeIdentity:
         """Parse the signed JSON object, version 2. Raises `ParseError`."""
         text = read_text(document, "qe_identity")
-        require_shallow(text, "qe_identity")
         usual = read_usual_qe_identity(text)
         if usual is not None:
             return cls(*usual)

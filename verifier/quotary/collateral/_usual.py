@@ -55,6 +55,8 @@ _PRINTABLE: Final = r"[ !#-\[\]-~]"
 _VERSION: Final = 3
 _NUMBER: Final = "(0|[1-9][0-9]{0,9})"
 _TIME: Final = '"([0-9TZ:-]{20})"'
+_MOST_CHARACTERS: Final = 32 * 1024
+"""Genuine TCB infos have up to 20 kB. So long a usual document cannot have too many brackets."""
 _VERSIONS: Final = {str(number): number for number in range(0x100)}
 """The versions of components, as JSON writes them."""
 _version: Final = _VERSIONS.__getitem__
@@ -71,8 +73,9 @@ _JUDGEMENT: Final = (
     rf'"tcbDate":{_TIME},"tcbStatus":"([A-Za-z]+)"'
     rf'(?:,"advisoryIDs":\[({_ID}(?:,{_ID}){{0,{MAX_ADVISORIES - 1}}})\])?'
 )
+# Choices that start with different characters are decided at once; optional parts are not.
 _COMPONENT: Final = (
-    rf'\{{"svn":([0-9]{{1,3}})(?:,"category":"{_PRINTABLE}*")?(?:,"type":"{_PRINTABLE}*")?\}}'
+    rf'\{{"svn":([0-9]{{1,3}})(?:\}}|,"category":"{_PRINTABLE}*"(?:\}}|,"type":"{_PRINTABLE}*"\}}))'
 )
 _COMPONENTS: Final = rf"\[{','.join([_COMPONENT] * COMPONENT_COUNT)}\]"
 _SGX_LEVEL: Final = re.compile(
@@ -118,7 +121,7 @@ _QeIdentity = tuple[
 def read_usual_tcb_info(text: str) -> _TcbInfo | None:
     """Return the fields of the TCB info, version 3, that `text` is; None for any other form."""
     front = _TCB_INFO.match(text)
-    if front is None:
+    if front is None or len(text) > _MOST_CHARACTERS:
         return None
     kind, issue_date, next_update, fmspc, pce_id, number = front.groups()
     position = front.end()
@@ -147,7 +150,7 @@ def read_usual_tcb_info(text: str) -> _TcbInfo | None:
 def read_usual_qe_identity(text: str) -> _QeIdentity | None:
     """Return the fields of the QE identity that `text` is; None for any other form."""
     front = _QE_IDENTITY.match(text)
-    if front is None:
+    if front is None or len(text) > _MOST_CHARACTERS:
         return None
     kind, issue_date, next_update, number, misc, misc_mask, *octets, product = front.groups()
     try:
@@ -181,18 +184,14 @@ def _platform_levels(pattern: re.Pattern[str], text: str) -> tuple[TcbLevel, ...
         raise ValueError("something else than levels")
     floors, levels = [], []
     for start in range(1, len(parts) - 1, stride):
-        *versions, date, status, advisories = parts[start : start + stride - 1]
-        components = tuple(map(_version, versions[:COMPONENT_COUNT]))
-        tdx_components = tuple(map(_version, versions[COMPONENT_COUNT + 1 :]))
-        pce = _number(versions[COMPONENT_COUNT], 0xFFFF)
-        floor = _new(PlatformSvn, (components, pce, tdx_components))
+        pce, end = start + COMPONENT_COUNT, start + stride - 4
+        components = tuple(map(_version, parts[start:pce]))
+        tdx_components = tuple(map(_version, parts[pce + 1 : end]))
+        date, status, advisories = parts[end : end + 3]
+        floor = _new(PlatformSvn, (components, _number(parts[pce], 0xFFFF), tdx_components))
+        judgement = PLATFORM_STATUSES[status], seconds_of(date), _ids(advisories)
         floors.append(floor)
-        levels.append(
-            _new(
-                TcbLevel,
-                (floor, PLATFORM_STATUSES[status], seconds_of(date), _ids(advisories)),
-            )
-        )
+        levels.append(_new(TcbLevel, (floor, *judgement)))
     if not all(map(gt, floors, floors[1:])):
         raise ValueError("levels that are not in descending order, each once")
     return tuple(levels)

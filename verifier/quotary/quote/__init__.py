@@ -148,21 +148,23 @@ def _read_usual(data: bytes, position: int, version: int) -> _Rest | None:
     total = len(data)
     if auth_start > total:
         return None
-    length, signature, key, *outer, report, report_signature, auth_length = layout.unpack_from(
-        data, position
-    )
+    if nested:
+        length, signature, key, outer, outer_length, report, report_signature, auth_length = (
+            layout.unpack_from(data, position)
+        )
+        if outer != _QE_REPORT_CERTIFICATION or outer_length != length - _BEFORE_QE_REPORT:
+            return None
+    else:
+        length, signature, key, report, report_signature, auth_length = layout.unpack_from(
+            data, position
+        )
     end, auth_end = position + _LENGTH_BYTES + length, auth_start + auth_length
     start = auth_end + _CERTIFICATION.size
     if start > end or end > total:
         return None
     code, inner = _CERTIFICATION.unpack_from(data, auth_end)
     kind = _CERTIFICATION_TYPES.get(code)
-    if (
-        kind is None
-        or inner != end - start
-        or (nested and outer != [_QE_REPORT_CERTIFICATION, length - _BEFORE_QE_REPORT])
-        or (end != total and data[end:].strip(b"\0"))
-    ):
+    if kind is None or inner != end - start or (end != total and data[end:].strip(b"\0")):
         return None
     qe_report = SgxReport.parse(report, _QE_REPORT)
     auth_data = data[auth_start:auth_end]

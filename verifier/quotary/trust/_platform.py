@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from quotary._ecdsa import PublicKey, load_key
+from quotary._ecdsa import PublicKey
 from quotary._keccak import keccak256
 from quotary.errors import ParseError, Reason
 from quotary.trust._rules import certificate_window
@@ -17,8 +16,7 @@ __all__ = ["PCK_ITEM", "Platform"]
 PCK_ITEM: Final = "PCK certificate"
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(NamedTuple):
     """
     A platform whose PCK certificate was proven under one collateral. `windows` are its own.
 
@@ -42,14 +40,16 @@ class Platform:
         """
         if leaf.sgx_extension is None:
             raise ParseError(Reason.PCK_EXT_INVALID, PCK_ITEM, expected="the SGX extension")
-        windows = (*above, certificate_window(leaf, PCK_ITEM))
+        valid_from, valid_until = leaf.not_before, leaf.not_after
+        for window in above:
+            valid_from, valid_until = max(valid_from, window.start), min(valid_until, window.end)
         return cls(
-            der=leaf.der,
-            key=load_key(leaf.public_key, f"key of {leaf.common_name}"),
-            identity=PckIdentity.parse(leaf.sgx_extension),
-            windows=windows,
-            valid_from=max(window.start for window in windows),
-            valid_until=min(window.end for window in windows),
+            leaf.der,
+            leaf.key,
+            PckIdentity.parse(leaf.sgx_extension),
+            (*above, certificate_window(leaf, PCK_ITEM)),
+            valid_from,
+            valid_until,
         )
 
     @property

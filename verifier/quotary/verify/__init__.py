@@ -15,7 +15,13 @@ from quotary.errors import QuotaryError
 from quotary.journal import Verdict
 from quotary.policy import DEFAULT, Policy
 from quotary.quote import Quote
-from quotary.trust import INTEL_ROOT, Collateral, TrustRoot, unix_seconds
+from quotary.trust import (
+    INTEL_ROOT,
+    REMEMBERED_PLATFORMS,
+    Collateral,
+    TrustRoot,
+    unix_seconds,
+)
 from quotary.verify._appraisal import Appraisal
 from quotary.verify._attestation_key import AttestationKey, verify_compact
 from quotary.verify._certification import require_root
@@ -124,9 +130,14 @@ def verify_many(
     return judge_all(stages, quotes, threads)
 
 
-def _proven(collateral: Collateral | RawCollateral, root: TrustRoot, at: datetime) -> Collateral:
+def _proven(
+    collateral: Collateral | RawCollateral,
+    root: TrustRoot,
+    at: datetime,
+    remembers: int = REMEMBERED_PLATFORMS,
+) -> Collateral:
     if isinstance(collateral, RawCollateral):
-        collateral = Collateral.verify(collateral, root, at=at)
+        collateral = Collateral.verify(collateral, root, at=at, remembers=remembers)
     require_root(collateral, root)
     return collateral
 
@@ -140,4 +151,6 @@ def _appraise(
 ) -> Appraisal:
     seconds = unix_seconds(at)
     parsed = quote if isinstance(quote, Quote) else Quote.parse(quote)
-    return run(CHECKS, Appraisal(parsed, _proven(collateral, root, at), policy, seconds))
+    # Raw collateral serves this quote alone: there is nobody to remember anything for.
+    proven = _proven(collateral, root, at, remembers=0)
+    return run(CHECKS, Appraisal(parsed, proven, policy, seconds))

@@ -35,7 +35,7 @@ def _checks_of(*numbers: int) -> tuple[_Check, ...]:
     return tuple(part.check for step in STEPS if step.number in numbers for part in step.parts)
 
 
-_BINDING: Final = _checks_of(4)
+(_BINDING,) = _checks_of(4)
 _ENCLAVE: Final = _checks_of(5)
 _LEVELS: Final = _checks_of(8, 9, 10)
 _COMPACT_LEVELS: Final = _checks_of(9, 10)
@@ -44,7 +44,7 @@ _COMPACT_LEVELS: Final = _checks_of(9, 10)
 
 def _vouched(appraisal: Appraisal) -> None:
     """Steps 4 and 5."""
-    run(_BINDING, appraisal)
+    _BINDING(appraisal)
     _recall(appraisal, appraisal.quote.qe_report.data[:_REPORT_DATA_AT])
     if not appraisal.judged_before:
         run(_ENCLAVE, appraisal)

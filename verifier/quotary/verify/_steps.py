@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from quotary._ecdsa import load_key, require_digest_signature, require_signature, signature_to_der
+from quotary._ecdsa import load_key, require_digest_signature, signature_to_der
 from quotary.collateral import QeIdentity, TcbInfo
 from quotary.errors import CollateralError, Reason, VerificationError
 from quotary.journal import Unhashed, Verdict
@@ -82,20 +82,23 @@ def _vendor(appraisal: Appraisal) -> None:
         )
 
 
-def _require_type(appraisal: Appraisal, item: str, found: TeeType) -> None:
-    expected = appraisal.signed.header.tee_type
-    if found is not expected:
-        raise CollateralError(
-            Reason.COLLATERAL_TYPE_MISMATCH, item, expected=expected.name, found=found.name
-        )
-
-
 def _tcb_info_type(appraisal: Appraisal) -> None:
-    _require_type(appraisal, "tcb_info", appraisal.collateral.tcb_info.tee_type)
+    found = appraisal.collateral.tcb_info.tee_type
+    if found is not appraisal.signed.header.tee_type:
+        raise _wrong_type(appraisal, "tcb_info", found)
 
 
 def _qe_identity_type(appraisal: Appraisal) -> None:
-    _require_type(appraisal, "qe_identity", appraisal.collateral.qe_identity.tee_type)
+    found = appraisal.collateral.qe_identity.tee_type
+    if found is not appraisal.signed.header.tee_type:
+        raise _wrong_type(appraisal, "qe_identity", found)
+
+
+def _wrong_type(appraisal: Appraisal, item: str, found: TeeType) -> CollateralError:
+    expected = appraisal.signed.header.tee_type.name
+    return CollateralError(
+        Reason.COLLATERAL_TYPE_MISMATCH, item, expected=expected, found=found.name
+    )
 
 
 def _current(appraisal: Appraisal) -> None:
@@ -138,10 +141,10 @@ def _enclave(rule: Callable[[SgxReport, QeIdentity], None]) -> Callable[[Apprais
 
 def _qe_signature(appraisal: Appraisal) -> None:
     quote = appraisal.quote
-    require_signature(
+    require_digest_signature(
         appraisal.platform.key,
         signature_to_der(quote.qe_report_signature, "QE report signature"),
-        quote.qe_report.data,
+        sha256(quote.qe_report.data).digest(),
         reason=Reason.QE_REPORT_SIGNATURE_INVALID,
         item="QE report",
     )

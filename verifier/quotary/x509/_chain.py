@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from binascii import Error as Base64Error
 from binascii import a2b_base64
-from enum import Enum
+from contextlib import suppress
+from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
@@ -26,8 +27,8 @@ _CA_USAGE: Final = int(KeyUsage.KEY_CERT_SIGN | KeyUsage.CRL_SIGN)
 _DIGITAL_SIGNATURE: Final = int(KeyUsage.DIGITAL_SIGNATURE)
 
 
-class Role(Enum):
-    """What a certificate is for."""
+class Role(StrEnum):
+    """What a certificate is for."""  # a text, as texts are hashed faster than other members
 
     ROOT = "root"
     PCK_CA = "PCK CA"
@@ -81,9 +82,15 @@ def _next(pem: bytes, position: int, item: str) -> tuple[tuple[bytes, ...], int]
         return (), position
     if pem[position:begin].strip(_WHITE):
         raise ParseError(Reason.PEM_INVALID, item, expected="only certificates")
+    return (_decode(pem[start:end], item),), end + len(_PEM_END)
+
+
+def _decode(text: bytes, item: str) -> bytes:
+    """Decode base64 between white space, of which nearly all is line feeds."""
+    with suppress(Base64Error):
+        return a2b_base64(text.replace(b"\n", b""), strict_mode=True)
     try:
-        text = pem[start:end].translate(None, _WHITE)
-        return (a2b_base64(text, strict_mode=True),), end + len(_PEM_END)
+        return a2b_base64(text.translate(None, _WHITE), strict_mode=True)
     except Base64Error as error:
         raise ParseError(Reason.PEM_INVALID, item, expected="base64") from error
 

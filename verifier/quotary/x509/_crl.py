@@ -40,12 +40,15 @@ _USUAL_LIST: Final = re.compile(
 )
 """Version, algorithm, issuer, times, entries if any, a number of one byte, authority key id."""
 
-_USUAL_ENTRIES: Final = re.compile(
-    rb"\x30(?:\x33\x02\x14(?=[\x01-\x7f])|\x34\x02\x15\x00(?=[\x80-\xff]))(.{20})"
-    rb"(\x17\x0d.{13}\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01.)|(.+)",
-    re.DOTALL,
+_USUAL_SERIAL: Final = re.compile(
+    rb"\x30(?:\x33\x02\x14[\x01-\x7f]|\x34\x02\x15\x00[\x80-\xff]).{19}", re.DOTALL
 )
-"""Serial numbers of twenty bytes, each with a time and a reason code; then whatever is left."""
+"""An entry of the usual length up to the end of its serial number of twenty bytes."""
+_USUAL_REST: Final = re.compile(
+    rb"\x17\x0d(.{13})\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01.", re.DOTALL
+)
+"""What follows there: a time and a reason code."""
+_SERIAL_BYTES: Final = 20
 
 
 class RevocationList(NamedTuple):
@@ -134,17 +137,31 @@ def _read_body(tbs: bytes, item: str) -> _Fields:
 
 
 def _read_entries(entries: bytes, item: str) -> frozenset[bytes]:
-    """
-    Read `SEQUENCE { serial, time, extensions }` entries and return the serials.
+    """Read `SEQUENCE { serial, time, extensions }` entries and return the serials."""
+    return _read_usual_entries(entries) or _read_any_entries(entries, item)
 
-    What follows the serial is the same in nearly all entries of a list: each form is checked once.
+
+def _read_usual_entries(entries: bytes) -> frozenset[bytes] | None:
     """
-    found = _USUAL_ENTRIES.findall(entries)
-    left = found.pop()[2] if found and found[-1][2] else b""
-    serials, rests, _ = map(set, zip(*found, strict=True)) if found else (set(), set(), set())
-    for rest in rests:
-        _check_rest_of_entry(rest, item)
-    for entry in DerReader(entries, item, len(entries) - len(left)).each(SEQUENCE):
+    Read entries that were all revoked at one time for one reason, as Intel's lists have them.
+
+    None for any other: what was found, put together again, must be the very same bytes.
+    """
+    first = _USUAL_SERIAL.match(entries)
+    rest = None if first is None else _USUAL_REST.match(entries, first.end())
+    if rest is None or utc_seconds(rest[1]) is None:
+        return None
+    found = _USUAL_SERIAL.findall(entries)
+    if rest[0].join((*found, b"")) != entries:
+        return None
+    return frozenset([entry[-_SERIAL_BYTES:] for entry in found])
+
+
+def _read_any_entries(entries: bytes, item: str) -> frozenset[bytes]:
+    """Read entries one by one; what follows a serial, the same in many, is checked once."""
+    serials: set[bytes] = set()
+    rests: set[bytes] = set()
+    for entry in DerReader(entries, item).each(SEQUENCE):
         serial, rest = split_serial(entry, item)
         if rest not in rests:
             _check_rest_of_entry(rest, item)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from quotary._der import (
     BOOLEAN,
@@ -41,8 +40,7 @@ class SgxType(IntEnum):
     SCALABLE_WITH_INTEGRITY = 2
 
 
-@dataclass(frozen=True, slots=True)
-class PckIdentity:
+class PckIdentity(NamedTuple):
     """
     What Intel certified of a platform.
 
@@ -211,7 +209,7 @@ _PCE_ID_AT: Final = _value_at(_PCE_ID, 2)
 _FMSPC_AT: Final = _value_at(_FMSPC, 6)
 _SGX_TYPE_AT: Final = _value_at(_SGX_TYPE, 1)
 _INSTANCE_ID_AT: Final = _value_at(_INSTANCE_ID, 16)
-_KINDS: Final = {int(kind): kind for kind in SgxType}
+_KINDS: Final = {bytes([kind]): kind for kind in SgxType}
 _TRUTH: Final = {0x00: False, 0xFF: True}
 
 
@@ -279,27 +277,21 @@ def _parse_usual(extension: bytes) -> PckIdentity | None:
     ppid, *versions, cpu_svn, pce_id, fmspc, sgx_type, instance_id, dynamic, cached, smt = parts[
         1::2
     ]
-    kind = _KINDS.get(sgx_type[0])
-    flags = dynamic, cached, smt
+    kind = _KINDS.get(sgx_type)
     if (
         parts[::2] != _LITERALS
-        or sum(map(_TOP_BIT.__le__, versions)) != long
         or kind is None
-        or not _TRUTH.keys() >= {*flags}
+        or (sum(map(_TOP_BIT.__le__, versions)) if long else max(versions) >= _TOP_BIT) != long
     ):
         return None
-    *components, pce_svn = versions
-    return PckIdentity(
-        ppid,
-        tuple(components),
-        pce_svn,
-        cpu_svn,
-        pce_id,
-        fmspc,
-        kind,
-        instance_id,
-        *map(_TRUTH.get, flags),
-    )
+    pce_svn = versions.pop()
+    try:
+        flags = _TRUTH[dynamic], _TRUTH[cached], _TRUTH[smt]
+    except KeyError:
+        return None
+    components = tuple(versions)
+    identity = (ppid, components, pce_svn, cpu_svn, pce_id, fmspc, kind, instance_id, *flags)
+    return tuple.__new__(PckIdentity, identity)
 
 
 def _configuration(field: bytes) -> dict[int, bool]:

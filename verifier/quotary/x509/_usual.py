@@ -85,17 +85,16 @@ def read_usual_pck(tbs: bytes, item: str) -> dict[str, object] | None:
     not_before, not_after = utc_seconds(begin), utc_seconds(end)
     if rest is None or not is_usual_serial(serial) or not_before is None or not_after is None:
         return None
-    return rest | {
-        "serial": int.from_bytes(serial[2:]),
-        "issuer": issuer,
-        "subject": subject,
-        "common_name": read_common_name(subject, item),
-        "not_before": not_before,
-        "not_after": not_after,
-        "key_usage": _USAGE,
-        "is_ca": False,
-        "path_length": None,
-    }
+    rest["serial"] = int.from_bytes(serial[2:])
+    rest["issuer"] = issuer
+    rest["subject"] = subject
+    rest["common_name"] = read_common_name(subject, item)
+    rest["not_before"] = not_before
+    rest["not_after"] = not_after
+    rest["key_usage"] = _USAGE
+    rest["is_ca"] = False
+    rest["path_length"] = None
+    return rest
 
 
 def _name(tbs: bytes, position: int) -> bytes:
