@@ -18,6 +18,7 @@ from quotary.trust._rules import (
     require_same_tee,
     require_signed,
 )
+from quotary.trust._voucher import Voucher, tcb_versions
 from quotary.trust._window import Window, WindowKind, require_within
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Memory",
     "Platform",
     "TrustRoot",
+    "Voucher",
     "Window",
     "WindowKind",
     "certificate_window",
@@ -38,6 +40,7 @@ __all__ = [
     "require_same_tee",
     "require_signed",
     "require_within",
+    "tcb_versions",
     "unix_seconds",
     "verify_evaluations",
     "verify_pck_chain",

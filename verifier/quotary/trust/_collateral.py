@@ -9,7 +9,6 @@ from hashlib import sha256
 from operator import attrgetter
 from typing import Final
 
-from quotary._ecdsa import PublicKey
 from quotary.collateral import QeIdentity, RawCollateral, TcbInfo
 from quotary.errors import CollateralError
 from quotary.tcb import Outcome
@@ -26,6 +25,7 @@ from quotary.trust._rules import (
     require_same_tee,
     require_signed,
 )
+from quotary.trust._voucher import Voucher
 from quotary.trust._window import Window, require_within
 from quotary.x509 import (
     Certificate,
@@ -42,8 +42,11 @@ REMEMBERED_PLATFORMS: Final = 4096
 _START: Final = attrgetter("start")
 _END: Final = attrgetter("end")
 
+_REMEMBERED_VOUCHERS: Final = 256
+"""So many attestation keys: what certifies one takes 6 kB, and spares a few microseconds."""
+
 _REMEMBERED_OUTCOMES: Final = 1024
-"""Platforms of one family that run the same versions share one; as many attestation keys."""
+"""Platforms of one family that run the same versions share one."""
 
 
 def unix_seconds(at: datetime) -> int:
@@ -61,9 +64,8 @@ class Collateral:
     Immutable. It may be used at any time inside all its windows, which `require_current` checks
     with two comparisons. What it says of platforms is sorted and ready to be matched.
 
-    `platforms`, `outcomes` and `signers` spare work, and change no verdict: they hold what this
-    very object proved, by the exact bytes or versions it proved it of. `signers` are attestation
-    keys as loaded points, nothing more: who vouches for them is checked for every raw quote.
+    `platforms`, `vouchers` and `outcomes` spare work, and change no verdict: they hold what this
+    very object proved, by the exact bytes it proved it of.
     """
 
     root: TrustRoot
@@ -79,15 +81,16 @@ class Collateral:
     hashes: tuple[bytes, ...]
     remembers: int = REMEMBERED_PLATFORMS
     platforms: Memory[bytes, Platform] = field(init=False, repr=False, compare=False)
-    outcomes: Memory[tuple[object, ...], Outcome] = field(init=False, repr=False, compare=False)
-    signers: Memory[bytes, PublicKey] = field(init=False, repr=False, compare=False)
+    vouchers: Memory[bytes, Voucher] = field(init=False, repr=False, compare=False)
+    outcomes: Memory[bytes, Outcome] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Begin with nothing proven: what other collateral proved is no proof here."""
         object.__setattr__(self, "platforms", Memory(self.remembers))
-        fewer = min(self.remembers, _REMEMBERED_OUTCOMES)
-        object.__setattr__(self, "outcomes", Memory(fewer))
-        object.__setattr__(self, "signers", Memory(fewer))
+        vouchers = min(self.remembers, _REMEMBERED_VOUCHERS)
+        object.__setattr__(self, "vouchers", Memory(vouchers))
+        outcomes = min(self.remembers, _REMEMBERED_OUTCOMES)
+        object.__setattr__(self, "outcomes", Memory(outcomes))
 
     @classmethod
     def verify(

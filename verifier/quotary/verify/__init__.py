@@ -26,7 +26,7 @@ from quotary.verify._appraisal import Appraisal
 from quotary.verify._attestation_key import AttestationKey, verify_compact
 from quotary.verify._certification import require_root
 from quotary.verify._many import Stage, judge_all
-from quotary.verify._stages import CHECKS, STAGES, run
+from quotary.verify._stages import CHECKS, FORGETFUL_CHECKS, STAGES, run
 from quotary.verify._steps import STEPS, Part, Step
 
 __all__ = [
@@ -153,4 +153,5 @@ def _appraise(
     parsed = quote if isinstance(quote, Quote) else Quote.parse(quote)
     # Raw collateral serves this quote alone: there is nobody to remember anything for.
     proven = _proven(collateral, root, at, remembers=0)
-    return run(CHECKS, Appraisal(parsed, proven, policy, seconds))
+    checks = CHECKS if proven.remembers else FORGETFUL_CHECKS
+    return run(checks, Appraisal(parsed, proven, policy, seconds))

@@ -9,7 +9,7 @@ from quotary.journal import Verdict
 from quotary.policy import Policy
 from quotary.quote import Quote, SignedReport, TdReport
 from quotary.tcb import Outcome
-from quotary.trust import Collateral, Platform
+from quotary.trust import Collateral, Platform, Voucher
 
 __all__ = ["Appraisal"]
 
@@ -29,7 +29,6 @@ class Appraisal:
         "at",
         "attestation_key_id",
         "collateral",
-        "judged_before",
         "outcome",
         "platform",
         "policy",
@@ -40,11 +39,12 @@ class Appraisal:
         "signer",
         "td_report",
         "verdict",
-        "versions",
+        "voucher",
     )
 
     quote: Quote
     quote_hash: bytes
+    voucher: Voucher | None  # what is known of the very bytes that certify the attestation key
     td_report: TdReport | None
     qe_isv_svn: int
     platform: Platform  # step 3

@@ -10,15 +10,14 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Final
 
+from quotary.trust import Voucher, tcb_versions
 from quotary.verify._appraisal import Appraisal
 from quotary.verify._steps import STEPS, platform_in_force, quote_signature, signed_by_signer
 
-__all__ = ["CHECKS", "COMPACT_CHECKS", "STAGES", "run"]
+__all__ = ["CHECKS", "COMPACT_CHECKS", "FORGETFUL_CHECKS", "STAGES", "run"]
 
 _Check = Callable[[Appraisal], None]
 
-_REPORT_DATA_AT: Final = 320
-"""Up to here an SGX report tells of the enclave, and nothing of what it reports."""
 _SEAM_BYTES: Final = 120
 """Up to here a TD report tells of the TDX module: version, measurement, signer and attributes."""
 
@@ -35,85 +34,101 @@ def _checks_of(*numbers: int) -> tuple[_Check, ...]:
     return tuple(part.check for step in STEPS if step.number in numbers for part in step.parts)
 
 
-(_BINDING,) = _checks_of(4)
-_ENCLAVE: Final = _checks_of(5)
-_LEVELS: Final = _checks_of(8, 9, 10)
-_COMPACT_LEVELS: Final = _checks_of(9, 10)
+_VOUCHED: Final = _checks_of(4, 5)
+(_PLATFORM,), (_FAMILY, _PCE) = _checks_of(3), _checks_of(8)
+_LEVELS: Final = _checks_of(9, 10)
 (_POLICY,) = _checks_of(11)
+
+
+def _recognised(appraisal: Appraisal) -> None:
+    """
+    Look up whether this collateral met the very bytes that certify the attestation key.
+
+    Steps 3, 4, 5 and 8 read nothing else of a quote, but for the windows of the PCK chain: the same
+    bytes need no second check.
+    """
+    quote = appraisal.quote
+    known = appraisal.collateral.vouchers.recall(quote.attestation_key)
+    if (
+        known is not None
+        and known.qe_report == quote.qe_report.data
+        and known.qe_auth_data == quote.qe_auth_data
+        and known.certification_data == quote.certification_data
+        and known.certification_type == quote.certification_type
+    ):
+        appraisal.voucher = known
+        appraisal.platform = known.platform
+        appraisal.attestation_key_id = known.attestation_key_id
+        appraisal.signer = known.signer
+    else:
+        appraisal.voucher = None
+
+
+def _platform(appraisal: Appraisal) -> None:
+    """Step 3."""
+    (_PLATFORM if appraisal.voucher is None else platform_in_force)(appraisal)
 
 
 def _vouched(appraisal: Appraisal) -> None:
     """Steps 4 and 5."""
-    _BINDING(appraisal)
-    _recall(appraisal, appraisal.quote.qe_report.data[:_REPORT_DATA_AT])
-    if not appraisal.judged_before:
-        run(_ENCLAVE, appraisal)
+    if appraisal.voucher is None:
+        run(_VOUCHED, appraisal)
 
 
 def _quote_signature(appraisal: Appraisal) -> None:
-    """Step 7, which loads a point once for each collateral."""
-    point, signers = appraisal.quote.attestation_key, appraisal.collateral.signers
-    known = signers.recall(point)
-    if known is None:
-        quote_signature(appraisal)
-        signers.remember(point, appraisal.signer)
-    else:
-        appraisal.signer = known
-        signed_by_signer(appraisal)
+    """Step 7."""
+    (quote_signature if appraisal.voucher is None else signed_by_signer)(appraisal)
 
 
 def _concluded(appraisal: Appraisal) -> None:
     """Steps 8 to 11."""
-    if not appraisal.judged_before:
-        run(_LEVELS, appraisal)
-        _remember(appraisal)
+    voucher = appraisal.voucher
+    if voucher is None:
+        _FAMILY(appraisal)
+        _PCE(appraisal)
+        voucher = _remember_voucher(appraisal)
+    _judge(appraisal, voucher.versions)
     _POLICY(appraisal)
 
 
 def _compactly_concluded(appraisal: Appraisal) -> None:
     """Steps 9 to 11; steps 5 and 8 proved the attestation key."""
-    _recall(appraisal, appraisal.qe_isv_svn)
-    if not appraisal.judged_before:
-        run(_COMPACT_LEVELS, appraisal)
-        _remember(appraisal)
+    _judge(appraisal, tcb_versions(appraisal.platform, appraisal.qe_isv_svn))
     _POLICY(appraisal)
 
 
-def _recall(appraisal: Appraisal, enclave: bytes | int) -> None:
-    """
-    Look up whether this collateral judged the same before, and what came out.
-
-    The key is all that steps 5, 8, 9 and 10 read beside the collateral: the same bytes need no
-    second check. `enclave` is the QE report up to its report data, or the version of a quoting
-    enclave that was proven before, so that raw and compact quotes share nothing.
-    """
-    collateral, report = appraisal.collateral, appraisal.td_report
-    appraisal.judged_before = False
-    if collateral.remembers == 0:
-        return
-    identity = appraisal.platform.identity
-    appraisal.versions = (
-        enclave,
-        identity.fmspc,
-        identity.pce_id,
-        identity.components,
-        identity.pce_svn,
-        *(() if report is None else (report.data[:_SEAM_BYTES], report.tee_tcb_svn2)),
+def _remember_voucher(appraisal: Appraisal) -> Voucher:
+    quote = appraisal.quote
+    voucher = Voucher(
+        quote.certification_type,
+        quote.certification_data,
+        quote.qe_report.data,
+        quote.qe_auth_data,
+        appraisal.platform,
+        appraisal.attestation_key_id,
+        appraisal.signer,
+        tcb_versions(appraisal.platform, appraisal.qe_isv_svn),
     )
-    outcome = collateral.outcomes.recall(appraisal.versions)
-    if outcome is not None:
-        appraisal.outcome = outcome
-        appraisal.judged_before = True
+    appraisal.collateral.vouchers.remember(quote.attestation_key, voucher)
+    return voucher
 
 
-def _remember(appraisal: Appraisal) -> None:
-    if appraisal.collateral.remembers:
-        appraisal.collateral.outcomes.remember(appraisal.versions, appraisal.outcome)
+def _judge(appraisal: Appraisal, versions: bytes) -> None:
+    """Steps 9 and 10, unless this collateral judged the same versions and module before."""
+    outcomes, report = appraisal.collateral.outcomes, appraisal.td_report
+    if report is not None:
+        versions += report.data[:_SEAM_BYTES] + (report.tee_tcb_svn2 or b"")
+    known = outcomes.recall(versions)
+    if known is None:
+        run(_LEVELS, appraisal)
+        outcomes.remember(versions, appraisal.outcome)
+    else:
+        appraisal.outcome = known
 
 
 STAGES: Final = (
-    _checks_of(1, 2),
-    _checks_of(3),
+    (*_checks_of(1, 2), _recognised),
+    (_platform,),
     (_vouched,),
     (*_checks_of(6), _quote_signature),
     (_concluded,),
@@ -122,6 +137,9 @@ STAGES: Final = (
 
 CHECKS: Final = tuple(chain.from_iterable(STAGES))
 """The same in one; explanations, which may lack collateral, run STEPS."""
+
+FORGETFUL_CHECKS: Final = tuple(part.check for step in STEPS for part in step.parts)
+"""The same for collateral that remembers nothing."""
 
 COMPACT_CHECKS: Final = (
     *_checks_of(1, 2),

@@ -89,8 +89,9 @@ class Certificate:
             )
         tbs, signature = split_signed(der, item)
         fields = read_usual_pck(tbs, item) or _read_body(tbs, item)
+        fields["der"], fields["tbs"], fields["signature"] = der, tbs, signature
         certificate = object.__new__(cls)
-        certificate.__dict__.update(fields, der=der, tbs=tbs, signature=signature)
+        object.__setattr__(certificate, "__dict__", fields)
         return certificate
 
     @cached_property
