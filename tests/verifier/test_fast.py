@@ -113,6 +113,47 @@ def test_a_forged_variant_of_a_known_chain_never_hits(
     assert len(collateral.platforms) == 1
 
 
+def test_what_certified_a_key_is_recognised_by_every_byte(
+    evidence: Evidence, collateral: Collateral
+) -> None:
+    """A bit changed behind the signed bytes gets the refusal it gets where nothing is known."""
+    forgetful = Collateral.verify(raw_of(evidence), ROOT, at=AT, remembers=0)
+    verify(evidence.quote, collateral, at=AT, root=ROOT)
+    assert len(collateral.vouchers) == 1
+    quote = Quote.parse(evidence.quote)
+    start, end = len(quote.signed_bytes) + 68, len(evidence.quote) - quote.trailing_length
+    # Every byte of key, QE report and lengths, and some of the chain.
+    for position in (*range(start, start + 600, 3), *range(start + 600, end, 61)):
+        forged = bytearray(evidence.quote)
+        forged[position] ^= 0x01
+        other = replace(evidence, quote=bytes(forged))
+        found = outcome(other, collateral)
+        assert found == outcome(other, forgetful), position
+        # What PEM ignores may change: white space into other white space.
+        assert isinstance(found, Reason) or quote.certification_data not in other.quote, position
+        assert isinstance(outcome(evidence, collateral), bytes)
+
+
+def test_one_key_may_be_certified_in_several_ways() -> None:
+    """Whichever was seen before, every quote is judged by what it carries itself."""
+    good = SAMPLES["td15-v5-platform"]
+    ways = [good, good.with_qe_report(isv_svn=5), good.with_qe_report(isv_svn=1)]
+    quotes = [each.mint() for each in (*ways, *reversed(ways), *ways)]
+    keys = {Quote.parse(each.quote).attestation_key for each in quotes}
+    assert len(keys) == 1
+    known = Collateral.verify(raw_of(quotes[0]), ROOT, at=AT)
+    found = [outcome(each, known) for each in quotes]
+    assert found == [outcome(each) for each in quotes]
+    assert len({*found}) == 3
+    assert len(known.vouchers) == 1
+
+
+def test_the_windows_are_those_that_bound_the_collateral(collateral: Collateral) -> None:
+    """The first and last second, which are compared, and the parts they come from, agree."""
+    assert collateral.valid_from == max(window.start for window in collateral.windows)
+    assert collateral.valid_until == min(window.end for window in collateral.windows)
+
+
 def test_a_known_platform_still_needs_its_own_signatures(
     evidence: Evidence, collateral: Collateral
 ) -> None:
@@ -218,8 +259,8 @@ def test_a_copy_of_collateral_has_proven_nothing(
     """Replacing any part of collateral leaves what was proven behind."""
     verify(evidence.quote, collateral, at=AT, root=ROOT)
     copy = replace(collateral, pck_certificate_chain=None)
-    assert len(collateral.platforms) == len(collateral.outcomes) == 1
-    assert len(copy.platforms) == len(copy.outcomes) == 0
+    assert len(collateral.platforms) == len(collateral.vouchers) == len(collateral.outcomes) == 1
+    assert len(copy.platforms) == len(copy.vouchers) == len(copy.outcomes) == 0
 
 
 def test_memories_are_bounded_and_forget_the_least_recently_used() -> None:
@@ -245,7 +286,7 @@ def test_a_collateral_remembers_as_many_platforms_as_it_was_told(evidence: Evide
     quotes = [SIM.platform(f"many {number}").quote(body) for number in range(5)]
     for quote in quotes * 2:
         verify(quote, small, at=AT, root=ROOT)
-    assert len(small.platforms) == 2
+    assert len(small.platforms) == len(small.vouchers) == 2
     assert evidence.at == AT
 
 

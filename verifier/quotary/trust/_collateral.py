@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from hashlib import sha256
-from operator import attrgetter
 from typing import Final
 
 from quotary.collateral import QeIdentity, RawCollateral, TcbInfo
@@ -39,9 +38,6 @@ __all__ = ["REMEMBERED_PLATFORMS", "Collateral", "issued_by_root", "unix_seconds
 REMEMBERED_PLATFORMS: Final = 4096
 """So many platforms are remembered unless the caller says otherwise: under 20 MB."""
 
-_START: Final = attrgetter("start")
-_END: Final = attrgetter("end")
-
 _REMEMBERED_VOUCHERS: Final = 256
 """So many attestation keys: what certifies one takes 6 kB, and spares a few microseconds."""
 
@@ -65,32 +61,41 @@ class Collateral:
     with two comparisons. What it says of platforms is sorted and ready to be matched.
 
     `platforms`, `vouchers` and `outcomes` spare work, and change no verdict: they hold what this
-    very object proved, by the exact bytes it proved it of.
+    very object proved, by the exact bytes it proved it of. `evaluation_number` is the smaller one
+    of TCB info and QE identity, `root_key_hash` the SHA-256 of the root key's x ‖ y.
     """
 
     root: TrustRoot
     tcb_info: TcbInfo
     qe_identity: QeIdentity
+    signers: tuple[Certificate, Certificate]
     pck_ca: Certificate
     root_crl: RevocationList
     pck_crl: RevocationList
     pck_certificate_chain: bytes | None
-    windows: tuple[Window, ...]
     valid_from: int
     valid_until: int
     hashes: tuple[bytes, ...]
     remembers: int = REMEMBERED_PLATFORMS
+    evaluation_number: int = field(init=False, repr=False, compare=False)
+    root_key_hash: bytes = field(init=False, repr=False, compare=False)
     platforms: Memory[bytes, Platform] = field(init=False, repr=False, compare=False)
     vouchers: Memory[bytes, Voucher] = field(init=False, repr=False, compare=False)
     outcomes: Memory[bytes, Outcome] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Begin with nothing proven: what other collateral proved is no proof here."""
-        object.__setattr__(self, "platforms", Memory(self.remembers))
         vouchers = min(self.remembers, _REMEMBERED_VOUCHERS)
-        object.__setattr__(self, "vouchers", Memory(vouchers))
         outcomes = min(self.remembers, _REMEMBERED_OUTCOMES)
-        object.__setattr__(self, "outcomes", Memory(outcomes))
+        vars(self).update(
+            evaluation_number=min(
+                self.tcb_info.evaluation_number, self.qe_identity.evaluation_number
+            ),
+            root_key_hash=self.root.key_hash,
+            platforms=Memory(self.remembers),
+            vouchers=Memory(vouchers),
+            outcomes=Memory(outcomes),
+        )
 
     @classmethod
     def verify(
@@ -173,27 +178,36 @@ class Collateral:
         """
         (tcb_info, qe_identity), (tcb_signer, qe_signer) = documents, signers
         root_crl, pck_crl = lists
-        windows = (
-            certificate_window(root.certificate, "root certificate"),
-            list_window(root_crl, "root_ca_crl"),
-            certificate_window(tcb_signer, "tcb_info_issuer_chain"),
-            certificate_window(qe_signer, "qe_identity_issuer_chain"),
-            document_window(tcb_info, "tcb_info"),
-            document_window(qe_identity, "qe_identity"),
-            certificate_window(pck_ca, "pck_crl_issuer_chain"),
-            list_window(pck_crl, "pck_crl"),
-        )
+        anchor = root.certificate
         return cls(
             root=root,
             tcb_info=tcb_info,
             qe_identity=qe_identity,
+            signers=signers,
             pck_ca=pck_ca,
             root_crl=root_crl,
             pck_crl=pck_crl,
             pck_certificate_chain=raw.pck_certificate_chain,
-            windows=windows,
-            valid_from=max(map(_START, windows)),
-            valid_until=min(map(_END, windows)),
+            valid_from=max(
+                anchor.not_before,
+                root_crl.this_update,
+                tcb_signer.not_before,
+                qe_signer.not_before,
+                tcb_info.issue_date,
+                qe_identity.issue_date,
+                pck_ca.not_before,
+                pck_crl.this_update,
+            ),
+            valid_until=min(
+                anchor.not_after,
+                root_crl.next_update,
+                tcb_signer.not_after,
+                qe_signer.not_after,
+                tcb_info.next_update,
+                qe_identity.next_update,
+                pck_ca.not_after,
+                pck_crl.next_update,
+            ),
             hashes=(
                 *digests,
                 root_crl.tbs_hash,
@@ -204,15 +218,20 @@ class Collateral:
             remembers=remembers,
         )
 
-    @cached_property
-    def root_key_hash(self) -> bytes:
-        """SHA-256 of the root key's x ‖ y."""
-        return self.root.key_hash
-
-    @cached_property
-    def evaluation_number(self) -> int:
-        """The smaller TCB evaluation data number of TCB info and QE identity."""
-        return min(self.tcb_info.evaluation_number, self.qe_identity.evaluation_number)
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """When each part is valid, in the order in which they are asked."""
+        tcb_signer, qe_signer = self.signers
+        return (
+            certificate_window(self.root.certificate, "root certificate"),
+            list_window(self.root_crl, "root_ca_crl"),
+            certificate_window(tcb_signer, "tcb_info_issuer_chain"),
+            certificate_window(qe_signer, "qe_identity_issuer_chain"),
+            document_window(self.tcb_info, "tcb_info"),
+            document_window(self.qe_identity, "qe_identity"),
+            certificate_window(self.pck_ca, "pck_crl_issuer_chain"),
+            list_window(self.pck_crl, "pck_crl"),
+        )
 
     def require_current(self, at: int) -> None:
         """Raise `CollateralError`, naming the stale item, unless `at` is inside every window."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from quotary._ecdsa import PublicKey
+from quotary._ecdsa import PublicKey, load_key
 from quotary._keccak import keccak256
 from quotary.errors import ParseError, Reason
 from quotary.trust._rules import certificate_window
@@ -18,15 +18,16 @@ PCK_ITEM: Final = "PCK certificate"
 
 class Platform(NamedTuple):
     """
-    A platform whose PCK certificate was proven under one collateral. `windows` are its own.
+    A platform whose PCK certificate was proven under one collateral.
 
-    Kept small, as a collateral remembers many: `der` is the certificate, `key` its key, loaded.
+    Kept small, as a collateral remembers many: `der` is the certificate, `key` its key, loaded, and
+    `above` the windows of further certificates that were needed. Times are Unix seconds.
     """
 
     der: bytes
     key: PublicKey
     identity: PckIdentity
-    windows: tuple[Window, ...]
+    above: tuple[Window, ...]
     valid_from: int
     valid_until: int
 
@@ -35,22 +36,22 @@ class Platform(NamedTuple):
         """
         Read the platform out of a PCK certificate the caller has checked; raises `QuotaryError`.
 
-        `above` are the windows of further certificates that were needed. Warning: nothing is
-        verified here; `verify_pck_chain` is the way to a platform worth anything.
+        Warning: nothing is verified here; `verify_pck_chain` is the way to a platform worth
+        anything.
         """
         if leaf.sgx_extension is None:
             raise ParseError(Reason.PCK_EXT_INVALID, PCK_ITEM, expected="the SGX extension")
+        key = load_key(leaf.public_key, f"key of {leaf.common_name}")
+        identity = PckIdentity.parse(leaf.sgx_extension)
         valid_from, valid_until = leaf.not_before, leaf.not_after
         for window in above:
             valid_from, valid_until = max(valid_from, window.start), min(valid_until, window.end)
-        return cls(
-            leaf.der,
-            leaf.key,
-            PckIdentity.parse(leaf.sgx_extension),
-            (*above, certificate_window(leaf, PCK_ITEM)),
-            valid_from,
-            valid_until,
-        )
+        return cls(leaf.der, key, identity, above, valid_from, valid_until)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """When each certificate is valid, in the order in which they are asked."""
+        return (*self.above, certificate_window(self.certificate, PCK_ITEM))
 
     @property
     def certificate(self) -> Certificate:

@@ -48,7 +48,7 @@ class TrustRoot:
     @property
     def key_hash(self) -> bytes:
         """SHA-256 of x ‖ y: the name contracts and journals know this root by."""
-        return sha256(self.certificate.public_key).digest()
+        return self.certificate.key_hash
 
     def require_pinned(
         self, der: bytes, item: str, error: type[QuotaryError] = VerificationError

@@ -39,6 +39,7 @@ class Appraisal:
         "signer",
         "td_report",
         "verdict",
+        "versions",
         "voucher",
     )
 
@@ -47,12 +48,9 @@ class Appraisal:
     voucher: Voucher | None  # what is known of the very bytes that certify the attestation key
     td_report: TdReport | None
     qe_isv_svn: int
+    versions: bytes  # of compact quotes: what their proven attestation key says of TCB versions
     platform: Platform  # step 3
     attestation_key_id: bytes  # step 4
-    versions: tuple[
-        object, ...
-    ]  # step 4: all that steps 5, 8, 9 and 10 read, beside the collateral
-    judged_before: bool  # step 4
     signer: PublicKey  # step 7
     outcome: Outcome  # step 10
     verdict: Verdict  # step 11

@@ -9,7 +9,14 @@ from quotary._ecdsa import PublicKey
 from quotary.journal import Verdict
 from quotary.policy import DEFAULT, Policy
 from quotary.quote import CompactQuote
-from quotary.trust import INTEL_ROOT, Collateral, Platform, TrustRoot, unix_seconds
+from quotary.trust import (
+    INTEL_ROOT,
+    Collateral,
+    Platform,
+    TrustRoot,
+    tcb_versions,
+    unix_seconds,
+)
 from quotary.verify._appraisal import Appraisal
 from quotary.verify._certification import require_root
 from quotary.verify._stages import COMPACT_CHECKS, run
@@ -23,7 +30,8 @@ class AttestationKey:
     The key of a quoting enclave, proven by a raw quote under one collateral.
 
     `key_id` is SHA-256 of `public_key`, x ‖ y, and the QE authentication data; `key` is the same
-    key, loaded; `qe_isv_svn` is the version of the quoting enclave whose report vouched for it.
+    key, loaded; `qe_isv_svn` is the version of the quoting enclave whose report vouched for it,
+    `versions` are that one and the platform's, as `quotary.trust.tcb_versions` writes them.
     It is worth nothing beyond its collateral: under new collateral it is proven anew.
 
     Obtain it from `quotary.verify_with_key`. Warning: the constructor proves nothing.
@@ -35,6 +43,7 @@ class AttestationKey:
     qe_isv_svn: int
     platform: Platform
     collateral: Collateral
+    versions: bytes
 
     @classmethod
     def of(cls, appraisal: Appraisal) -> AttestationKey:
@@ -46,6 +55,7 @@ class AttestationKey:
             qe_isv_svn=appraisal.qe_isv_svn,
             platform=appraisal.platform,
             collateral=appraisal.collateral,
+            versions=tcb_versions(appraisal.platform, appraisal.qe_isv_svn),
         )
 
     @property
@@ -82,4 +92,5 @@ def verify_compact(
     appraisal.attestation_key_id = key.key_id
     appraisal.qe_isv_svn = key.qe_isv_svn
     appraisal.signer = key.key
+    appraisal.versions = key.versions
     return run(COMPACT_CHECKS, appraisal).verdict

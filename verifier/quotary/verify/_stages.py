@@ -93,7 +93,7 @@ def _concluded(appraisal: Appraisal) -> None:
 
 def _compactly_concluded(appraisal: Appraisal) -> None:
     """Steps 9 to 11; steps 5 and 8 proved the attestation key."""
-    _judge(appraisal, tcb_versions(appraisal.platform, appraisal.qe_isv_svn))
+    _judge(appraisal, appraisal.versions)
     _POLICY(appraisal)
 
 

@@ -100,6 +100,11 @@ class Certificate:
         return load_key(self.public_key, f"key of {self.common_name}")
 
     @cached_property
+    def key_hash(self) -> bytes:
+        """SHA-256 of `public_key`."""
+        return sha256(self.public_key).digest()
+
+    @cached_property
     def tbs_hash(self) -> bytes:
         """SHA-256 of the signed bytes."""
         return sha256(self.tbs).digest()

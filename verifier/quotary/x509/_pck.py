@@ -246,15 +246,18 @@ _LONG_VERSION: Final = re.compile(
 )
 """A version from 128 to 255, which DER writes in two bytes. Many platforms have some of 255."""
 
-_SHORT_VERSION: Final = b"\x30\x10\\1\x02\x01\\2"
+_PIECES: Final = 3
+"""What splitting finds for each: the object id, the version's byte, and all up to the next."""
 _LENGTHS_AT: Final = (2, _TCB_AT.start - 14, _TCB_AT.start + 2)
 """Where lengths stand that count the versions: of the extension, the TCB entry and its value."""
 
 
 def _shortened(extension: bytes) -> tuple[bytes, int]:
     """Write long versions in one byte, as no encoding does; returns how many there were as well."""
-    text, count = _LONG_VERSION.subn(_SHORT_VERSION, extension)
-    usual = bytearray(text)
+    pieces = _LONG_VERSION.split(extension)
+    for at in range(1, len(pieces), _PIECES):
+        pieces[at] = b"\x30\x10" + pieces[at] + b"\x02\x01"
+    usual, count = bytearray(b"".join(pieces)), len(pieces) // _PIECES
     for at in _LENGTHS_AT:
         length = int.from_bytes(usual[at : at + 2]) - count
         usual[at : at + 2] = (length & 0xFFFF).to_bytes(2)
