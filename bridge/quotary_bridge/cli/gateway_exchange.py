@@ -6,7 +6,8 @@ from hashlib import sha256
 from typing import Any
 
 from quotary.cli.workload import MAX_INPUT_BYTES, print_section, print_statements
-from quotary.errors import QuotaryError
+from quotary.errors import ParseError, VerificationError
+from quotary.fetch import FetchError
 
 from quotary_bridge.cli.gateway_attest import read_attestations
 from quotary_bridge.cli.gateway_enrol import line
@@ -55,8 +56,7 @@ def ask(visit: Visit) -> bool:
         visit.folder.keep_answer(answered)
     sizes = f"{len(answered.request):,} bytes asked, {len(answered.response):,} answered"
     visit.tell({"exchange": f"{sizes}, id {answered.identifier}"})
-    paper = _paper(visit, challenged, answered)
-    proof = _proven(visit, challenged, answered, paper)
+    proof = _verified(visit, challenged, answered)
     visit.fields |= {"answer_id": answered.identifier} | proof
     if not visit.args.json:
         for name, rows in proof["sections"].items():
@@ -82,36 +82,48 @@ def _to_ask(visit: Visit) -> tuple[bytes, Answered | None]:
     return request, answered
 
 
-def _paper(visit: Visit, challenged: Challenged, answered: Answered) -> Paper:
-    """Return what the gateway signed about the answer, fetched where it is not kept."""
-    algorithm = visit.args.receipt_algo
-    kept = visit.folder.paper(visit.terms.protocol)
+def _verified(visit: Visit, challenged: Challenged, answered: Answered) -> dict[str, Any]:
+    """
+    Verify what the gateway signed about the answer, fetched where it is not kept, and keep it.
+
+    What is kept and does not hold is fetched again, and replaced by what does: a gateway may serve
+    it wrongly once, and may serve it no more by the time that the user's demands are others.
+    """
+    protocol, algorithm = visit.terms.protocol, visit.args.receipt_algo
+    kept, failure = visit.folder.paper(protocol), None
     # Another algorithm may be asked for than was the last time.
     if kept is not None and algorithm is None:
-        return kept
-    paper = visit.speech.fetch_signed(visit.gateway(), answered, challenged.report, algorithm)
-    visit.folder.keep_paper(visit.terms.protocol, paper)
-    return paper
+        try:
+            proof = _proven(visit, challenged, answered, kept)
+        except (ParseError, VerificationError) as error:
+            failure = error
+        else:
+            visit.folder.keep_proof(proof)
+            return proof
+    try:
+        paper = visit.speech.fetch_signed(visit.gateway(), answered, challenged.report, algorithm)
+    except FetchError as error:
+        raise failure or error from None
+    if kept is None:
+        visit.folder.keep_paper(protocol, paper)
+    proof = _proven(visit, challenged, answered, paper)
+    if kept is not None:
+        visit.folder.keep_paper(protocol, paper)
+    visit.folder.keep_proof(proof)
+    return proof
 
 
 def _proven(
     visit: Visit, challenged: Challenged, answered: Answered, paper: Paper
 ) -> dict[str, Any]:
-    """Verify the exchange, and keep what it proves."""
-    try:
-        found = visit.speech.verify(challenged, answered, paper, visit.judgement.demands)
-    except QuotaryError:
-        # What does not hold is of no use to the next run: it asks for it again.
-        visit.folder.forget_paper()
-        raise
-    proof = {
+    """Verify the exchange; returns what it proves, as it is kept and told."""
+    found = visit.speech.verify(challenged, answered, paper, visit.judgement.demands)
+    return {
         **_hashes(answered, paper),
         "sections": visit.speech.sections(found),
         "proves": [statement.to_json() for statement in found.proves],
         "does_not_prove": [statement.to_json() for statement in found.does_not_prove],
     }
-    visit.folder.keep_proof(proof)
-    return proof
 
 
 def _hashes(answered: Answered, paper: Paper) -> dict[str, str]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -209,7 +209,7 @@ class ExchangeFolder:
 
     def keep_answer(self, answered: Answered) -> None:
         """Keep the request's answer in place of the last one, and what was signed about it."""
-        self.forget_exchange()
+        self._forget(_EXCHANGE)
         self._put("response.bin", answered.response)
         self._keep(
             "answer.json",
@@ -221,12 +221,6 @@ class ExchangeFolder:
             },
         )
 
-    def forget_exchange(self) -> None:
-        """Forget the answer and what was signed about it."""
-        for name in _EXCHANGE:
-            with _writing(self.path / name):
-                (self.path / name).unlink(missing_ok=True)
-
     def paper(self, protocol: Protocol) -> Paper | None:
         """Return what the gateway signed about the answer; None where it was not fetched."""
         document = self._bytes(_signed_name(protocol))
@@ -234,16 +228,10 @@ class ExchangeFolder:
 
     def keep_paper(self, protocol: Protocol, paper: Paper) -> None:
         """Keep what the gateway signed about the answer, in place of what it signed before."""
-        self.forget_paper()
+        self._forget(_EXCHANGE[1:])
         if paper.session is not None:
             self._put("session.json", paper.session)
         self._put(_signed_name(protocol), paper.document)
-
-    def forget_paper(self) -> None:
-        """Forget what was signed about the answer, so that it is fetched again."""
-        for name in _EXCHANGE[1:]:
-            with _writing(self.path / name):
-                (self.path / name).unlink(missing_ok=True)
 
     def proof(self) -> dict[str, Any] | None:
         """Return what the exchange proved off chain; None where it was not verified whole."""
@@ -254,6 +242,11 @@ class ExchangeFolder:
         self._keep("proof.json", proof)
 
     # FILES
+
+    def _forget(self, names: Iterable[str]) -> None:
+        for name in names:
+            with _writing(self.path / name):
+                (self.path / name).unlink(missing_ok=True)
 
     def _bytes(self, name: str) -> bytes | None:
         path = self.path / name
