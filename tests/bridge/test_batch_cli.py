@@ -160,6 +160,9 @@ def test_a_relayer_carries_batches_and_gives_out_what_its_worker_signed(
     database = ("--database", tmp_path / "record.sqlite")
     once = ("--worker", worker_url, "--once", "--batches", "push", "--batch-seconds", "0")
     account = ("--private-key", WELL_KNOWN_KEYS[6])
+    tried = quotary("relay", "run", *once, *database, *account, *flags, "--dry-run")
+    assert (tried.code, "batch_signed" in tried.out) == (0, True)
+    assert town.node.chain.nonce(town.node.signers[6].address) == 0
     for _ in range(5):
         town.quiet()
         ended = quotary("relay", "run", *once, *database, *account, *flags)

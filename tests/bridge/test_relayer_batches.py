@@ -144,7 +144,7 @@ def test_a_batch_that_somebody_else_committed_is_not_committed_again(
 
 @pytest.mark.parametrize(
     "kind",
-    [ProgressKind.WORKER_ASKED, ProgressKind.TRANSACTION_STORED, ProgressKind.BATCH_COMMITTED],
+    [ProgressKind.BATCH_ASKED, ProgressKind.TRANSACTION_STORED, ProgressKind.BATCH_COMMITTED],
 )
 def test_a_relayer_that_dies_goes_on_from_its_record(
     street: Street, store: Store, kind: ProgressKind
@@ -204,6 +204,25 @@ def test_a_voided_batch_frees_its_requests_for_another(street: Street, store: St
     assert second.commitment.batch_id == 2
 
 
+def test_a_batch_that_is_voided_before_it_is_final_is_over(street: Street, store: Store) -> None:
+    """Its root was committed, and can never be claimed from: the requests are asked for anew."""
+    street.town.ask(1)
+    chain, gate = street.town.node.chain, street.town.oracle.read("WORKERS")
+    with street.relayer(store, pushes=False) as relayer:
+        relayer.tick()
+        street.town.quiet()
+        (told,) = street.commitments()
+        chain.rpc("anvil_setCode", [gate, closed_gate("WorkerIsRevoked")])
+        street.town.send(street.town.oracle.void(told))
+        chain.rpc("anvil_setCode", [gate, OPEN_GATE])
+        street.drive(relayer, 12)
+    batches = {each.state: each for each in batches_of(store)}
+    assert batches[BatchState.ENDED].reason == "BatchVoided"
+    again = batches[BatchState.COMMITTED].commitment
+    assert again is not None
+    assert again.batch_id == 2
+
+
 def test_what_a_worker_refuses_holds_up_nobody_else(street: Street, store: Store) -> None:
     """Halves are asked for, until the one that cannot be answered is alone."""
     street.town.ask(2)
@@ -232,6 +251,39 @@ class Late(httpx.BaseTransport):
         """Answer once it may."""
         self.go.wait()
         return self._worker.handle_request(request)
+
+
+def test_a_relayer_that_is_to_finish_brings_what_it_began_and_begins_nothing(
+    street: Street, store: Store
+) -> None:
+    """The batch that was signed is committed and claimed; what is asked meanwhile is left."""
+    street.town.ask(2)
+    with street.relayer(store) as relayer:
+        relayer.tick()
+        assert store.drain()
+        street.town.ask(1)
+        for _ in range(20):
+            street.town.node.mine()
+            if relayer.tick().drained:
+                break
+        else:
+            pytest.fail("it never finished")
+    assert street.statuses() == [2, 2, 1]
+    assert len(batches_of(store)) == 1
+
+
+def test_what_nobody_answered_is_refunded_at_its_own_oracle(street: Street, store: Store) -> None:
+    """Where that is the relayer's task; a worker that is away costs nothing but time."""
+    street.town.ask(2)
+    away = WorkerClient(httpx.MockTransport(lambda _: httpx.Response(503)))
+    with street.relayer(store, away, refunds=True) as relayer:
+        street.drive(relayer, 3)
+        street.town.node.advance_to(street.town.deadline + 1)
+        street.drive(relayer)
+    assert set(street.statuses()) == {RequestStatus.REFUNDED}
+    assert batches_of(store) == []
+    assert {job.state for job in errands_of(store, JobKind.REFUND)} == {JobState.FINAL}
+    require_whole(street, store)
 
 
 def test_an_answer_that_comes_after_another_relayer_took_over_is_left(

@@ -201,8 +201,8 @@ class BatchAsker:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="batch")
         self._out[group] = jobs
-        for job in jobs:
-            cycle.tell(ProgressKind.WORKER_ASKED, job.key)
+        app_id, worker = f"0x{group.app_id.hex()}", endpoint.name
+        cycle.tell(ProgressKind.BATCH_ASKED, app=app_id, worker=worker, requests=len(jobs))
         self._threads.submit(_exchange)
 
     def _heard(self, cycle: Cycle, answer: _Answer) -> None:

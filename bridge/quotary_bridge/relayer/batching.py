@@ -75,9 +75,11 @@ class Batching:
         return self._asker.asking
 
     def is_at_work(self, cycle: Cycle) -> bool:
-        """Whether a batch is asked for, or an errand about one is to be sent."""
-        begun = cycle.of(self._book.address).free_jobs(JobState.SIGNED, most=1)
-        return bool(begun or self.asking)
+        """Whether a batch is asked for or is not committed yet, or an errand is to be sent."""
+        ports, address = cycle.ports, self._book.address
+        begun = cycle.of(address).free_jobs(JobState.SIGNED, most=1)
+        found = ports.store.open_batches(ports.chain_id, address)
+        return bool(begun or self.asking or any(each.commitment is None for each in found))
 
     def close(self) -> None:
         """Wait for nobody any more."""
@@ -122,7 +124,8 @@ class Batching:
         for each in over:
             self._end(cycle, each, ALL_ENDED)
         self._follow_signed(cycle, [each for each in left if each.commitment is None], commits)
-        self._follow_committed(cycle, [each for each in left if each.commitment is not None])
+        found = ports.store.open_batches(ports.chain_id, self._book.address)
+        self._follow_committed(cycle, [each for each in found if each.commitment is not None])
 
     def _follow_signed(
         self, cycle: Cycle, signed: Sequence[BatchRecord], commits: dict[JobKey, Job]
@@ -141,8 +144,9 @@ class Batching:
                 event, block = told[each.key]
                 if cycle.final(block):
                     self._note_committed(cycle, each, event)
-            elif commits[each.key].state in _SETTLED and commits[each.key].slot is None:
-                self._end(cycle, each, commits[each.key].reason or "NotCommitted")
+            elif _is_over(commits[each.key]):
+                # Refused, or committed and voided since.
+                self._end(cycle, each, commits[each.key].reason or VOIDED)
 
     def _commitments(
         self, cycle: Cycle, signed: Sequence[BatchRecord]
@@ -174,14 +178,21 @@ class Batching:
     def _follow_committed(self, cycle: Cycle, committed: Sequence[BatchRecord]) -> None:
         if not committed:
             return
-        ids = [each.commitment.batch_id for each in committed if each.commitment is not None]
-        # As of the final block: what a reorg may take back ends no batch.
-        voided = self._book.voided(ids, cycle.final_number)
-        for each, gone in zip(committed, voided, strict=True):
-            if gone:
-                self._end(cycle, each, VOIDED)
-            elif cycle.ports.settings.pushes:
+        voided = self._voided(committed, cycle.number)
+        # What a reorg may take back ends no batch; with no final block nothing does.
+        final = cycle.final_number
+        ended = self._voided(voided, final) if voided and final >= 0 else []
+        for each in ended:
+            self._end(cycle, each, VOIDED)
+        for each in committed:
+            if each not in voided and cycle.ports.settings.pushes:
                 self._push(cycle, each)
+
+    def _voided(self, committed: Sequence[BatchRecord], at: BlockNumber) -> list[BatchRecord]:
+        """Return those of `committed` that the oracle had no more at block `at`."""
+        ids = [each.commitment.batch_id for each in committed if each.commitment is not None]
+        gone = self._book.voided(ids, at)
+        return [each for each, missing in zip(committed, gone, strict=True) if missing]
 
     def _push(self, cycle: Cycle, held: BatchRecord) -> None:
         """Have every answer claimed that no errand is on the way for."""

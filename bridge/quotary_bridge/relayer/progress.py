@@ -32,6 +32,7 @@ class ProgressKind(StrEnum):
     ROUND_AGREED = "round_agreed"
     ROUND_DISPUTED = "round_disputed"
     ROUND_ABANDONED = "round_abandoned"
+    BATCH_ASKED = "batch_asked"
     BATCH_SIGNED = "batch_signed"
     BATCH_COMMITTED = "batch_committed"
     BATCH_ENDED = "batch_ended"
