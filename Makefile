@@ -28,7 +28,7 @@ test-contracts: setup
 	@toolchain/forge test --root contracts
 
 test-python: setup
-	@$(PY) -m pytest -n auto $(PYTEST_ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 check: setup ## Formatting, lint, types, import rules, exported artefacts
 	@$(PY) -m ruff format --check .

@@ -7,8 +7,11 @@ the compiler is npm's soljson behind toolchain/solc.
 
 from __future__ import annotations
 
+import json
+import os
 import tomllib
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ __all__ = [
     "CONTRACTS",
     "OUTPUTS",
     "ROOT",
+    "artefacts",
     "compile_contracts",
     "compile_sources",
     "contract_sources",
@@ -29,6 +33,7 @@ __all__ = [
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = ROOT / "contracts"
 COMPILER = ROOT / "toolchain" / "solc"
+KEPT = ROOT / "build" / "compiled"
 
 # EIP-170: longer code cannot be deployed. EIP-3860: nor can it be from a longer creation code,
 # which ends in the constructor's arguments.
@@ -84,11 +89,45 @@ def _input(sources: dict[str, dict[str, str]], outputs: Sequence[str]) -> dict[s
 
 def compile_contracts() -> dict[str, Any]:
     """
-    Return the compiler's standard JSON output.
+    Return the compiler's standard JSON output, and keep what `artefacts` returns of it.
 
     Raises `solcx.exceptions.SolcError` where the sources do not compile.
     """
-    return compile_sources(contract_sources(), OUTPUTS)[1]
+    given, output = compile_sources(contract_sources(), OUTPUTS)
+    kept = _kept(given)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    draft = kept.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(_artefacts(output)), encoding="utf-8")
+    draft.replace(kept)
+    return output
+
+
+def artefacts() -> dict[str, dict[str, Any]]:
+    """
+    ABI and creation code of every contract that can be deployed, by name: for tests and measuring.
+
+    Compiling takes half a minute, so they are kept under what went into them. Raises
+    `solcx.exceptions.SolcError` where the sources do not compile.
+    """
+    kept = _kept(standard_input())
+    if not kept.is_file():
+        return _artefacts(compile_contracts())
+    found: dict[str, dict[str, Any]] = json.loads(kept.read_text(encoding="utf-8"))
+    return found
+
+
+def _kept(given: dict[str, Any]) -> Path:
+    """Where the artefacts of one input are kept; libraries count by their pinned versions."""
+    libraries = (ROOT / "package-lock.json").read_bytes()
+    digest = sha256(json.dumps(given, sort_keys=True).encode() + libraries).hexdigest()
+    return KEPT / f"{digest}.json"
+
+
+def _artefacts(output: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"abi": item["abi"], "bytecode": "0x" + item["evm"]["bytecode"]["object"]}
+        for name, (_, item) in deployable(output).items()
+    }
 
 
 def compile_sources(

@@ -310,12 +310,13 @@ def test_the_oracle_computes_the_digest_that_the_bridge_checks(town: Town, store
 def test_a_signal_lets_the_cycle_end_and_the_second_one_is_the_systems_again() -> None:
     """SIGTERM drains; whoever sends it twice means it."""
     stop = threading.Event()
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with stop_on_signals(stop):
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.wait(300)
-        assert signal.getsignal(signal.SIGTERM) == before
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGTERM) == before[0]
+    # Ignored, where whoever started the tests did so in the background.
+    assert signal.getsignal(signal.SIGINT) == before[1]
 
 
 def test_a_cycle_that_fails_is_repeated(town: Town, tmp_path: Path) -> None:

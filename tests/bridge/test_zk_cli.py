@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from quotary import INTEL_ROOT
 from quotary_bridge.cli import zk
-from quotary_bridge.zk import GuestInput, Receipt, execute
+from quotary_bridge.zk import GuestInput, Receipt, RemoteProver, execute
 
 from tests.bridge import test_cli
 from tests.bridge.test_cli import APP, NOW, Command, World, admitted, deployed
@@ -123,6 +124,11 @@ def test_a_remote_prover_needs_guest_program_and_account(
     assert "canary" not in ran.out + ran.err
 
 
+def without_waiting(**fixed: Any) -> Callable[..., RemoteProver]:
+    """What makes a prover that does not wait between its questions, whatever it is told."""
+    return lambda *given, **more: RemoteProver(*given, **{**more, "sleep": lambda _: None, **fixed})
+
+
 def test_a_remote_prover_proves_once(
     quotary: Command,
     evidence: tuple[object, ...],
@@ -138,13 +144,12 @@ def test_a_remote_prover_proves_once(
             *("zk", "prove", *evidence, "--prover", "remote", "--jobs", tmp_path / "jobs"),
             *("--image-id", IMAGE.hex(), "--program", program, "--url", service.url, "--json"),
         )
-        no_waiting = partial(zk.RemoteProver, sleep=lambda _: None)
-        monkeypatch.setattr(zk, "RemoteProver", no_waiting)
+        monkeypatch.setattr(zk, "RemoteProver", without_waiting())
         foreign = quotary(*whole)
         assert (foreign.code, foreign.json["reason"]) == (3, "PROVER_BROKEN_ANSWER")
         assert not receipt.exists()
 
-        monkeypatch.setattr(zk, "RemoteProver", partial(no_waiting, releases=(known_release(),)))
+        monkeypatch.setattr(zk, "RemoteProver", without_waiting(releases=(known_release(),)))
         proven = quotary(*whole)
         assert (proven.code, proven.json["proof_kind"]) == (0, "zk"), proven
         asked = len(service.requests)

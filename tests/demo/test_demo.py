@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -148,6 +149,14 @@ def test_without_genuine_evidence_the_demo_says_so_and_goes_on(tmp_path: Path) -
     assert [(a["refused_by"], a["reason"]) for a in told["attacks"]] == REFUSALS
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Children hear Ctrl-C, also where the tests were started in the background and do not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def descendants(pid: int) -> set[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     found = {int(child) for child in children}
@@ -156,6 +165,7 @@ def descendants(pid: int) -> set[int]:
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds processes through /proc")
 @pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_demo_that_is_ended_takes_everything_down(ended_by: signal.Signals) -> None:
     """Ended in the middle, by Ctrl-C too, it leaves neither a chain nor a worker nor a trace."""
     command = [sys.executable, "-m", "quotary", "demo", "--plain"]

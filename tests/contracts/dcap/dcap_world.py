@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -64,36 +63,12 @@ class Refused(Exception):  # noqa: N818  (what happened, not an error of the tes
 
 @cache
 def artefacts() -> dict[str, Any]:
-    """
-    ABI and creation code of every contract, compiled from the sources as they are.
-
-    Compiling takes half a minute, so the result is kept in build/ under the sources' own hash.
-    """
-    digest = sha256()
-    for path in sorted((CONTRACTS / "src").rglob("*.sol")):
-        digest.update(path.as_posix().encode() + path.read_bytes())
-    digest.update((CONTRACTS / "foundry.toml").read_bytes())
-    kept = ROOT / "build" / "compiled" / f"{digest.hexdigest()}.json"
-    if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        draft = kept.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps(_compiled()), encoding="utf-8")
-        draft.replace(kept)
-    found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-    return found
-
-
-def _compiled() -> dict[str, Any]:
+    """ABI and creation code of every contract, compiled from the sources as they are."""
     sys.path.insert(0, str(ROOT / "scripts"))
-    from compile import (  # noqa: PLC0415  (a script, not a package)
-        compile_contracts,
-        deployable,
-    )
+    import compile as build  # noqa: PLC0415  (a script, not a package)
 
-    return {
-        name: {"abi": item["abi"], "bytecode": "0x" + item["evm"]["bytecode"]["object"]}
-        for name, (_, item) in deployable(compile_contracts()).items()
-    }
+    found: dict[str, Any] = build.artefacts()
+    return found
 
 
 @cache
