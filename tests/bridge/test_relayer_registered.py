@@ -224,7 +224,7 @@ def test_answers_are_not_used_up_while_a_vendor_is_missing(
     registered.register(workers[:3])
     registered.register(workers[3:], SEV_SNP)
     key = ask_several(town, Quorum(2, 3, vendors=2))
-    relayer = conductor(town, store, workers)
+    relayer = conductor(town, store, workers, patience_seconds=60.0)
     drive(relayer, town, 2)
     assert {held.state for held in store.rounds([key])[key]} == {RoundState.ABANDONED}
     assert [worker.revealed for worker in workers] == [0, 0, 0, 0]

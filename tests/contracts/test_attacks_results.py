@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,7 @@ from tests.contracts.test_attacks_admission import ROOT, functions, said_by
 
 ATTACKS = (*RESULT_ATTACKS, *RELAYING_ATTACKS)
 PACKAGES = ("verifier/quotary", "bridge/quotary_bridge", "enclave/quotary_enclave")
-UNSAFE = frozenset({"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "jsonpickle"})
+UNSAFE = ("pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "jsonpickle")
 
 
 def terms_of(path: str, test: str) -> str:
@@ -53,22 +52,13 @@ def test_every_case_is_held_by_tests_that_assert_its_reasons(attack: Attack) -> 
             assert re.search(rf"(?<!\w){re.escape(reason)}(?!\w)", text), (pointer, reason)
 
 
-def sources() -> dict[Path, ast.Module]:
-    """Everything that is shipped."""
-    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
-
-
 def test_194_nothing_is_pickled() -> None:
     """No module that is shipped imports pickle, or anything that reads objects as it does."""
-    for path, tree in sources().items():
-        for node in ast.walk(tree):
-            names: list[str] = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
-            assert not {name.partition(".")[0] for name in names} & UNSAFE, path
+    imports = re.compile(rf"^\s*(?:import|from)\s+(?:{'|'.join(UNSAFE)})\b", re.MULTILINE)
+    assert imports.search("    from pickle import loads")
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            assert not imports.search(path.read_text(encoding="utf-8")), path
 
 
 def test_197_tokens_are_compared_in_constant_time() -> None:

@@ -12,7 +12,7 @@ heard. A table is one round at work, in memory; forgetting it costs questions on
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from quotary_bridge.chain.contracts import RequestTerms
@@ -128,7 +128,7 @@ class Rounds:
         self._floor.identify(cycle)
         rounds = cycle.ports.store.rounds([job.key for job in due])
         seated = []
-        for job in self._whole(cycle, due):
+        for job in self._whole(cycle, due, rounds):
             table = self._table(cycle, panel, job, rounds.get(job.key, []))
             if table is None:
                 self._rest(job.key)
@@ -157,9 +157,15 @@ class Rounds:
             cycle.tell(kind, table.job.key, **details)
 
     @staticmethod
-    def _whole(cycle: Cycle, due: Sequence[Job]) -> list[Job]:
-        """Return those of `due` whose input is at hand; the others wait for it again."""
-        without = [job for job in due if cycle.ports.whole(job.request) is None]
+    def _whole(
+        cycle: Cycle, due: Sequence[Job], rounds: Mapping[JobKey, Sequence[Round]]
+    ) -> list[Job]:
+        """Return those of `due` whose input is at hand or needed no more; the others wait again."""
+        without = [
+            job
+            for job in due
+            if not _is_closed(rounds.get(job.key, ())) and cycle.ports.whole(job.request) is None
+        ]
         if without:
             with cycle.write() as writer:
                 mine = writer.claim(job.key for job in without)
@@ -313,6 +319,11 @@ class Rounds:
         oldest = self._cycles - 2 * _REST_CYCLES_LIMIT
         self._rests = {key: rest for key, rest in self._rests.items() if rest.until > oldest}
         return {key for key, rest in self._rests.items() if rest.until > self._cycles}
+
+
+def _is_closed(rounds: Sequence[Round]) -> bool:
+    """Whether all that is left to do is to reveal."""
+    return bool(rounds) and rounds[-1].state in (RoundState.REVEALING, RoundState.AGREED)
 
 
 def _results(change: Change) -> list[SignedResult]:
