@@ -28,6 +28,7 @@ from quotary_bridge.chain import Chain  # noqa: E402
 from quotary_bridge.lifecycle import Dispatched, Enqueued, JobState, begin  # noqa: E402
 from quotary_bridge.model import Bytes32, ChainId, Nonce, SlotState, TransactionHash  # noqa: E402
 from quotary_bridge.relayer import Progress, Relayer, RelayerSettings  # noqa: E402
+from quotary_bridge.relayer.daemon import memory_at_rest  # noqa: E402
 from quotary_bridge.store import Location, SignedTransaction, Store  # noqa: E402
 from quotary_bridge.workers import Endpoint, WorkerClient  # noqa: E402
 
@@ -56,26 +57,24 @@ FINISHED = (1_000, 100_000)
 ROWS_PER_COMMIT = 10_000
 
 
-class SignedBeforehand:
-    """A worker whose answers to the oracle's next requests are ready."""
+class SignedBeforehand(httpx.BaseTransport):
+    """A worker whose answers to the oracle's next requests are ready, down to the response."""
 
     def __init__(self) -> None:
         """Nothing is signed yet."""
         self._worker = Worker()
-        self._answers: dict[bytes, bytes] = {}
-
-    def prepare(self, question: httpx.Request) -> None:
-        """Sign the answer to `question`."""
-        self._answers[question.content] = self._worker.answer(question).content
+        self._answers: dict[bytes, httpx.Response] = {}
 
     def client(self) -> WorkerClient:
         """A client that this worker answers, and that has it sign what it was not asked before."""
-        return WorkerClient(httpx.MockTransport(self._answer))
+        return WorkerClient(self)
 
-    def _answer(self, question: httpx.Request) -> httpx.Response:
-        if question.content not in self._answers:
-            self.prepare(question)
-        return httpx.Response(200, content=self._answers[question.content])
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer, and keep the answer."""
+        question = request.read()
+        if question not in self._answers:
+            self._answers[question] = self._worker.answer(request)
+        return self._answers[question]
 
 
 def relayed(world: World, store: Store, worker: SignedBeforehand, results: int) -> dict[str, Any]:
@@ -207,14 +206,16 @@ def measured(results: int, rounds: int) -> dict[str, Any]:
         raws = _raws(first, WARM_UP + results)
         first.close()
         limits, runs = [], {finished: list[dict[str, Any]]() for finished in FINISHED}
-        for number in range(rounds):
-            for finished, found in runs.items():
+        # As the daemon does, and the bare loop with it.
+        with memory_at_rest():
+            for number in range(rounds):
+                for finished, found in runs.items():
+                    past.again()
+                    store = filled(Path(folder) / f"{number}-{finished}.sqlite", world, finished)
+                    found.append(relayed(world, store, worker, results))
+                    store.close()
                 past.again()
-                store = filled(Path(folder) / f"{number}-{finished}.sqlite", world, finished)
-                found.append(relayed(world, store, worker, results))
-                store.close()
-            past.again()
-            limits.append(results / bare_loop(world, raws))
+                limits.append(results / bare_loop(world, raws))
         sqlite = outbox_jobs_per_second(Path(folder) / "outbox.sqlite", results)
     with running_postgres() as server:
         postgres = outbox_jobs_per_second(server.database(), results)

@@ -144,12 +144,14 @@ class Intake:
         scan = self._scan(before.final.number, top)
         found = {request.key: request for request in scan.requests}
         final = self._final(before, -1 if settled is None else min(top, settled), head)
-        after = Cursor(self._ref(top), self._ref(final))
+        last = before.head
+        hashes = self._hashes({top, final, min(last.number, BlockNumber(head.number))})
+        after = Cursor(BlockRef(top, hashes[top]), BlockRef(final, hashes[final]))
+        reorganised = last.number > head.number or hashes[last.number] != last.hash
         # Logs carry no proof of the block they were asked for at: what was read counts only if the
         # chain is still the one that was pinned.
         if self._chain.block(head.number).hash != head.hash:
             raise BlockNotFound(Reason.BLOCK_NOT_FOUND, f"block {head.number} was replaced")
-        reorganised = self._reorganised(before.head, head)
         with self._store.write(held) as writer:
             seen, moved, orphaned = self._apply(writer, found, before.final, top, head)
             writer.move_cursor(chain_id, self._source.address, after)
@@ -246,10 +248,15 @@ class Intake:
                 "an empty store",
             )
 
-    def _reorganised(self, last_head: BlockRef, head: Block) -> bool:
-        if last_head.number > head.number:
-            return True
-        return self._chain.block(last_head.number).hash != last_head.hash
+    def _hashes(self, wanted: set[BlockNumber]) -> dict[BlockNumber, BlockHash]:
+        """Return the hashes of blocks, asked for at once; raises `BlockNotFound`."""
+        numbers = sorted(wanted)
+        found: dict[BlockNumber, BlockHash] = {}
+        for number, digest in zip(numbers, self._chain.block_hashes(numbers), strict=True):
+            if digest is None:
+                raise BlockNotFound(Reason.BLOCK_NOT_FOUND, f"the node has no block {number}")
+            found[number] = BlockHash(digest)
+        return found
 
     def _ref(self, number: BlockNumber) -> BlockRef:
         return BlockRef(number, BlockHash(self._chain.block(number).hash))

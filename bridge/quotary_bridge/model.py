@@ -7,7 +7,7 @@ was checked stays what it was when it was checked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import lru_cache
 from hashlib import sha256
@@ -183,11 +183,12 @@ class Request:
     fee: Wei
     terms: bytes
     block: BlockRef
+    key: JobKey = field(init=False, repr=False, compare=False)
+    """The job this request is worked on under: it is asked for at every step."""
 
-    @property
-    def key(self) -> JobKey:
-        """The job this request is worked on under."""
-        return job_key(self.chain_id, self.oracle, self.request_id)
+    def __post_init__(self) -> None:
+        """Derive the key."""
+        object.__setattr__(self, "key", job_key(self.chain_id, self.oracle, self.request_id))
 
     @property
     def results_needed(self) -> int:

@@ -118,6 +118,7 @@ def test_a_request_is_what_the_abi_makes_of_it(made: RequestTerms, given_input: 
     assert made.request_id(ChainId(31337), ORACLE) == keccak(named)
     log = created_log(made, encode([REQUEST, "bytes"], [made.words(), given_input]))
     assert RequestCreated.of(log) == decode_event(log)
+    assert RequestCreated.terms_of(log) == made.encode()
 
 
 @given(requests_made(), st.binary(max_size=100), st.binary(min_size=65, max_size=65))
@@ -145,6 +146,7 @@ def test_a_damaged_event_is_read_as_the_abi_does_or_not_at_all(
     except ValueError:
         return
     assert found == decode_event(log)
+    assert RequestCreated.terms_of(log) == found.terms.encode()
 
 
 @given(requests_made(), st.integers(2**96, 2**256 - 1))

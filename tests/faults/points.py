@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,19 +49,23 @@ class Points:
         self._trace = trace
         self._disturb = disturb
         self._passed = 0
+        # What is sent and what is stored meanwhile pass their points in two threads.
+        self._turn = threading.RLock()
 
     def reach(self, name: str) -> None:
         """Be at the point called `name`; may not return."""
-        self.pass_by(name)
-        self._disturb()
+        with self._turn:
+            self.pass_by(name)
+            self._disturb()
 
     def pass_by(self, name: str) -> None:
         """The same in a thread beside the relayer's, where the world does not change."""
-        os.write(self._trace, f"{name}\n".encode())
-        if self._doom is not None and self._doom.name in (None, name):
-            self._passed += 1
-            if self._passed == self._doom.occurrence:
-                os.kill(os.getpid(), signal.SIGKILL)
+        with self._turn:
+            os.write(self._trace, f"{name}\n".encode())
+            if self._doom is not None and self._doom.name in (None, name):
+                self._passed += 1
+                if self._passed == self._doom.occurrence:
+                    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class PointedStore(Store):

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from eth_utils.crypto import keccak
 from web3 import Web3
 
 from quotary_bridge.chain.faults import ALREADY_KNOWN, classify
@@ -34,6 +33,7 @@ from quotary_bridge.chain.records import (
     mined_from,
     receipt_from,
 )
+from quotary_bridge.chain.transactions import transaction_hash
 from quotary_bridge.chain.transport import JsonRpcProvider
 from quotary_bridge.chain.wire import Json, error_of
 from quotary_bridge.errors import (
@@ -327,7 +327,7 @@ def _or_reverted(answer: Json | BridgeError) -> Json | ContractError:
 
 
 def _sent(raw: bytes, answer: Mapping[str, Any]) -> bytes:
-    expected = keccak(raw)
+    expected = transaction_hash(raw)
     if "error" in answer:
         code, message, _ = error_of(answer)
         if not any(phrase in message.lower() for phrase in ALREADY_KNOWN):

@@ -9,19 +9,29 @@ bytes equal to eth-account's.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from coincurve import PrivateKey
 from eth_utils.crypto import keccak
 
 from quotary_bridge.model import Address, Fees
 
-__all__ = ["DynamicFeeTransaction"]
+__all__ = ["DynamicFeeTransaction", "transaction_hash"]
+
+HASHES_REMEMBERED = 512
+"""More than are on their way from the signer to the node; signed bytes may be long."""
 
 TRANSACTION_TYPE = b"\x02"
 
 _STRING, _LIST = 0x80, 0xC0
 _SHORT = 55
 """The longest whose length fits into the byte that says what follows."""
+
+
+@lru_cache(HASHES_REMEMBERED)
+def transaction_hash(raw: bytes) -> bytes:
+    """Return the hash of signed bytes: asked for when they are kept, and again when they go out."""
+    return keccak(raw)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,11 +84,7 @@ class Lanes:
         shares = self._shares(cycle, lanes)
         waiting: set[JobKey] = set()
         for (lane, own), jobs in zip(lanes, shares, strict=True):
-            waiting |= lane.outbox.sign(own, jobs, dry_run=dry_run)
-            if not dry_run:
-                lane.outbox.close_gaps(own)
-                lane.outbox.replace(own)
-                lane.outbox.send(own)
+            waiting |= lane.outbox.deliver(own, jobs, dry_run=dry_run)
         self._waiting = frozenset(waiting)
 
     def is_draining(self, store: Store) -> bool:

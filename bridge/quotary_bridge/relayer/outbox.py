@@ -2,18 +2,19 @@
 The outbox: sign and store, then send; never the other way round.
 
 Sending takes attempts out of the store, and the store gives out only what it has committed. There
-is no path from a signature to a node that does not lead through a commit.
+is no path from a signature to a node that does not lead through a commit. While a lot is sent, the
+next one is signed and stored (`quotary_bridge.relayer.sending`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
 from itertools import islice
 
-from eth_utils.crypto import keccak
-
 from quotary_bridge.chain import TransactionRequest
-from quotary_bridge.chain.transactions import DynamicFeeTransaction
+from quotary_bridge.chain.transactions import DynamicFeeTransaction, transaction_hash
 from quotary_bridge.errors import (
     BridgeError,
     ContractError,
@@ -37,14 +38,18 @@ from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.dispatch import retry
 from quotary_bridge.relayer.fees import capped, raised
 from quotary_bridge.relayer.progress import ProgressKind
+from quotary_bridge.relayer.sending import Given, Sending
 from quotary_bridge.relayer.settle import conclude
-from quotary_bridge.relayer.simulate import GAS_LIMIT, Simulation
+from quotary_bridge.relayer.simulate import GAS_LIMIT, Delivery, Outcome, Simulation, deliveries
 from quotary_bridge.store import SignedTransaction
 
 __all__ = ["Outbox"]
 
 CANCEL_GAS = 21_000
 """What a transfer of nothing to oneself costs."""
+
+LOT = 100
+"""How many deliveries are stored before they are sent: as many as one exchange holds."""
 
 _SUPERSEDING = frozenset({"AlreadyFulfilled", "AlreadyFailed", "AlreadyRefunded", "RequestExpired"})
 _SENDABLE = frozenset({JobState.QUEUED, JobState.BROADCAST})
@@ -72,22 +77,48 @@ class Outbox:
         # Behind a transaction that nobody can pay for, others would only wait.
         return 0 if self._broke else max(0, most - len(cycle.open_slots))
 
-    def sign(
+    def deliver(
         self, cycle: Cycle, jobs: Sequence[Job], *, dry_run: bool = False
     ) -> frozenset[JobKey]:
         """
-        Simulate, sign and store a delivery for each of `jobs`: they have results and no nonces.
+        Deliver `jobs`, which have results and no nonces, and see to what is in flight.
 
-        Returns those that must wait until the node has caught up with their requests.
+        1. raise the fees of what is stuck;
+        2. send what no node is known to have, before anything that has a higher nonce;
+        3. simulate, sign and store deliveries, a lot at a time, and send each lot from its commit
+           on: the next one is simulated and stored meanwhile;
+        4. close gaps; wait until all of it is sent; note what was.
+
+        Returns the jobs that must wait until the node has caught up with their requests. Raises
+        what kept transactions from being sent: they stay as they were stored. With `dry_run` it
+        only simulates, and tells.
         """
         self._waiting = set()
-        ready = self._simulated(cycle, jobs)
-        if dry_run:
+        with Sending(cycle.ports.chain) as sending:
+            if dry_run:
+                self._show(cycle, jobs, sending)
+            else:
+                self._send(cycle, jobs, sending)
+        self._note(cycle, sending.outcomes)
+        sending.require_complete()
+        self._resent = not dry_run
+        return frozenset(self._waiting)
+
+    def _send(self, cycle: Cycle, jobs: Sequence[Job], sending: Sending) -> None:
+        self.replace(cycle)
+        unsent = self._unsent(cycle)
+        sending.give(unsent)
+        begun = {attempt.hash for _, attempt in unsent}
+        for ready in self._simulated(cycle, jobs, sending):
+            self._store(cycle, ready)
+            sending.give(_fresh(cycle, begun))
+        self.close_gaps(cycle)
+        sending.give(_fresh(cycle, begun))
+
+    def _show(self, cycle: Cycle, jobs: Sequence[Job], sending: Sending) -> None:
+        for ready in self._simulated(cycle, jobs, sending):
             for job, _, gas in ready:
                 cycle.tell(ProgressKind.WOULD_DELIVER, job.key, gas=gas)
-        elif ready:
-            self._store(cycle, ready)
-        return frozenset(self._waiting)
 
     def close_gaps(self, cycle: Cycle) -> None:
         """Use up nonces that are missing below ours, or none of ours will ever be mined."""
@@ -127,47 +158,59 @@ class Outbox:
         if signed:
             self._store_replacements(cycle, signed)
 
-    def send(self, cycle: Cycle) -> None:
+    def _unsent(self, cycle: Cycle) -> list[Given]:
         """
-        Send what no node is known to have.
+        Return what no node is known to have, the lowest nonce first.
 
-        The first time, everything that is not final is sent again, every attempt of it: what
-        happened between the last commit and the end of the last run is unknown.
+        The first time that is everything that is not final, every attempt of it: what happened
+        between the last commit and the end of the last run is unknown.
         """
         if self._resent:
-            due = self._due(cycle, cycle.open_slots)
-        else:
-            due = [(slot, attempt) for slot in cycle.slots for attempt in slot.attempts]
-        outcomes = cycle.ports.chain.send_many([attempt.raw for _, attempt in due]) if due else []
-        sent = [
-            item
-            for item, outcome in zip(due, outcomes, strict=True)
-            if self._taken(cycle, *item, outcome)
-        ]
-        self._resent = True
-        self._broke = any(isinstance(outcome, InsufficientFunds) for outcome in outcomes)
+            return self._due(cycle, cycle.open_slots)
+        return [(slot, attempt) for slot in cycle.slots for attempt in slot.attempts]
+
+    def _note(self, cycle: Cycle, outcomes: Sequence[tuple[Given, BridgeError | None]]) -> None:
+        """Write down what nodes have now, and remember why they do not have the rest."""
+        sent = [given for given, outcome in outcomes if self._taken(cycle, *given, outcome)]
+        self._broke = any(isinstance(outcome, InsufficientFunds) for _, outcome in outcomes)
         if sent:
             self._note_sent(cycle, sent)
 
-    def _due(self, cycle: Cycle, slots: Sequence[Slot]) -> list[tuple[Slot, Attempt]]:
+    def _due(self, cycle: Cycle, slots: Sequence[Slot]) -> list[Given]:
         waiting = [slot for slot in slots if slot.id not in self._refused]
-        known = cycle.ports.chain.known([slot.latest.hash for slot in waiting])
-        return [
-            (slot, slot.latest)
-            for slot, pooled in zip(waiting, known, strict=True)
-            if slot.broadcasts == 0 or not pooled
-        ]
+        sent = [slot for slot in waiting if slot.broadcasts]
+        known = cycle.ports.chain.known([slot.latest.hash for slot in sent])
+        pooled = {slot.id for slot, is_known in zip(sent, known, strict=True) if is_known}
+        return [(slot, slot.latest) for slot in waiting if slot.id not in pooled]
 
-    def _simulated(self, cycle: Cycle, jobs: Sequence[Job]) -> list[_Ready]:
-        """Return what can be delivered now, with the gas to offer; what would revert moves on."""
-        if not jobs:
-            return []
-        deliveries = _deliveries(cycle, jobs)
-        outcomes = self._simulation.run(cycle, list(zip(jobs, deliveries, strict=True)))
+    def _simulated(
+        self, cycle: Cycle, jobs: Sequence[Job], sending: Sending
+    ) -> Iterator[list[_Ready]]:
+        """Yield of each lot what can be delivered now; the next one is tried out meanwhile."""
+        lots = (jobs[start : start + LOT] for start in range(0, len(jobs), LOT))
+        trials = (self._tried(cycle, lot, sending) for lot in lots)
+        trial = next(trials, None)
+        while trial is not None:
+            tried, outcomes = trial[0], trial[1].result()
+            trial = next(trials, None)
+            ready = self._judged(cycle, tried, outcomes)
+            if ready:
+                yield ready
+
+    def _tried(
+        self, cycle: Cycle, jobs: Sequence[Job], sending: Sending
+    ) -> tuple[list[Delivery], Future[list[Outcome]]]:
+        tried = list(zip(jobs, deliveries(cycle, jobs), strict=True))
+        return tried, sending.ask(partial(self._simulation.run, cycle, tried))
+
+    def _judged(
+        self, cycle: Cycle, tried: Sequence[Delivery], outcomes: Sequence[Outcome]
+    ) -> list[_Ready]:
+        """Return what can be delivered, with the gas to offer; what would revert moves on."""
         ready: list[_Ready] = []
         refused: list[tuple[Job, ContractError]] = []
         too_large: list[tuple[Job, str]] = []
-        for job, call, outcome in zip(jobs, deliveries, outcomes, strict=True):
+        for (job, call), outcome in zip(tried, outcomes, strict=True):
             if isinstance(outcome, ContractError):
                 refused.append((job, outcome))
             elif outcome > GAS_LIMIT:
@@ -242,7 +285,7 @@ class Outbox:
         wanted = job is not None and job.wants_its_slot and slot.id not in self._refused
         if job is None or not wanted or slot.latest.kind is AttemptKind.CANCEL:
             return _cancel(cycle, slot.nonce, fees)
-        (call,) = _deliveries(cycle, [job])
+        (call,) = deliveries(cycle, [job])
         return _signed(cycle, AttemptKind.DELIVER, call, slot.nonce, fees=fees, gas=slot.latest.gas)
 
     def _taken(
@@ -261,7 +304,7 @@ class Outbox:
         self._held(cycle, slot, outcome)
         return False
 
-    def _note_sent(self, cycle: Cycle, sent: Sequence[tuple[Slot, Attempt]]) -> None:
+    def _note_sent(self, cycle: Cycle, sent: Sequence[Given]) -> None:
         # One commit for all: where it is lost, the same bytes are sent once more, to no harm.
         with cycle.write() as writer:
             writer.load(slot.job for slot, _ in sent if slot.job is not None)
@@ -277,6 +320,17 @@ class Outbox:
     def _held(self, cycle: Cycle, slot: Slot, error: BridgeError) -> None:
         details = {"nonce": slot.nonce, "reason": error.reason.value, "detail": str(error)}
         cycle.tell(ProgressKind.TRANSACTION_HELD, slot.job, **details)
+
+
+def _fresh(cycle: Cycle, begun: set[TransactionHash]) -> list[Given]:
+    """Return what was committed since `begun` was begun with, and add it there."""
+    fresh = [
+        (slot, slot.latest)
+        for slot in cycle.open_slots
+        if not slot.broadcasts and slot.latest.hash not in begun
+    ]
+    begun.update(attempt.hash for _, attempt in fresh)
+    return fresh
 
 
 def _is_over(job: Job, error: ContractError) -> bool:
@@ -310,26 +364,6 @@ def _tell_stored(cycle: Cycle, job: Job | None, nonce: Nonce, signed: SignedTran
     )
 
 
-def _deliveries(cycle: Cycle, jobs: Sequence[Job]) -> list[TransactionRequest]:
-    """Return the transactions that carry what each job's nonce carries, or its result in use."""
-    wanted = []
-    for job in jobs:
-        ordinal = job.result if job.carried is None else job.carried
-        if ordinal is None:
-            raise ValueError(f"a job that is {job.state} has no result to deliver")
-        if job.errand is None:
-            wanted.append((job.key, ordinal))
-    found = dict(zip(wanted, cycle.ports.store.results(wanted), strict=True))
-    results = {key: signed for (key, _), signed in found.items()}
-    sender = cycle.ports.signer.address
-    return [
-        cycle.ports.oracle.delivery(job.request, results[job.key], sender)
-        if job.errand is None
-        else TransactionRequest(sender=sender, to=job.errand.target, data=job.errand.call)
-        for job in jobs
-    ]
-
-
 def _cancel(cycle: Cycle, nonce: Nonce, fees: Fees) -> SignedTransaction:
     address = cycle.ports.signer.address
     call = TransactionRequest(sender=address, to=address)
@@ -351,4 +385,4 @@ def _signed(
         cycle.ports.chain_id, nonce, call.to, call.data, call.value, gas, fees
     )
     raw = cycle.ports.signer.sign(transaction)
-    return SignedTransaction(kind, raw, TransactionHash(keccak(raw)), fees, gas)
+    return SignedTransaction(kind, raw, TransactionHash(transaction_hash(raw)), fees, gas)

@@ -121,7 +121,7 @@ class RequestLog:
             deadline=Timestamp(terms.deadline),
             callback_gas=terms.callback_gas_limit,
             fee=Wei(terms.payment.max_fee),
-            terms=terms.encode(),
+            terms=RequestCreated.terms_of(log),
             block=_block(log),
         )
 

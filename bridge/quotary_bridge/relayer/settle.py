@@ -24,11 +24,9 @@ _EXPIRED = "RequestExpired"
 JOBS_PER_CYCLE = 512
 """After a long stop thousands may be overdue; the others' turn must come in between."""
 
-_UNDECIDED = frozenset(
-    {
-        *(JobState.AWAITING, JobState.SEEN, JobState.DISPATCHED, JobState.SIGNED),
-        *(JobState.QUEUED, JobState.BROADCAST),
-    }
+_UNDECIDED = (
+    *(JobState.AWAITING, JobState.SEEN, JobState.DISPATCHED, JobState.SIGNED),
+    *(JobState.QUEUED, JobState.BROADCAST),
 )
 
 _Event = TypeVar("_Event", bound=Event)
@@ -39,11 +37,9 @@ def settle(cycle: Cycle, endings: Sequence[Ending]) -> None:
     """Bring open jobs up to the pinned block, which showed `endings`. Runs after `follow`."""
     _review(cycle)
     ended = {ending.key: ending for ending in endings}
-    jobs = cycle.ports.store.jobs(list(ended))
+    jobs = cycle.ports.store.jobs(list(ended), *_UNDECIDED)
     conclusions: list[Conclusion] = [
-        (job, Superseded(ended[key].reason, ended[key].block))
-        for key, job in jobs.items()
-        if job.state in _UNDECIDED
+        (job, Superseded(ended[key].reason, ended[key].block)) for key, job in jobs.items()
     ]
     overdue = cycle.ports.store.overdue_jobs(
         cycle.ports.chain_id, cycle.ports.address, cycle.time, JOBS_PER_CYCLE

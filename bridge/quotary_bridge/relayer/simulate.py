@@ -18,7 +18,7 @@ from quotary_bridge.lifecycle import Job
 from quotary_bridge.model import JobKey
 from quotary_bridge.relayer.cycle import Cycle
 
-__all__ = ["GAS_LIMIT", "Simulation"]
+__all__ = ["GAS_LIMIT", "Delivery", "Outcome", "Simulation", "deliveries"]
 
 GAS_LIMIT = 2**24
 """The most gas one transaction may use (EIP-7825)."""
@@ -89,6 +89,26 @@ class Simulation:
             self._gas.clear()
         self._gas[_shape(delivery)] = offered
         return offered
+
+
+def deliveries(cycle: Cycle, jobs: Sequence[Job]) -> list[TransactionRequest]:
+    """Return the transactions that carry what each job's nonce carries, or its result in use."""
+    wanted = []
+    for job in jobs:
+        ordinal = job.result if job.carried is None else job.carried
+        if ordinal is None:
+            raise ValueError(f"a job that is {job.state} has no result to deliver")
+        if job.errand is None:
+            wanted.append((job.key, ordinal))
+    found = dict(zip(wanted, cycle.ports.store.results(wanted), strict=True))
+    results = {key: signed for (key, _), signed in found.items()}
+    sender = cycle.ports.signer.address
+    return [
+        cycle.ports.oracle.delivery(job.request, results[job.key], sender)
+        if job.errand is None
+        else TransactionRequest(sender=sender, to=job.errand.target, data=job.errand.call)
+        for job in jobs
+    ]
 
 
 def _shape(delivery: Delivery) -> _Shape:

@@ -148,7 +148,7 @@ _WAITING = (
 
 def waiting(connection: Connection, wanted: dict[str, Any]) -> tuple[Job, ...]:
     """Return requests that are in no batch, the oldest first; `wanted` as `FREE` asks for it."""
-    return tuple(job_from(row) for row in connection.execute(_WAITING, wanted).mappings())
+    return tuple(map(job_from, connection.execute(_WAITING, wanted).all()))
 
 
 def open_batches(connection: Connection, chain_id: ChainId, oracle: Address) -> list[BatchRecord]:

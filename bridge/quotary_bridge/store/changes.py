@@ -1,4 +1,4 @@
-"""What a transaction makes of a nonce, for those who keep what they read of it."""
+"""What a transaction makes of a job or a nonce."""
 
 from __future__ import annotations
 
@@ -7,13 +7,23 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from quotary_bridge.lifecycle import Job
 from quotary_bridge.model import Inclusion, JobKey, Nonce, Slot, SlotState
-from quotary_bridge.store.rows import attempt_from
+from quotary_bridge.store.rows import attempt_from, job_row, progress_row
 
-__all__ = ["SlotChange", "attempted", "broadcast", "opened", "resolved"]
+__all__ = ["SlotChange", "attempted", "broadcast", "of_job", "opened", "resolved"]
 
 SlotChange = tuple[int, Callable[[Slot | None], Slot]]
 """A slot's id, and what becomes of what was known of it; None where it was given out only now."""
+
+
+def of_job(before: Job, after: Job) -> dict[str, Any]:
+    """Return the columns that say what `before` became, all but the lease token."""
+    if after.request is before.request or after.request == before.request:
+        was, now = progress_row(before), progress_row(after)
+    else:
+        was, now = job_row(before), job_row(after)
+    return {name: value for name, value in now.items() if value != was[name]}
 
 
 def opened(slot_id: int, nonce: Nonce, key: JobKey | None) -> SlotChange:

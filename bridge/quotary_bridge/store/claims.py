@@ -56,7 +56,7 @@ def claim(
     taken: set[JobKey] = set()
     for some in chunked(sorted(keys)):
         found = connection.execute(_TAKE, {"keys": some, **claimant(held, now)})
-        free = [JobKey(key) for key in found.scalars()]
+        free = [JobKey(key) for key in found.scalars().all()]
         if free:
             mark = _MARK.values(claimant=held.signer, claim_token=held.token)
             connection.execute(mark, {"keys": free})

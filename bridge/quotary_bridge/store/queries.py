@@ -22,7 +22,6 @@ __all__ = [
     "AWAITING",
     "COUNTS",
     "CURSOR",
-    "JOBS",
     "OPEN_COUNTS",
     "ORPHANED",
     "OVERDUE",
@@ -32,6 +31,7 @@ __all__ = [
     "UNFINISHED",
     "UNRESOLVED",
     "in_state",
+    "of_keys",
     "page",
 ]
 
@@ -86,7 +86,12 @@ def page(
     return query.order_by(job.c.key).limit(bindparam("most"))
 
 
-JOBS = select(job).where(job.c.key.in_(bindparam("keys", expanding=True)))
+def of_keys(*states: JobState) -> Select[Any]:
+    """Return the question for jobs by their keys, those in `states` or all."""
+    query = select(job).where(job.c.key.in_(bindparam("keys", expanding=True)))
+    return query.where(job.c.state.in_(_words(*states))) if states else query
+
+
 RECENT = select(job).where(_OURS, _OPEN, _REQUESTS, job.c.block_number > bindparam("after"))
 ORPHANED = select(job).where(_OURS, _OPEN, _REQUESTS, job.c.state.in_(_words(JobState.ORPHANED)))
 AWAITING = (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from operator import attrgetter
+from functools import lru_cache
+from operator import attrgetter, itemgetter
 from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Row, RowMapping
 
 from quotary_bridge.lifecycle import Errand, Job, JobState
 from quotary_bridge.model import (
@@ -18,7 +19,6 @@ from quotary_bridge.model import (
     BlockNumber,
     BlockRef,
     Bytes32,
-    ChainId,
     Fees,
     Inclusion,
     JobKey,
@@ -29,11 +29,11 @@ from quotary_bridge.model import (
     SignedResult,
     Slot,
     SlotState,
-    Timestamp,
     TransactionHash,
     Wei,
     address_from,
 )
+from quotary_bridge.store.tables import job as job_table
 from quotary_bridge.words import encode_words, split_words
 
 __all__ = [
@@ -46,6 +46,9 @@ __all__ = [
     "slot_from",
     "statement_from",
 ]
+
+REQUESTS_REMEMBERED = 1 << 11
+"""More than one cycle works on; inputs may be large."""
 
 
 def job_row(job: Job) -> dict[str, Any]:
@@ -62,7 +65,7 @@ def job_row(job: Job) -> dict[str, Any]:
         "input": request.input,
         "deadline": request.deadline,
         "callback_gas": request.callback_gas,
-        "fee": request.fee,
+        "fee": str(request.fee),
         "terms": request.terms,
         "block_number": request.block.number,
         "block_hash": request.block.hash,
@@ -89,40 +92,39 @@ def progress_row(job: Job) -> dict[str, Any]:
     }
 
 
-def job_from(row: RowMapping) -> Job:
-    """Return the job a row holds."""
-    request = Request(
-        chain_id=ChainId(row["chain_id"]),
-        oracle=Address(row["oracle"]),
-        request_id=Bytes32(row["request_id"]),
-        app_id=Bytes32(row["app_id"]),
-        model_id=Bytes32(row["model_id"]),
-        requester=Address(row["requester"]),
-        input=row["input"],
-        deadline=Timestamp(row["deadline"]),
-        callback_gas=row["callback_gas"],
-        fee=Wei(row["fee"]),
-        terms=row["terms"],
-        block=_block(row, "block_number", "block_hash"),
-    )
-    settled = None
-    if row["settled_number"] is not None:
-        settled = _block(row, "settled_number", "settled_hash")
+def job_from(row: Row[Any]) -> Job:
+    """Return the job of a row of all columns of `tables.job`, in their order."""
+    state, ordinal, slot, carried, retries, reason, number, digest, sealed = row[_PROGRESS]
+    key, kind, target, call = _ERRAND(row)
     return Job(
-        request=request,
-        state=JobState(row["state"]),
-        result=row["result"],
-        slot=row["slot"],
-        carried=row["carried"],
-        retries=row["retries"],
-        reason=row["reason"],
-        settled=settled,
-        sealed=row["sealed"],
-        kind=JobKind(row["kind"]),
-        errand=None
-        if row["target"] is None
-        else Errand(JobKey(row["key"]), Address(row["target"]), row["call"]),
+        _request(*row[_QUESTION]),
+        _STATES[state],
+        ordinal,
+        slot,
+        carried,
+        retries,
+        reason,
+        None if number is None else BlockRef(number, digest),
+        sealed,
+        _KINDS[kind],
+        None if target is None else Errand(key, target, call),
     )
+
+
+# Where the columns of a job stand that say what was asked, and how far it is.
+_COLUMNS = tuple(job_table.c.keys())
+_QUESTION = slice(_COLUMNS.index("chain_id"), _COLUMNS.index("block_hash") + 1)
+_PROGRESS = slice(_COLUMNS.index("state"), _COLUMNS.index("sealed") + 1)
+_ERRAND = itemgetter(*map(_COLUMNS.index, ("key", "kind", "target", "call")))
+_STATES = {state.value: state for state in JobState}
+_KINDS = {kind.value: kind for kind in JobKind}
+
+
+@lru_cache(REQUESTS_REMEMBERED)
+def _request(*columns: Any) -> Request:  # noqa: ANN401 (what the columns hold)
+    """Return the request of its columns, in their order: every step of a job reads the same."""
+    *asked, number, digest = columns
+    return Request(*(*asked, BlockRef(number, digest)))
 
 
 def result_row(signed: SignedResult) -> dict[str, Any]:
@@ -194,7 +196,8 @@ def attempt_from(row: Mapping[str, Any] | RowMapping, nonce: Nonce) -> Attempt:
         nonce=nonce,
         raw=row["raw"],
         hash=TransactionHash(row["hash"]),
-        fees=Fees(Wei(row["max_fee"]), Wei(row["max_priority_fee"])),
+        # Text where the row is one to be written, and not one that the table's types read.
+        fees=Fees(Wei(int(row["max_fee"])), Wei(int(row["max_priority_fee"]))),
         gas=row["gas"],
         signed_at=BlockNumber(row["signed_at"]),
     )

@@ -45,6 +45,7 @@ ROWS_LIMIT = 1 << 40
 """No limit: more rows than any store holds."""
 
 _in_state = cache(queries.in_state)
+_of_keys = cache(queries.of_keys)
 _page = cache(queries.page)
 
 
@@ -131,13 +132,14 @@ class Store:
         """Return the job, or None where the request was never seen."""
         return self.jobs([key]).get(key)
 
-    def jobs(self, keys: Sequence[JobKey]) -> dict[JobKey, Job]:
-        """Return those of many jobs that there are, by their keys."""
+    def jobs(self, keys: Sequence[JobKey], *states: JobState) -> dict[JobKey, Job]:
+        """Return those of many jobs that there are, in `states` or in any, by their keys."""
         found: dict[JobKey, Job] = {}
         with self._read() as connection:
             for some in chunked(keys):
-                rows = connection.execute(queries.JOBS, {"keys": some}).mappings()
-                found.update((JobKey(row["key"]), job_from(row)) for row in rows)
+                for row in connection.execute(_of_keys(*states), {"keys": some}).all():
+                    job = job_from(row)
+                    found[job.key] = job
         return found
 
     def open_jobs(
@@ -206,8 +208,8 @@ class Store:
         """
         query = _page(state, answered=answered, errands=errands)
         with self._read() as connection:
-            rows = connection.execute(query, {"after": after or b"", "most": most}).mappings()
-            return tuple(job_from(row) for row in rows)
+            rows = connection.execute(query, {"after": after or b"", "most": most}).all()
+        return tuple(map(job_from, rows))
 
     def open_counts(self) -> dict[JobState, int]:
         """Return how many jobs of all oracles can still move, by state."""
@@ -237,7 +239,7 @@ class Store:
         found: dict[tuple[bytes, int], RowMapping] = {}
         with self._read() as connection:
             for some in chunked([key for key, _ in wanted]):
-                rows = connection.execute(queries.RESULTS, {"keys": some}).mappings()
+                rows = connection.execute(queries.RESULTS, {"keys": some}).mappings().all()
                 found.update(((row["job_key"], row["ordinal"]), row) for row in rows)
         return [result_from(found[each]) for each in wanted]
 
@@ -323,14 +325,15 @@ class Store:
     ) -> tuple[Job, ...]:
         wanted = {"chain": chain_id, "oracle_": oracle, **more}
         with self._read() as connection:
-            return tuple(job_from(row) for row in connection.execute(query, wanted).mappings())
+            rows = connection.execute(query, wanted).all()
+        return tuple(map(job_from, rows))
 
     def _slots(self, query: Select[Any], wanted: Mapping[str, Any]) -> tuple[Slot, ...]:
         attempts: defaultdict[int, list[RowMapping]] = defaultdict(list)
         with self._read() as connection:
             rows = connection.execute(query, wanted).mappings().all()
             for some in chunked([row["id"] for row in rows]):
-                for row in connection.execute(queries.ATTEMPTS, {"ids": some}).mappings():
+                for row in connection.execute(queries.ATTEMPTS, {"ids": some}).mappings().all():
                     attempts[row["slot_id"]].append(row)
         return tuple(slot_from(row, attempts[row["id"]]) for row in rows)
 

@@ -7,11 +7,22 @@ the writer meanwhile is answered from both. The order of the statements follows 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Insert,
+    Update,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from quotary_bridge.lifecycle import Event, Job, ResultStored, advance
 from quotary_bridge.model import (
@@ -33,12 +44,13 @@ from quotary_bridge.model import (
 from quotary_bridge.rounds import Round
 from quotary_bridge.store import changes
 from quotary_bridge.store.batches import BatchWriter
+from quotary_bridge.store.bulk import write_rows
 from quotary_bridge.store.claims import chunked, claim
 from quotary_bridge.store.leases import Lease
 from quotary_bridge.store.rounds import put_rounds, read_rounds
-from quotary_bridge.store.rows import job_from, job_row, progress_row, result_row
+from quotary_bridge.store.rows import job_from, job_row, result_row
 from quotary_bridge.store.tables import attempt, cursor, job, result, slot
-from quotary_bridge.store.upsert import upsert
+from quotary_bridge.store.upsert import adding, upsert
 
 __all__ = ["Cursor", "SignedTransaction", "Writer"]
 
@@ -65,14 +77,22 @@ _NONCES = select(slot.c.nonce).where(
     & (slot.c.signer == bindparam("account"))
     & (slot.c.nonce >= bindparam("least"))
 )
-_OPEN_SLOTS = insert(slot).returning(slot.c.id, sort_by_parameter_order=True)
+_OPEN_SLOTS = insert(slot)
+_OPENED = select(slot.c.nonce, slot.c.id).where(
+    (slot.c.chain_id == bindparam("chain"))
+    & (slot.c.signer == bindparam("account"))
+    & slot.c.nonce.in_(bindparam("nonces", expanding=True))
+)
 _THE_SLOT = (
     (slot.c.id == bindparam("the_slot"))
     & (slot.c.chain_id == bindparam("the_chain"))
     & (slot.c.signer == bindparam("the_signer"))
 )
-_COUNT_BROADCAST = update(slot).where(_THE_SLOT).values(broadcasts=slot.c.broadcasts + 1)
+_COUNT_BROADCAST = (
+    update(slot).where(_THE_SLOT).values(broadcasts=slot.c.broadcasts + literal_column("1"))
+)
 _RESOLVE_SLOT = update(slot).where(_THE_SLOT)
+_ADD_RESULT, _ADD_ATTEMPT = insert(result), insert(attempt)
 _MOVE_JOB = update(job).where(job.c.key == bindparam("the_key"))
 
 
@@ -163,7 +183,7 @@ class Writer:
         """Read many jobs at once, before they are asked for one by one."""
         # Locked until the commit: what is decided from them must still be so when it is written.
         for some in chunked(sorted({key for key in keys if key not in self._jobs})):
-            for row in self._connection.execute(_JOBS, {"keys": some}).mappings():
+            for row in self._connection.execute(_JOBS, {"keys": some}).all():
                 found = job_from(row)
                 self._jobs[found.key] = self._stored[found.key] = found
 
@@ -198,7 +218,7 @@ class Writer:
         self.load(keys)
         last: dict[bytes, int] = {}
         for some in chunked(keys):
-            rows = self._connection.execute(_LAST_RESULTS, {"keys": some})
+            rows = self._connection.execute(_LAST_RESULTS, {"keys": some}).all()
             last.update((key, ordinal) for key, ordinal in rows)
         for key, signed in found:
             ordinal = last.get(key, 0) + 1
@@ -218,7 +238,7 @@ class Writer:
         The lowest first, so that a gap is filled before anything is queued behind it.
         """
         wanted = {"chain": self._lease.chain_id, "account": self._lease.signer, "least": mined}
-        given_out = set(self._connection.execute(_NONCES, wanted).scalars())
+        given_out = set(self._connection.execute(_NONCES, wanted).scalars().all())
         nonce = mined
         while True:
             if nonce not in given_out:
@@ -246,11 +266,22 @@ class Writer:
             }
             for nonce, key in purposes
         ]
-        opened = [int(found) for found in self._connection.execute(_OPEN_SLOTS, rows).scalars()]
+        write_rows(self._connection, _OPEN_SLOTS, rows)
+        ids = self._opened([nonce for nonce, _ in purposes])
+        opened = [ids[nonce] for nonce, _ in purposes]
         self._ordinals.update(dict.fromkeys(opened, 0))
         for slot_id, (nonce, key) in zip(opened, purposes, strict=True):
             self.slot_changes.append(changes.opened(slot_id, nonce, key))
         return opened
+
+    def _opened(self, nonces: Sequence[Nonce]) -> dict[Nonce, int]:
+        """Return the ids of slots by their nonces, which no other slot of the account has."""
+        ids: dict[Nonce, int] = {}
+        account = {"chain": self._lease.chain_id, "account": self._lease.signer}
+        for some in chunked(nonces):
+            found = self._connection.execute(_OPENED, {"nonces": some, **account}).all()
+            ids.update((Nonce(nonce), slot_id) for nonce, slot_id in found)
+        return ids
 
     def open_slot(self, nonce: Nonce, key: JobKey | None) -> int:
         """Give one nonce out, to a job or (None) to close a gap; returns the slot's id."""
@@ -272,8 +303,8 @@ class Writer:
                 "kind": transaction.kind.value,
                 "raw": transaction.raw,
                 "hash": transaction.hash,
-                "max_fee": transaction.fees.max_fee,
-                "max_priority_fee": transaction.fees.max_priority_fee,
+                "max_fee": str(transaction.fees.max_fee),
+                "max_priority_fee": str(transaction.fees.max_priority_fee),
                 "gas": transaction.gas,
                 "signed_at": at,
                 "token": self._lease.token,
@@ -326,37 +357,38 @@ class Writer:
         if self._fresh:
             rows = [{**job_row(self._jobs[key]), "token": token} for key in self._fresh]
             # Two relayers read the same block: whoever comes second finds the job there.
-            fresh = upsert(self._connection, job).on_conflict_do_nothing()
-            self._connection.execute(fresh, rows)
+            write_rows(self._connection, adding(self._connection.dialect.name, job), rows)
             self._stored.update((key, self._jobs[key]) for key in self._fresh)
             self._fresh = []
-        self._results = self._executed(insert(result), self._results)
-        self._attempts = self._executed(insert(attempt), self._attempts)
+        self._results = self._executed(_ADD_RESULT, self._results)
+        self._attempts = self._executed(_ADD_ATTEMPT, self._attempts)
         self._broadcasts = self._executed(_COUNT_BROADCAST, self._broadcasts)
         self._resolved = self._executed(_RESOLVE_SLOT, self._resolved)
         self._flush_jobs()
 
     def _flush_jobs(self) -> None:
-        """Write what the jobs became; questions are written again only where they changed."""
-        progressed: list[dict[str, Any]] = []
-        moved: list[dict[str, Any]] = []
+        """
+        Write what the jobs became, those that changed in the same columns together.
+
+        Only what changed: an index of open jobs is touched where its columns are written, changed
+        or not, and a question is long.
+        """
+        changed: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
         for key, before in self._stored.items():
             after = self._jobs[key]
             if after == before:
                 continue
-            asked_the_same = after.request is before.request or after.request == before.request
-            row = progress_row(after) if asked_the_same else job_row(after)
-            (progressed if asked_the_same else moved).append(
-                {**row, "the_key": key, "token": self._lease.token}
-            )
+            row = changes.of_job(before, after)
+            changed[tuple(row)].append({**row, "the_key": key, "token": self._lease.token})
             self._stored[key] = after
-        self._executed(_MOVE_JOB, progressed)
-        self._executed(_MOVE_JOB, moved)
+        for rows in changed.values():
+            write_rows(self._connection, _MOVE_JOB, rows)
 
-    def _executed(self, statement: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:  # noqa: ANN401 (an insert or an update)
+    def _executed(
+        self, statement: Insert | Update, rows: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
         """Execute `statement` for all rows, where there are any; returns no rows."""
-        if rows:
-            self._connection.execute(statement, rows)
+        write_rows(self._connection, statement, rows)
         return []
 
     def _of_slot(self, slot_id: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -48,12 +49,13 @@ ANSWER_SECONDS: Final = 120.0
 NESTING_LIMIT: Final = 16
 """A signed result nests two levels deep."""
 
+URLS_REMEMBERED: Final = 256
+
 _HEADERS: Final = {"accept": "application/json", "accept-encoding": "identity"}
 _REFUSAL_CHARACTERS: Final = 80
 # Brackets, and strings so that brackets inside them do not count.
 _STRUCTURE: Final = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _NESTING: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
-_HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,77}")
 _CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _SERVER_ERROR: Final = 500
@@ -195,9 +197,8 @@ class WorkerClient:
         self, method: str, endpoint: Endpoint, path: str, question: Mapping[str, object] | None
     ) -> bytes:
         """Return the body of a good answer; raises `WorkerFaultError`."""
-        url = f"{endpoint.url.rstrip('/')}/{path}"
         try:
-            status, body = self._exchange(method, url, question)
+            status, body = self._exchange(method, _url(endpoint.url, path), question)
         except httpx.TimeoutException as error:
             detail = f"no answer after {self._seconds:g} s"
             raise WorkerFaultError(FaultKind.TIMEOUT, detail) from error
@@ -208,7 +209,7 @@ class WorkerClient:
         return body
 
     def _exchange(
-        self, method: str, url: str, question: Mapping[str, object] | None
+        self, method: str, url: httpx.URL, question: Mapping[str, object] | None
     ) -> tuple[int, bytes]:
         # httpx bounds each read, not their sum: a worker that drips bytes must end all the same.
         end = time.monotonic() + self._seconds
@@ -232,6 +233,12 @@ class WorkerClient:
 def read_statement(document: bytes) -> SignedResult:
     """Return what a worker answered, not checked, out of its whole answer; `WorkerFaultError`."""
     return _read(_answer, document)
+
+
+@lru_cache(URLS_REMEMBERED)
+def _url(endpoint: str, path: str) -> httpx.URL:
+    """Return where a path of an endpoint is; reading a URL takes longer than writing a question."""
+    return httpx.URL(f"{endpoint.rstrip('/')}/{path}")
 
 
 def _question(request: Request) -> dict[str, object]:
@@ -334,9 +341,13 @@ def _result(said: Mapping[str, Any]) -> Result:
 
 
 def _bytes(value: object) -> bytes:
-    if not isinstance(value, str) or not _HEX.fullmatch(value):
+    if not isinstance(value, str) or not value.startswith("0x"):
         raise ValueError("not hexadecimal bytes")
-    return bytes.fromhex(value[2:])
+    parsed = bytes.fromhex(value[2:])
+    # Python passes over blanks between the bytes.
+    if len(value) != 2 + 2 * len(parsed):
+        raise ValueError("not hexadecimal bytes")
+    return parsed
 
 
 def _word(value: object) -> Bytes32:

@@ -86,6 +86,13 @@ class RequestCreated:
         terms = RequestTerms.decode(encode_words(WORD_BYTES) + log.data[request:given])
         return cls(Bytes32(log.topics[1]), terms, log.data[begins:ends])
 
+    @staticmethod
+    def terms_of(log: Log) -> bytes:
+        """Return `terms.encode()` of a log that `of` took: the terms as they stand there."""
+        head = 2 * WORD_BYTES
+        given = int.from_bytes(log.data[WORD_BYTES:head])
+        return encode_words(WORD_BYTES) + log.data[head:given]
+
 
 @dataclass(frozen=True, slots=True)
 class RequestFulfilled:

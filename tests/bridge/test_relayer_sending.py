@@ -1,0 +1,154 @@
+"""Sending beside storing: lots go out while the next are stored, and none before its commit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+from quotary_bridge.errors import BridgeError, Reason, RpcUnavailable
+from quotary_bridge.lifecycle import JobState
+from quotary_bridge.model import Address, ChainId
+from quotary_bridge.relayer import ProgressKind, Relayer, outbox
+from quotary_bridge.store import Lease, Store, StoreUnavailableError, Writer
+
+from tests.bridge.relayer_town import (
+    OneByOne,
+    Town,
+    Worker,
+    address,
+    client_of,
+    drive,
+    relayer_of,
+    require_all_final,
+    through,
+    transactions,
+)
+
+pytest_plugins = ["tests.bridge.relayer_fixtures"]
+
+REQUESTS = 5
+LOT = 2
+
+
+@pytest.fixture(autouse=True)
+def small_lots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a few requests make several lots."""
+    monkeypatch.setattr(outbox, "LOT", LOT)
+
+
+class Watched(OneByOne):
+    """A node that notes of every lot in which thread it came, how long it is, and what is amiss."""
+
+    store: Store
+    sender: Address
+    lots: list[tuple[str, int, set[bytes]]]
+
+    def send_many(self, raws: Sequence[bytes]) -> list[BridgeError | None]:
+        """Before anything is taken, look for what the store does not hold."""
+        slots = self.store.unresolved_slots(ChainId(self.chain_id), self.sender)
+        held = {attempt.raw for slot in slots for attempt in slot.attempts}
+        self.lots.append((threading.current_thread().name, len(raws), set(raws) - held))
+        return super().send_many(raws)
+
+
+class Failing(OneByOne):
+    """A node that goes away before the second lot."""
+
+    asked = 0
+
+    def send_many(self, raws: Sequence[bytes]) -> list[BridgeError | None]:
+        """Take the first lot."""
+        self.asked += 1
+        if self.asked == 2:
+            raise RpcUnavailable(Reason.RPC_UNREACHABLE, "nobody answers")
+        return super().send_many(raws)
+
+
+def asked(town: Town, store: Store, **changes: float) -> Relayer:
+    """A relayer whose first cycle is over, and who then finds several requests."""
+    relayer = relayer_of(town, store, client_of(one=Worker()), **changes)
+    relayer.tick()
+    for number in range(REQUESTS):
+        town.ask(b"question %d" % number)
+    town.automine(on=False)
+    return relayer
+
+
+def pooled(town: Town) -> int:
+    """How many transactions wait in the node's pool."""
+    return int(town.chain.rpc("txpool_status")["pending"], 16)
+
+
+def test_every_lot_is_in_the_store_before_it_goes_out(town: Town, store: Store) -> None:
+    """By a thread that sends in the order of the nonces, and is gone when the cycle ends."""
+    through(town, Watched)
+    chain = town.chain
+    assert isinstance(chain, Watched)
+    chain.store, chain.sender, chain.lots = store, address(town), []
+    with asked(town, store) as relayer:
+        relayer.tick()
+        assert chain.lots == [
+            ("sending_0", LOT, set()),
+            ("sending_0", LOT, set()),
+            ("sending_0", 1, set()),
+        ]
+        assert "sending_0" not in {thread.name for thread in threading.enumerate()}
+        assert pooled(town) == REQUESTS
+        town.automine(on=True)
+        drive(relayer, town)
+    require_all_final(town, store, REQUESTS)
+
+
+def test_what_a_lot_came_to_is_kept_where_the_next_one_fails(town: Town, store: Store) -> None:
+    """The rows of what did not go out stay as they were, and the next cycle sends them."""
+    through(town, Failing)
+    with asked(town, store) as relayer:
+        with pytest.raises(RpcUnavailable):
+            relayer.tick()
+        slots = store.unresolved_slots(ChainId(town.chain.chain_id), address(town))
+        assert [slot.broadcasts for slot in slots] == [1, 1, 0, 0, 0]
+        assert pooled(town) == LOT
+        assert relayer.counts()[JobState.QUEUED] == REQUESTS - LOT
+        relayer.tick()
+        assert pooled(town) == REQUESTS
+        assert len(transactions(town, ProgressKind.TRANSACTION_SENT)) == REQUESTS
+        town.automine(on=True)
+        drive(relayer, town)
+    require_all_final(town, store, REQUESTS)
+
+
+def test_a_commit_that_fails_keeps_its_lot_at_home(
+    town: Town, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lots before it were sent and are followed; its own nonces are given out anew."""
+    with asked(town, store) as relayer:
+        commit_fails_at(monkeypatch, nonces=2 * LOT)
+        with pytest.raises(StoreUnavailableError):
+            relayer.tick()
+        monkeypatch.undo()
+        slots = store.unresolved_slots(ChainId(town.chain.chain_id), address(town))
+        assert len(slots) == 2 * LOT
+        relayer.tick()
+        assert pooled(town) == REQUESTS
+        town.automine(on=True)
+        drive(relayer, town)
+    require_all_final(town, store, REQUESTS)
+
+
+def commit_fails_at(monkeypatch: pytest.MonkeyPatch, *, nonces: int) -> None:
+    """Let the store be full when a transaction gives more than so many nonces out."""
+    write = Store.write
+    given_out: list[int] = []
+
+    @contextmanager
+    def _write(self: Store, held: Lease) -> Iterator[Writer]:
+        with write(self, held) as writer:
+            yield writer
+            opened = [slot_id for slot_id, _ in writer.slot_changes if slot_id not in given_out]
+            if len(given_out) + len(set(opened)) > nonces:
+                raise StoreUnavailableError(Reason.FILE_UNREADABLE, "the disk is full")
+            given_out.extend(set(opened))
+
+    monkeypatch.setattr(Store, "write", _write)
