@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-python test-contracts check format lock export clean \
-	fuzz fuzz-contracts differential differential-onchain campaign soak audit bench-verify bench-garbage bench-gas \
+	fuzz fuzz-contracts flat-costs differential differential-onchain campaign soak audit bench-verify bench-garbage bench-gas \
 	bench-relay check-gas slither halmos sizes
 
 help: ## Show this list
@@ -72,6 +72,10 @@ fuzz-contracts: setup ## Fuzz the contracts and their invariants longer, by a ne
 	@seed=0x$$(od -An -N8 -tx8 /dev/urandom | tr -d ' '); echo "seed $$seed"; \
 		FOUNDRY_FUZZ_RUNS=$(or $(RUNS),2000) FOUNDRY_INVARIANT_RUNS=$(or $(RUNS),2000) \
 		toolchain/forge test --root contracts --fuzz-seed $$seed --no-match-contract Gas
+
+flat-costs: setup ## Show that ten thousand workers cost as one does (WORKERS=10000)
+	@QUOTARY_FLAT_WORKERS=$(or $(WORKERS),10000) toolchain/forge test --root contracts \
+		--match-test HoweverManyWorkers
 
 differential: setup ## Compare with dcap-qvl on many mutants (MUTANTS=100000)
 	@$(PY) scripts/differential.py --mutants $(or $(MUTANTS),100000)

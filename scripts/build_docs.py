@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from quotary.verify.explain import Explanation, explain  # noqa: E402
 from quotary.verify.matrix import MATRIX  # noqa: E402
 from quotary_enclave.simulator import Evidence  # noqa: E402
 
+from tests.contracts.attacks_admission import ADMISSION_ATTACKS  # noqa: E402
 from tests.verifier.attacks import ATTACKS  # noqa: E402
 from tests.verifier.refusals import SAMPLES, refusal_of, terms_of  # noqa: E402
 
@@ -136,7 +137,22 @@ def checks_page() -> str:
             f"| {attack.number} | {cell(attack.title)} | `{attack.proposed}` | {reasons} | "
             f"{tests} |\n"
         )
-    return "".join(lines)
+    return "".join((*lines, *admission_attacks()))
+
+
+def admission_attacks() -> Iterator[str]:
+    """The attacks on admission and agreement, with the tests that hold them."""
+    yield (
+        "\n## Attacks on admission and agreement\n\nCases 63 to 90 and 128 to 138: "
+        "each test that holds one, and what it asserts.\n\n"
+        "| case | attack | held by | note |\n| --- | --- | --- | --- |\n"
+    )
+    for attack in ADMISSION_ATTACKS:
+        held = "<br>".join(
+            f"`{pointer.rpartition('/')[2]}`: {', '.join(f'`{reason}`' for reason in reasons)}"
+            for pointer, reasons in attack.held_by.items()
+        )
+        yield f"| {attack.number} | {cell(attack.title)} | {held} | {cell(attack.why)} |\n"
 
 
 def explained(evidence: Evidence) -> Explanation:

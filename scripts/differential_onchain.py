@@ -35,6 +35,7 @@ def main() -> int:
     """Run the campaign that the command line asks for, and write the report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip().splitlines()[0])
     parser.add_argument("--mutants", type=int, default=100_000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first mutant")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--report", type=Path, default=REPORT)
@@ -48,7 +49,7 @@ def main() -> int:
     with ProcessPoolExecutor(options.jobs) as pool:
         parts = [
             pool.submit(judged, options.seed, numbers, genuine)
-            for numbers in _chunks(options.mutants)
+            for numbers in _chunks(options.first, options.first + options.mutants)
         ]
         for done, part in enumerate(parts, start=1):
             result = part.result()
@@ -81,8 +82,8 @@ def write_report(path: Path, seed: str, tally: Tally, seconds: float) -> None:
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
-def _chunks(count: int) -> Iterator[range]:
-    return (range(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK))
+def _chunks(first: int, end: int) -> Iterator[range]:
+    return (range(start, min(start + CHUNK, end)) for start in range(first, end, CHUNK))
 
 
 if __name__ == "__main__":

@@ -296,12 +296,13 @@ def equivocates(one: Result, other: Result) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A worker that may take part: who runs it, and on whose hardware."""
+    """A worker that may take part: who runs it, on whose hardware, on which machine if known."""
 
     worker: Address
     url: str
     operator: Address
     vendor: int = 0
+    platform: bytes = b""
 
 
 def choose(quorum: Quorum, candidates: Sequence[Candidate], seats: int) -> list[Candidate]:
@@ -380,7 +381,9 @@ def _middle(quorum: Quorum, chosen: Sequence[SignedResult]) -> SignedResult | No
 def _diverse(quorum: Quorum, workers: Sequence[Candidate]) -> bool:
     operators = {worker.operator for worker in workers}
     vendors = {worker.vendor for worker in workers}
-    return len(operators) >= quorum.operators and len(vendors) >= quorum.vendors
+    # One machine has one voice (`PlatformCounted`).
+    apart = len({worker.platform or worker.worker for worker in workers}) == len(workers)
+    return apart and len(operators) >= quorum.operators and len(vendors) >= quorum.vendors
 
 
 def is_undecidable(quorum: Quorum, answers: Sequence[SignedResult], unseen: int) -> bool:

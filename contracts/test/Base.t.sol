@@ -43,6 +43,7 @@ interface Vm {
     function createWallet(uint256 privateKey) external returns (Wallet memory);
     function deal(address account, uint256 balance) external;
     function etch(address target, bytes calldata code) external;
+    function envOr(string calldata name, uint256 otherwise) external view returns (uint256);
     function expectEmit(bool topic1, bool topic2, bool topic3, bool data, address emitter) external;
     function expectRevert(bytes calldata data) external;
     function expectRevert(bytes4 selector) external;

@@ -110,7 +110,7 @@ contract CohortsTest is PolicyFixture {
         emit IWorkerRegistry.WorkerRetired(worker, APP, address(this));
         workers.register(COMMITTEE, journal, proof, binding);
         vm.assertTrue(workers.workerOf(worker).status == WorkerStatus.Retired);
-        vm.assertEq(workers.workerOn(APP, verdict.platformId), SECOND);
+        vm.assertEq(workers.workerOn(APP, verdict.platformId, 0), SECOND);
         _expectInactive(IWorkerRegistry.WorkerIsRetired.selector, APP);
     }
 

@@ -33,7 +33,7 @@ contract TcbPolicyTest is PolicyFixture {
     }
 
     function test_Publish_RevertWhen_ThePolicyIsUnsound() public {
-        for (uint256 i = 0; i < 8; ++i) {
+        for (uint256 i = 0; i < 9; ++i) {
             Policy memory made = _policy();
             if (i == 0) made.acceptedStatuses = 0;
             if (i == 1) made.acceptedStatuses = 0x0203;
@@ -43,6 +43,7 @@ contract TcbPolicyTest is PolicyFixture {
             if (i == 5) made.denied = new bytes32[](129);
             if (i == 6) made.platforms = new bytes32[](129);
             if (i == 7) made.kindsNeeded = 4;
+            if (i == 8) made.workersPerPlatform = 9;
             vm.expectRevert(ITcbPolicy.PolicyInvalid.selector);
             _publish(made, false);
         }
@@ -291,7 +292,8 @@ contract TcbPolicyTest is PolicyFixture {
             worker: STRANGER,
             platformId: keccak256("platform"),
             collateralFrom: uint64(block.timestamp) - 1 days,
-            kindsUntil: none
+            kindsUntil: none,
+            place: 0
         });
     }
 

@@ -94,7 +94,8 @@ contract WorkerRegistryTest is Deployment {
             kind: ProofKind.Committee,
             status: WorkerStatus.Registered,
             teeType: MeasurementLib.TDX,
-            tcbStatus: 1
+            tcbStatus: 1,
+            place: 0
         });
         bytes memory journal = abi.encode(verdict);
         bytes memory proof = _proof(journal);
@@ -117,7 +118,7 @@ contract WorkerRegistryTest is Deployment {
         vm.prank(sender);
         vm.assertEq(workers.register(COMMITTEE, journal, proof, binding), worker);
         vm.assertEq(abi.encode(workers.workerOf(worker)), abi.encode(expected));
-        vm.assertEq(workers.workerOn(APP, verdict.platformId), worker);
+        vm.assertEq(workers.workerOn(APP, verdict.platformId, 0), worker);
     }
 
     function testFuzz_Register_LivesNoLongerThanTheVerdict(uint32 left) public {
@@ -284,7 +285,7 @@ contract WorkerRegistryTest is Deployment {
         _expectRefusal(IWorkerRegistry.PlatformAlreadyInUse.selector, verdict, binding);
         verdict.platformId = keccak256("another platform");
         _register(verdict, binding);
-        vm.assertEq(workers.workerOn(APP, verdict.platformId), STRANGER);
+        vm.assertEq(workers.workerOn(APP, verdict.platformId, 0), STRANGER);
     }
 
     function test_Register_TakesThePlatformOfADeadWorker() public {
@@ -293,7 +294,7 @@ contract WorkerRegistryTest is Deployment {
         workers.retire(worker);
         WorkerBinding memory binding = _binding();
         _register(_boundVerdict(STRANGER, binding), binding);
-        vm.assertEq(workers.workerOn(APP, _verdict().platformId), STRANGER);
+        vm.assertEq(workers.workerOn(APP, _verdict().platformId, 0), STRANGER);
     }
 
     function test_Register_TakesThePlatformOfAnExpiredWorker() public {

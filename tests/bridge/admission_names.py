@@ -21,3 +21,8 @@ GOVERNOR, GUARDIAN, STRANGER = 0, 1, 9
 MEMBERS = (3, 4)
 MANIFEST = (b"\1" * 32, b"\2" * 32, "https://example.org/source")
 GAS = hex(2**23)
+
+
+def home_of(number: int) -> bytes:
+    """The platform of worker `number`: a third share theirs with another of their app."""
+    return PLATFORMS[number % (2 * len(APPS)) if number % 3 == 0 else number]

@@ -50,6 +50,7 @@ from tests.bridge.admission_names import (
     STATUSES,
     STRANGER,
     WORKERS,
+    home_of,
 )
 from tests.bridge.admission_requests import Customers
 from tests.bridge.admission_services import BatchCustomers, Gateways
@@ -164,13 +165,13 @@ class AdmissionWorld:
         number = dice.randrange(len(WORKERS))
         # A key belongs to an app and a platform; a few try otherwise.
         app = APPS[number % len(APPS)] if dice.random() < 0.9 else dice.choice(APPS)
-        platform = PLATFORMS[number] if dice.random() < 0.9 else dice.choice(PLATFORMS)
+        platform = home_of(number) if dice.random() < 0.9 else dice.choice(PLATFORMS)
         return self._register(number, app, self.verdict(bytes(64), platform))
 
     def corroborate(self) -> bool:
         """Bring evidence of another kind for a worker: a stub's, which this deployment takes."""
         number = self.random.randrange(len(WORKERS))
-        verdict = self.verdict(bytes(64), PLATFORMS[number])
+        verdict = self.verdict(bytes(64), home_of(number))
         return self._register(number, APPS[number % len(APPS)], verdict, corroborates=True)
 
     def _ask_or_answer(self) -> bool:
@@ -246,6 +247,7 @@ class AdmissionWorld:
             accepted_statuses=sum(2 << bit for bit in dice.sample(range(8), dice.randrange(4, 9))),
             accepted_kinds=0b1_0110 if dice.random() < 0.1 else 0b1_1110,
             kinds_needed=dice.choice([0, 0, 1, 2, 2, 3] if dice.random() < 0.7 else [0]),
+            workers_per_platform=dice.choice([0, 1, 2, 3, 8]),
             min_evaluation_number=dice.choice([0, 0, 0, 17]),
             max_collateral_age=dice.choice([0, 0, 20 * DAY, 40 * DAY]),
             graces=tuple(dice.choice([0, DAY, 3 * DAY]) for _ in range(8)),
@@ -269,10 +271,9 @@ class AdmissionWorld:
         return self.govern("TcbPolicy", "lift", self._app(), self._subject())
 
     def _admit(self) -> bool:
-        app, number = self.random.choice(APPS), self.random.randrange(len(MEASUREMENTS))
-        return self.govern(
-            "MeasurementRegistry", "admit", app, self._measurement_id(number), MANIFEST
-        )
+        app, measurement = self.random.choice(APPS), self.random.choice(MEASUREMENTS)
+        found = measurement_id(TeeType.TDX, measurement)
+        return self.govern("MeasurementRegistry", "admit", app, found, MANIFEST)
 
     def _rule_out(self) -> bool:
         dice = self.random

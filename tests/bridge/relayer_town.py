@@ -43,8 +43,11 @@ EVERYTHING = ((10**6, 10**9, 10**6, 10**9), ((ZERO_ADDRESS, 0),))
 """Quotas and tokens of an oracle that takes whatever a test asks."""
 
 # A gate that admits everybody: returns (1, 0, 2^64 - 1), which reads as (ok, no reason, for ever)
-# to `checkActive` and as (operator, proof kind None) to `requireActive`.
-OPEN_GATE = "0x60015f5267ffffffffffffffff60405260605ff3"
+# to `checkActive` and as (operator, proof kind None) to `requireActive`; to `requireActiveOn` a
+# third word that is the worker's own, as if each had a machine to itself.
+_FOR_EVER = "60015f5267ffffffffffffffff604052"
+_ON = interface("WorkerRegistry").function("requireActiveOn").selector.hex()
+OPEN_GATE = f"0x{_FOR_EVER}5f3560e01c63{_ON}1460225760605ff35b60043560601b60405260605ff3"
 
 
 def closed_gate(error: str) -> str:

@@ -197,7 +197,7 @@ def _hold_to_chain(world: AdmissionWorld) -> tuple[int, int]:
 def _require_an_outage(world: AdmissionWorld, state: State, address: Address, moment: int) -> None:
     worker = state.workers[address]
     facts = state.cohorts[worker.cohort]
-    seat = state.seats[facts.app_id, worker.platform]
+    seat = state.seat_of(address)
     names = (facts.fmspc, "identity", "list", "root list")
     windows = [world.vendor.windows[name] for name in names]
     assert moment <= worker.valid_until + state.calendar.max_stretch

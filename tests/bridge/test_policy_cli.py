@@ -152,6 +152,8 @@ def test_without_an_app_quotes_are_simulated(quotary: Command, tmp_path: Path) -
         ("BASE\nproof_kinds_needed = 0", "leave it out"),
         ("BASE\nproof_kinds_needed = 5", "no whole number"),
         ("BASE\nproof_kinds_needed = 4", "more than the kinds"),
+        ("BASE\nworkers_per_platform = 0", "leave it out"),
+        ("BASE\nworkers_per_platform = 9", "no whole number"),
         ("BASE\nminimum_evaluation = -1", "no whole number"),
         ("BASE\nminimum_evaluation = true", "no whole number"),
         ("BASE\nmaximum_age_days = 0", "leave it out"),
@@ -193,6 +195,7 @@ def test_a_policy_file_says_everything_a_policy_can() -> None:
         statuses = ["UpToDate", "OutOfDate"]
         proof_kinds = ["Committee", "OnChain"]
         proof_kinds_needed = 2
+        workers_per_platform = 3
         minimum_evaluation = 17
         maximum_age_days = 30
         attributes_forbidden = "0x0200000000000000"
@@ -206,6 +209,7 @@ def test_a_policy_file_says_everything_a_policy_can() -> None:
         accepted_statuses=0b10_0010,
         accepted_kinds=0b1010,
         kinds_needed=2,
+        workers_per_platform=3,
         min_evaluation_number=17,
         max_collateral_age=30 * DAY,
         forbidden_attributes=bytes.fromhex("0200000000000000"),

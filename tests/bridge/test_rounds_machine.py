@@ -18,6 +18,7 @@ from quotary_bridge.model import (
     SignedResult,
     Timestamp,
 )
+from quotary_bridge.relayer.panel import apart
 from quotary_bridge.rounds import (
     Abandoned,
     Agreed,
@@ -201,6 +202,18 @@ def test_a_round_is_worth_opening_only_where_its_seats_may_agree() -> None:
     apart = [Candidate(worker(n), "", worker(50 + n // 2), vendor=n // 2) for n in range(4)]
     assert may_agree(Quorum(2, 4, operators=2, vendors=2), apart)
     assert not may_agree(Quorum(2, 4, operators=2, vendors=2), apart[:2])
+
+
+def test_one_machine_has_one_voice() -> None:
+    """Two answers of one platform count once, whoever runs it; a relayer asks the first."""
+    people = {w: replace(c, platform=b"p" * 20) for w, c in seated(1, 2).items()} | seated(3)
+    answers = [answer(n) for n in (1, 2, 3)]
+    assert agreement(Quorum(2, 3), answers[:2], people) is None
+    found = agreement(Quorum(2, 3), answers, people)
+    assert found is not None
+    assert [each.result.worker for each in found.answers] == [worker(1), worker(3)]
+    assert not may_agree(Quorum(3, 3), list(people.values()))
+    assert [each.worker for each in apart(people.values())] == [worker(1), worker(3)]
 
 
 def test_two_outputs_for_one_question_equivocate() -> None:

@@ -203,9 +203,9 @@ def _workers(chain: Chain, record: Deployment, state: State, block: int) -> Iter
             state.claim_of(address),
             registry.claim_of(address, block),
         )
-    for (app, platform), seat in state.seats.items():
-        found_holder = address_of(registry.read("workerOn", app, platform, at=block))
-        yield f"worker on platform 0x{platform.hex()}", seat.holder, found_holder
+    for (app, platform, place), seat in state.seats.items():
+        holder = registry.worker_on(Bytes32(app), platform, place, block)
+        yield f"worker at place {place} of platform 0x{platform.hex()}", seat.holder, holder
 
 
 def _activity(

@@ -97,8 +97,8 @@ def _end_of(state: State, address: Address, at: int) -> int:
     """The last second of a registration, as far as it matters at `at`."""
     worker = state.workers[address]
     facts = state.cohorts[worker.cohort]
-    seat = state.seats[facts.app_id, worker.platform]
-    return _stretched(state, facts, seat.collateral_from, worker.valid_until, at)
+    collateral_from = state.seat_of(address).collateral_from
+    return _stretched(state, facts, collateral_from, worker.valid_until, at)
 
 
 def _stretched(state: State, facts: CohortFacts, collateral_from: int, end: int, at: int) -> int:

@@ -149,6 +149,7 @@ def _judge(rules: PolicyRules, facts: TcbFacts, bearer: Bearer, at: int) -> Stan
         ("AttributesDenied", bool(attributes & forbidden)),
         ("SubjectDenied", bool(named & denied)),
         ("PlatformNotListed", bool(listed) and platform not in listed),
+        ("PlatformCrowded", bearer.place >= max(1, rules.workers_per_platform)),
     )
     for reason, refused in refusals:
         if refused:

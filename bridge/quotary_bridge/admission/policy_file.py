@@ -18,6 +18,8 @@ MAX_FILE_BYTES = 1 << 16
 _DAY = 86_400
 _MAX_GRACE_DAYS = 90
 """As `TcbPolicy.MAX_GRACE`."""
+_MAX_SHARING = 8
+"""As `WorkerRecordLib.PLACES`."""
 _MAX_ENTRIES = 128
 """As `TcbPolicy.MAX_ENTRIES`."""
 _WORD, _FMSPC_BYTES, _ATTRIBUTE_BYTES = 32, 6, 8
@@ -75,6 +77,7 @@ def rules_in_words(rules: PolicyRules) -> dict[str, str]:
         "statuses": _named(_STATUSES, rules.accepted_statuses),
         "proof_kinds": _named(_KINDS, rules.accepted_kinds),
         "proof_kinds_needed": str(max(1, rules.kinds_needed)),
+        "workers_per_platform": str(max(1, rules.workers_per_platform)),
         "minimum_evaluation": str(rules.min_evaluation_number),
         "maximum_age_days": _days(age) if age else "as long as collateral is valid",
         "attributes_forbidden": rules.forbidden_attributes.hex(),
@@ -103,6 +106,13 @@ def _kinds_needed(key: str, value: object) -> Fields:
     if needed == 0:
         raise _invalid(key, "is 0: leave it out where the registration's own kind is enough")
     return {"kinds_needed": needed}
+
+
+def _sharing(key: str, value: object) -> Fields:
+    most = _number(key, value, _MAX_SHARING)
+    if most == 0:
+        raise _invalid(key, "is 0: leave it out where a platform serves with one worker")
+    return {"workers_per_platform": most}
 
 
 def _evaluation(key: str, value: object) -> Fields:
@@ -143,6 +153,7 @@ _KEYS: Mapping[str, Callable[[str, object], Fields]] = {
     "statuses": _statuses,
     "proof_kinds": _kinds,
     "proof_kinds_needed": _kinds_needed,
+    "workers_per_platform": _sharing,
     "minimum_evaluation": _evaluation,
     "maximum_age_days": _age,
     "attributes_forbidden": _attributes,

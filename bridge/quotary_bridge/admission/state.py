@@ -50,18 +50,19 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of one worker beside its cohort; `platform` is 20 bytes and zeros."""
+    """What is kept of a worker beside its cohort; `platform` is 20 bytes and zeros."""
 
     platform: bytes
     cohort: int
     active_from: int
     valid_until: int
     status: WorkerStatus = WorkerStatus.REGISTERED
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What one platform holds for one app: its newest worker, and that worker's evidence."""
+    """What a place on a platform holds for one app: its newest worker, and its evidence."""
 
     holder: Address
     collateral_from: int
@@ -88,12 +89,11 @@ class State:
 
     `measurements`, profiles among them, by app and id; `matched`, the profile of those that came by
     one; `models` by id, with what they were admitted as; `routes` and `selectors` by their 4 bytes,
-    with where they lead;
-    `stopped` names the stops that were shut; `workers` by address; `seats` by app and platform;
-    `corroborations` by worker and kind; `claims` of registrations whose kinds were counted, with
-    their challenge's block;
-    `roles` by id; `operations` holds when each can be executed, 1 once it was. `registry` is whose
-    workers these are.
+    with where they lead; `stopped` names the stops that were shut; `workers` by address; `seats` by
+    app, platform and place; `places`, those that workers took beside others; `corroborations` by
+    worker and kind; `claims` of registrations whose kinds were counted, with their challenge's
+    block; `roles` by id; `operations` holds when each can be executed, 1 once it was. `registry` is
+    whose workers these are.
     """
 
     policies: Policies
@@ -110,7 +110,8 @@ class State:
     stopped: set[str] = field(default_factory=set)
     cohorts: dict[int, CohortFacts] = field(default_factory=dict)
     workers: dict[Address, Kept] = field(default_factory=dict)
-    seats: dict[tuple[bytes, bytes], Seat] = field(default_factory=dict)
+    seats: dict[tuple[bytes, bytes, int], Seat] = field(default_factory=dict)
+    places: dict[Address, int] = field(default_factory=dict)
     corroborations: dict[tuple[Address, ProofKind], Evidence] = field(default_factory=dict)
     claims: dict[Address, tuple[int, bytes]] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
@@ -136,23 +137,25 @@ class State:
 
     def judged(self, address: Address) -> tuple[TcbFacts, Bearer]:
         """Return what a policy judges of a worker."""
+        worker, since = self.workers[address], self.seat_of(address).collateral_from
+        bearer = Bearer(address, worker.platform, since, place=worker.place)
+        return tcb_facts(self.cohorts[worker.cohort]), bearer
+
+    def seat_of(self, address: Address) -> Seat:
+        """Return the seat that a worker took: another may hold it by now."""
         worker = self.workers[address]
-        facts = self.cohorts[worker.cohort]
-        seat = self.seats[facts.app_id, worker.platform]
-        return tcb_facts(facts), Bearer(address, worker.platform, seat.collateral_from)
+        return self.seats[self.cohorts[worker.cohort].app_id, worker.platform, worker.place]
 
     def claim_of(self, address: Address) -> bytes:
         """Return what further kinds must agree on: zeros once another worker took the seat over."""
-        worker = self.workers[address]
-        seat = self.seats[self.cohorts[worker.cohort].app_id, worker.platform]
+        seat = self.seat_of(address)
         block, claim = self.claims.get(address, (0, bytes(_WORD)))
         return claim if block == seat.challenge_block else bytes(_WORD)
 
     def worker_of(self, address: Address) -> RegisteredWorker:
         """Return a worker as the registry shows it (`IWorkerRegistry.workerOf`)."""
-        worker = self.workers[address]
+        worker, seat = self.workers[address], self.seat_of(address)
         facts = self.cohorts[worker.cohort]
-        seat = self.seats[facts.app_id, worker.platform]
         seated = seat.holder == address
         return RegisteredWorker(
             app_id=facts.app_id,
@@ -171,6 +174,7 @@ class State:
             status=worker.status,
             tee_type=facts.tee_type,
             tcb_status=facts.tcb_status,
+            place=worker.place,
         )
 
 
@@ -281,6 +285,10 @@ def _formed(state: State, told: Told) -> None:
     state.cohorts[told.values["cohort"]] = cohort_from(told.values["facts"])
 
 
+def _shared(state: State, told: Told) -> None:
+    state.places[address_of(told.values["worker"])] = told.values["place"]
+
+
 def _shown(state: State, told: Told) -> None:
     address, shown = address_of(told.values["worker"]), told.values["registration"]
     # Of a platform's id the registry keeps the first 20 bytes.
@@ -290,10 +298,11 @@ def _shown(state: State, told: Told) -> None:
         cohort=shown["cohort"],
         active_from=shown["activeFrom"],
         valid_until=shown["validUntil"],
+        place=state.places.get(address, 0),
     )
     facts = state.cohorts[shown["cohort"]]
     seat = Seat(address, shown["collateralFrom"], shown["challengeBlock"])
-    state.seats[facts.app_id, platform] = seat
+    state.seats[facts.app_id, platform, state.places.get(address, 0)] = seat
     state.claims.pop(address, None)
     if state.policies.rules_of(facts.app_id, facts.tee_type).kinds_needed > 1:
         claim = _claim(facts, shown["encryptionKey"], platform)
@@ -378,6 +387,7 @@ EVENTS: Mapping[tuple[str, str], Change] = MappingProxyType(
         ("TcbPolicy", "SubjectBarred"): _barred,
         ("TcbPolicy", "SubjectLifted"): _barred,
         ("WorkerRegistry", "CohortFormed"): _formed,
+        ("WorkerRegistry", "PlatformShared"): _shared,
         ("WorkerRegistry", "WorkerRegistered"): _shown,
         ("WorkerRegistry", "WorkerRenewed"): _shown,
         ("WorkerRegistry", "WorkerRevoked"): _ended,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from quotary_bridge.chain.contracts import RequestTerms
 from quotary_bridge.errors import ContractError
@@ -11,7 +11,7 @@ from quotary_bridge.model import Address, Bytes32, JobKey, Request
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.rounds import Candidate
 
-__all__ = ["Admission", "Panel"]
+__all__ = ["Admission", "Panel", "apart"]
 
 INTEL = 1
 TDX = 2
@@ -57,7 +57,7 @@ class Panel:
                 continue
             standing = self._standing_of(worker, request.app_id, hardware=quorum.vendors > 1)
             if standing is not None:
-                found[worker] = Candidate(worker, url, standing.operator, standing.vendor)
+                found[worker] = replace(standing, url=url)
         return found
 
     def _admission(self, request: Request) -> Admission:
@@ -82,13 +82,21 @@ class Panel:
         number, oracle = self.cycle.number, self.cycle.ports.oracle
         registry = oracle.workers(number)
         try:
-            operator = registry.operator_of(worker, app, number)
+            operator, platform = registry.operator_and_platform_of(worker, app, number)
             if oracle.contract.probation_of(worker, number) >= self.cycle.time:
                 return None
             tee_type = registry.worker_of(worker, number).tee_type if hardware else 0
         except ContractError:
             return None
-        return Candidate(worker, "", operator, tee_type if tee_type > TDX else INTEL)
+        return Candidate(worker, "", operator, tee_type if tee_type > TDX else INTEL, platform)
+
+
+def apart(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Return the first candidate of each machine, in order: together its workers have one voice."""
+    first: dict[bytes | Address, Candidate] = {}
+    for each in candidates:
+        first.setdefault(each.platform or each.worker, each)
+    return list(first.values())
 
 
 def _among(worker: Address, named: Collection[Address] | None) -> bool:

@@ -29,7 +29,7 @@ from quotary_bridge.relayer.errands import (
 from quotary_bridge.relayer.exchanges import Exchanges
 from quotary_bridge.relayer.hearing import Change, Floor
 from quotary_bridge.relayer.latecomers import Latecomers
-from quotary_bridge.relayer.panel import Panel
+from quotary_bridge.relayer.panel import Panel, apart
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.relayer.settle import conclude
 from quotary_bridge.relayer.table import Decision, Table, played
@@ -210,7 +210,7 @@ class Rounds:
         if latest is not None and latest.open:
             gone |= {seat.worker for seat in latest.seats}
         asked = {worker: url for worker, url in known.items() if worker not in gone}
-        free = list(panel.eligible(job.request, asked).values())
+        free = apart(panel.eligible(job.request, asked).values())
         now = time.monotonic()
         if latest is not None and latest.open:
             agreed = latest.state is RoundState.AGREED

@@ -166,6 +166,10 @@ interface IResultOracle is IRequestBook {
     /// @custom:remedy Sort the answers by worker, each once.
     error DuplicateSigner(address worker);
 
+    /// @notice Another answer came from this platform already, whose workers weigh as one together.
+    /// @custom:remedy Ask workers on different platforms.
+    error PlatformCounted(address worker, bytes32 platformId);
+
     /// @notice The worker did not commit to this answer before the round was closed.
     /// @custom:remedy Have it commit in the next round; an answer seen elsewhere counts for nothing.
     error NotCommitted(address worker);

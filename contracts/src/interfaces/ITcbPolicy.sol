@@ -12,6 +12,9 @@ struct Policy {
     /// @dev How many kinds of proof must stand together for one worker; 0 or 1 for its registration's
     /// alone.
     uint8 kindsNeeded;
+    /// @dev How many workers of the app may run on one platform, which weigh as one together; at most
+    /// 8. 0 or 1 refuse a second.
+    uint8 workersPerPlatform;
     /// @dev Collateral of a lower evaluation number does not count.
     uint32 minEvaluationNumber;
     /// @dev Seconds after the newest of its documents was issued that collateral counts; 0 for as
@@ -52,6 +55,8 @@ struct Bearer {
     /// @dev Last second of the evidence of kind `n` that stands beside the registration's own, Unix
     /// time; 0 where there is none: `kindsUntil[n - 1]`.
     uint64[4] kindsUntil;
+    /// @dev How many places of its platform come before its own.
+    uint8 place;
 }
 
 /// @notice How far the same facts carry every worker they belong to.
@@ -64,6 +69,8 @@ struct Terms {
     bool personal;
     /// @dev Whether more than one kind of proof must stand: then each must be looked at, too.
     bool counted;
+    /// @dev Whether more than one worker may run on a platform.
+    bool shared;
     /// @dev Whether newcomers are taken, too.
     bool open;
 }
@@ -103,8 +110,8 @@ interface ITcbPolicy is IReporting {
     event SubjectLifted(bytes32 indexed appId, bytes32 indexed subject);
 
     /// @notice A policy that nobody could satisfy, or that a bound forbids.
-    /// @custom:remedy Accept statuses 1 to 8 and kinds 1 to 4, need no more kinds than are accepted, grant
-    /// at most 90 days of grace, and name at most 128 entries.
+    /// @custom:remedy Accept statuses 1 to 8 and kinds 1 to 4, need no more kinds than are accepted, let at
+    /// most 8 workers share a platform, grant at most 90 days of grace, and name at most 128 entries.
     error PolicyInvalid();
 
     /// @notice A version is still running out.
@@ -142,6 +149,10 @@ interface ITcbPolicy is IReporting {
     /// @notice The app lists its platforms, and this is none of them.
     /// @custom:remedy Have the platform listed by a new version of the policy.
     error PlatformNotListed(bytes32 platformId);
+
+    /// @notice The policy lets `allowed` workers share a platform, and this one came after them.
+    /// @custom:remedy Retire it, and register again once an earlier worker of the platform has left.
+    error PlatformCrowded(bytes32 platformId, uint8 place, uint8 allowed);
 
     /// @notice The TEE runs with attributes that the app forbids.
     /// @custom:remedy Run the image without them.

@@ -79,6 +79,8 @@ struct Worker {
     WorkerStatus status;
     uint8 teeType;
     uint8 tcbStatus;
+    /// @dev Its place on the platform, from 0; above 0 only where a policy let workers share one.
+    uint8 place;
 }
 
 /// @title IWorkerRegistry
@@ -114,6 +116,12 @@ interface IWorkerRegistry is IAttestationGate {
         Registration registration
     );
 
+    /// @notice `worker` registers on a platform that others serve the app on, too: at `place`, from 1,
+    /// which it keeps.
+    event PlatformShared(
+        address indexed worker, bytes32 indexed appId, bytes32 indexed platformId, uint8 place
+    );
+
     /// @notice `worker` signed two outputs for one request, and is revoked for it.
     event WorkerEquivocated(
         address indexed worker,
@@ -147,12 +155,16 @@ interface IWorkerRegistry is IAttestationGate {
     error NotTheLog(address caller);
 
     /// @notice No number is left for another cohort.
-    /// @custom:remedy Deploy anew: a billion kinds of workers were registered here.
+    /// @custom:remedy Deploy anew: a hundred million kinds of workers were registered here.
     error NoCohortLeft();
 
     /// @notice The two statements do not contradict each other.
     /// @custom:remedy Show two results for the same request and input with different output hashes.
     error NoEquivocation();
+
+    /// @notice The statements were not judged: the gas ran out over them.
+    /// @custom:remedy Call again with more gas.
+    error EquivocationNotJudged();
 
     /// @notice A statement was not signed by the worker.
     /// @custom:remedy Submit both statements with the worker's own signatures.
@@ -202,7 +214,8 @@ interface IWorkerRegistry is IAttestationGate {
     /// @custom:remedy Make a fresh quote, over a later block's challenge.
     error QuoteNotNewer(uint64 challengeBlock, uint64 latest);
 
-    /// @notice Another active worker of the app runs on this platform.
+    /// @notice Another active worker of the app runs on this platform, and its policy lets no more of them
+    /// share one.
     /// @custom:remedy Retire that worker first, from its key or from its operator.
     error PlatformAlreadyInUse(bytes32 platformId, address worker);
 
@@ -283,9 +296,19 @@ interface IWorkerRegistry is IAttestationGate {
     /// @notice What is kept of `worker`; status `Unknown` where it never registered.
     function workerOf(address worker) external view returns (Worker memory);
 
-    /// @notice The worker that last registered for `appId` on `platformId`, of which 20 bytes count;
-    /// zero if none did.
-    function workerOn(bytes32 appId, bytes32 platformId) external view returns (address);
+    /// @notice {requireActive}, and the first 20 bytes of the id of the platform that the worker runs on:
+    /// where workers are counted, those of one platform are one machine's, and weigh as one together.
+    function requireActiveOn(address worker, bytes32 appId)
+        external
+        view
+        returns (address operator, ProofKind kind, bytes32 platformId);
+
+    /// @notice The worker that last registered for `appId` at `place`, from 0, of `platformId`, of which 20
+    /// bytes count; zero if none did.
+    function workerOn(bytes32 appId, bytes32 platformId, uint8 place)
+        external
+        view
+        returns (address);
 
     /// @notice What evidence of further kinds must agree on to count for `worker` (`ClaimLib`); zero where
     /// the policy did not count kinds when it registered last: then only another registration helps.
@@ -303,6 +326,9 @@ interface IWorkerRegistry is IAttestationGate {
     /// @notice The challenge a quote must bind for `blockNumber`. Reverts with
     /// {ChallengeBlockOutOfRange} where no registration could use it now.
     function challengeAt(uint64 blockNumber) external view returns (bytes32);
+
+    /// @notice Judges whether two statements contradict each other.
+    function EQUIVOCATIONS() external view returns (address);
 
     /// @notice Where the admitted images are.
     function MEASUREMENTS() external view returns (IMeasurementRegistry);

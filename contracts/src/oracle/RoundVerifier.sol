@@ -34,7 +34,7 @@ contract RoundVerifier {
     /// @notice The oracle whose rounds these are.
     address public immutable ORACLE;
     /// @notice Whether workers are active is asked here.
-    IAttestationGate public immutable WORKERS;
+    IWorkerRegistry public immutable WORKERS;
 
     /// @dev The oracle's EIP-712 domain on the chain it was deployed on.
     bytes32 private immutable _DOMAIN;
@@ -46,6 +46,9 @@ contract RoundVerifier {
     struct Tally {
         bytes32[] decisions;
         address[] operators;
+        /// @dev A bit for each platform, by one byte of its id; and whether two have that byte in common.
+        uint256 marks;
+        bool alike;
         uint256 vendors;
         ProofKind weakest;
     }
@@ -54,7 +57,7 @@ contract RoundVerifier {
 
     constructor(IAttestationGate workers) {
         ORACLE = msg.sender;
-        WORKERS = workers;
+        WORKERS = IWorkerRegistry(address(workers));
         _DOMAIN = ResultDomain.separatorFor(msg.sender);
         _CHAIN_ID = block.chainid;
     }
@@ -109,7 +112,8 @@ contract RoundVerifier {
 
     /* COUNTING */
 
-    /// @dev Checks that all of `reveals` were made in one closed round, by active workers, each once.
+    /// @dev Checks that all of `reveals` were made in one closed round, by active workers, each once, each
+    /// on a platform of its own.
     /// `said` is what they say alike; `delivered` stands in for output hashes that are left out.
     function _tally(
         Result memory said,
@@ -133,6 +137,7 @@ contract RoundVerifier {
             tally.decisions[i] = said.decision;
             _admit(tally, quorum, i, said);
         }
+        if (tally.alike) _requireApart(reveals, said.appId);
     }
 
     /// @dev What all statements of a round say alike, but for the round itself.
@@ -185,13 +190,33 @@ contract RoundVerifier {
     {
         // Seats bound the answers, and {RequestTerms} bounds the seats.
         // slither-disable-next-line calls-loop
-        (address operator, ProofKind kind) = WORKERS.requireActive(said.worker, said.appId);
+        (address operator, ProofKind kind, bytes32 platformId) =
+            WORKERS.requireActiveOn(said.worker, said.appId);
+        uint256 mark = uint256(1) << uint8(uint256(platformId) >> 96);
+        if (tally.marks & mark != 0) tally.alike = true;
+        tally.marks |= mark;
         tally.operators[place] = operator;
         if (kind > tally.weakest) tally.weakest = kind;
         if (quorum.vendors > 1) {
             // slither-disable-next-line calls-loop
-            uint8 teeType = IWorkerRegistry(address(WORKERS)).workerOf(said.worker).teeType;
+            uint8 teeType = WORKERS.workerOf(said.worker).teeType;
             tally.vendors |= AgreementLib.vendorBit(teeType);
+        }
+    }
+
+    /// @dev Reverts where two of the answers come from one platform, asking anew: it seldom comes to that.
+    function _requireApart(Reveal[] calldata reveals, bytes32 appId) private view {
+        bytes32[] memory platforms = new bytes32[](reveals.length);
+        for (uint256 i = 0; i < platforms.length; ++i) {
+            address worker = reveals[i].worker;
+            // slither-disable-next-line calls-loop,unused-return
+            (,, platforms[i]) = WORKERS.requireActiveOn(worker, appId);
+            for (uint256 j = 0; j < i; ++j) {
+                require(
+                    platforms[j] != platforms[i],
+                    IResultOracle.PlatformCounted(worker, platforms[i])
+                );
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ import {ProofKind} from "../types/ProofKind.sol";
 
 /// @notice How a cohort stands, in one slot: its operator (160 bits), the last second of its standing
 /// as of the epoch (32), the age of each worker's collateral up to which that holds, in seconds, 0 for
-/// any (32), the log's epoch at which all this was found (24), three flags, and the proof kind (4).
+/// any (32), the log's epoch at which all this was found (24), four flags, and the proof kind (4).
 type Standing is uint256;
 
 using StandingLib for Standing global;
@@ -19,6 +19,8 @@ library StandingLib {
     uint256 private constant PERSONAL = 0x10;
     uint256 private constant OPEN = 0x20;
     uint256 private constant COUNTED = 0x40;
+    uint256 private constant SHARED = 0x80;
+    uint256 private constant OF_EACH = PERSONAL | uint256(type(uint32).max) << 32;
 
     function from(CohortFacts memory facts, uint32 until_, uint24 epoch_, Terms memory terms)
         internal
@@ -28,6 +30,7 @@ library StandingLib {
         uint256 traits = uint256(facts.kind) | (terms.open ? OPEN : 0);
         if (terms.counted) traits |= COUNTED | PERSONAL;
         if (terms.personal) traits |= PERSONAL;
+        if (terms.shared) traits |= SHARED;
         return Standing.wrap(
             uint256(uint160(facts.operator)) << 96 | uint256(until_) << 64
                 | uint256(terms.maxCollateralAge) << 32 | uint256(epoch_) << 8 | traits
@@ -65,6 +68,12 @@ library StandingLib {
         return ProofKind(Standing.unwrap(standing) & 0xf);
     }
 
+    /// @notice Whether it carries every worker of the cohort at `time`, of whatever age, while it is current.
+    function carriesAll(Standing standing, uint256 time) internal pure returns (bool) {
+        uint256 word = Standing.unwrap(standing);
+        return word & OF_EACH == 0 && uint32(word >> 64) >= time;
+    }
+
     /// @notice Whether more than one kind of proof must stand for each worker, which makes it personal.
     function isCounted(Standing standing) internal pure returns (bool) {
         return Standing.unwrap(standing) & COUNTED != 0;
@@ -73,6 +82,11 @@ library StandingLib {
     /// @notice Whether the policy names single platforms or workers: each worker must be looked at.
     function isPersonal(Standing standing) internal pure returns (bool) {
         return Standing.unwrap(standing) & PERSONAL != 0;
+    }
+
+    /// @notice Whether more than one worker may run on a platform.
+    function isShared(Standing standing) internal pure returns (bool) {
+        return Standing.unwrap(standing) & SHARED != 0;
     }
 
     /// @notice Whether the cohort takes newcomers.

@@ -27,7 +27,7 @@ import {WorkerRecordLib} from "./WorkerRecord.sol";
 /// @notice What workers have in common: app, operator, image, way of proof, and all that a policy
 /// judges but platform and age. It is kept once, and judged once after each narrowing.
 /// @dev Facts never change, so they are kept as code: those of cohort n are the code of the n-th
-/// contract that this one created, which is how they are found. A standing is kept together with the
+/// contract that this one created after its constructor, which is how they are found. A standing is kept together with the
 /// log's epoch, and counts only while that stands still.
 abstract contract Cohorts is IWorkerRegistry, IEpochFollower {
     using CohortLib for CohortFacts;
@@ -39,6 +39,11 @@ abstract contract Cohorts is IWorkerRegistry, IEpochFollower {
         bytes4 route;
         ProofKind kind;
     }
+
+    /* CONSTANTS */
+
+    /// @dev How many contracts the constructors create: {WorkerEnd}'s.
+    uint256 private constant CREATED_AT_FIRST = 1;
 
     /* IMMUTABLES */
 
@@ -191,7 +196,8 @@ abstract contract Cohorts is IWorkerRegistry, IEpochFollower {
     }
 
     function _factsOf(uint32 cohort) internal view returns (CohortFacts memory) {
-        return CohortLib.decode(SSTORE2.read(LibRLP.computeAddress(address(this), cohort)));
+        uint256 nonce = uint256(cohort) + CREATED_AT_FIRST;
+        return CohortLib.decode(SSTORE2.read(LibRLP.computeAddress(address(this), nonce)));
     }
 
     /* PRIVATE */

@@ -125,8 +125,9 @@ contract Corroborations is ICorroborations {
             worker: worker,
             platformId: shown.platformId,
             collateralFrom: shown.collateralFrom,
-            // By itself it need not be one of several.
-            kindsUntil: [ever, ever, ever, ever]
+            // By itself it need not be one of several; and who shares the platform is the registry's matter.
+            kindsUntil: [ever, ever, ever, ever],
+            place: 0
         });
         (bytes memory failure, uint64 tolerated) =
             registry.POLICY().standingOf(facts.appId, facts.tcbFacts(), bearer, at);

@@ -5,6 +5,7 @@ import {LibBit} from "solady/utils/LibBit.sol";
 
 import {Bearer, ITcbPolicy, Policy, TcbFacts} from "../interfaces/ITcbPolicy.sol";
 import {SubjectLib} from "./SubjectLib.sol";
+import {WorkerRecordLib} from "./WorkerRecord.sol";
 
 /// @title PolicyVersions
 /// @notice What each version of each policy says, and what it makes of a worker.
@@ -15,6 +16,7 @@ abstract contract PolicyVersions is ITcbPolicy {
         uint16 acceptedStatuses;
         uint8 acceptedKinds;
         uint8 kindsNeeded;
+        uint8 workersPerPlatform;
         uint32 minEvaluationNumber;
         uint32 maxCollateralAge;
         bytes8 forbiddenAttributes;
@@ -65,6 +67,7 @@ abstract contract PolicyVersions is ITcbPolicy {
                 && policy.acceptedStatuses & ~KNOWN_STATUSES == 0
                 && policy.acceptedKinds & ~KNOWN_KINDS == 0
                 && policy.kindsNeeded <= LibBit.popCount(policy.acceptedKinds)
+                && policy.workersPerPlatform <= WorkerRecordLib.PLACES
                 && policy.denied.length <= MAX_ENTRIES && policy.platforms.length <= MAX_ENTRIES,
             PolicyInvalid()
         );
@@ -81,6 +84,7 @@ abstract contract PolicyVersions is ITcbPolicy {
             acceptedStatuses: policy.acceptedStatuses,
             acceptedKinds: policy.acceptedKinds,
             kindsNeeded: policy.kindsNeeded,
+            workersPerPlatform: policy.workersPerPlatform,
             minEvaluationNumber: policy.minEvaluationNumber,
             maxCollateralAge: policy.maxCollateralAge,
             forbiddenAttributes: policy.forbiddenAttributes,
@@ -119,6 +123,9 @@ abstract contract PolicyVersions is ITcbPolicy {
         if (_denied[key][worker]) return (_denial(worker), 0);
         if (rules.listsPlatforms && !_listed[key][platform]) {
             return (abi.encodeWithSelector(PlatformNotListed.selector, bearer.platformId), 0);
+        }
+        if (bearer.place != 0 && bearer.place >= rules.workersPerPlatform) {
+            return (_crowded(bearer, rules.workersPerPlatform), 0);
         }
         if (rules.maxCollateralAge == 0) return ("", type(uint64).max);
         until = bearer.collateralFrom + rules.maxCollateralAge;
@@ -210,6 +217,14 @@ abstract contract PolicyVersions is ITcbPolicy {
 
     function _denial(bytes32 subject) internal pure returns (bytes memory) {
         return abi.encodeWithSelector(SubjectDenied.selector, subject);
+    }
+
+    function _crowded(Bearer calldata bearer, uint8 allowed) private pure returns (bytes memory) {
+        if (allowed == 0) allowed = 1;
+        return
+            abi.encodeWithSelector(
+                PlatformCrowded.selector, bearer.platformId, bearer.place, allowed
+            );
     }
 
     function _keyOf(bytes32 appId, uint8 teeType, uint64 version) internal pure returns (bytes32) {

@@ -142,6 +142,7 @@ contract TcbPolicy is PolicyVersions, Reporting, ERC165 {
         terms.maxCollateralAge = rules.maxCollateralAge;
         terms.personal = rules.personal || _barredPersons[appId] != 0 || _barredPersons[0] != 0;
         terms.counted = rules.kindsNeeded > 1;
+        terms.shared = rules.workersPerPlatform > 1;
     }
 
     /* VIEWS */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-
 import {ICollateralCalendar} from "../interfaces/ICollateralCalendar.sol";
 import {ICorroborations} from "../interfaces/ICorroborations.sol";
 import {IMeasurementRegistry} from "../interfaces/IMeasurementRegistry.sol";
@@ -10,13 +8,19 @@ import {ITcbPolicy} from "../interfaces/ITcbPolicy.sol";
 import {IVerifierRouter} from "../interfaces/IVerifierRouter.sol";
 import {CohortFacts, IWorkerRegistry, WorkerStatus} from "../interfaces/IWorkerRegistry.sol";
 import {Result} from "../types/Result.sol";
-import {ResultDomain} from "../types/ResultDomain.sol";
+import {EquivocationVerifier} from "./EquivocationVerifier.sol";
+import {Failure} from "./Failure.sol";
 import {WorkerRecord} from "./WorkerRecord.sol";
 import {WorkerStanding} from "./WorkerStanding.sol";
 
 /// @title WorkerEnd
 /// @notice How a worker leaves: in good order, by decision, or for two answers to one question.
 abstract contract WorkerEnd is WorkerStanding {
+    /* IMMUTABLES */
+
+    /// @inheritdoc IWorkerRegistry
+    address public immutable EQUIVOCATIONS;
+
     /* CONSTRUCTOR */
 
     constructor(
@@ -25,7 +29,9 @@ abstract contract WorkerEnd is WorkerStanding {
         ITcbPolicy policy,
         ICorroborations corroborations,
         ICollateralCalendar calendar
-    ) WorkerStanding(measurements, router, policy, corroborations, calendar) {}
+    ) WorkerStanding(measurements, router, policy, corroborations, calendar) {
+        EQUIVOCATIONS = address(new EquivocationVerifier());
+    }
 
     /* END OF SERVICE */
 
@@ -40,22 +46,14 @@ abstract contract WorkerEnd is WorkerStanding {
 
     /// @inheritdoc IWorkerRegistry
     function reportEquivocation(
-        address oracle,
+        address,
         Result calldata one,
-        bytes calldata signature,
+        bytes calldata,
         Result calldata other,
-        bytes calldata otherSignature
+        bytes calldata
     ) external {
         address worker = one.worker;
-        require(
-            worker == other.worker && one.requestId == other.requestId && one.appId == other.appId
-                && one.modelId == other.modelId && one.weightsRoot == other.weightsRoot
-                && one.inputCommitment == other.inputCommitment && one.keyEpoch == other.keyEpoch
-                && one.outputHash != other.outputHash,
-            NoEquivocation()
-        );
-        _requireSignedBy(worker, ResultDomain.digestFor(oracle, one), signature);
-        _requireSignedBy(worker, ResultDomain.digestFor(oracle, other), otherSignature);
+        _requireEquivocation();
         _revoke(worker);
         // The log is the deployment's own, and calls nobody who could come back here.
         // slither-disable-next-line reentrancy-events
@@ -81,12 +79,16 @@ abstract contract WorkerEnd is WorkerStanding {
         require(status != WorkerStatus.Retired, WorkerIsRetired(worker));
     }
 
-    function _requireSignedBy(address worker, bytes32 digest, bytes calldata signature)
-        private
-        pure
-    {
-        (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, signature);
-        require(failure == ECDSA.RecoverError.NoError && signer == worker, NotSignedBy(worker));
+    /// @dev Has the statements of this call judged: hands its calldata on as it came.
+    function _requireEquivocation() private view {
+        bytes4 selector = EquivocationVerifier.requireEquivocation.selector;
+        // slither-disable-next-line low-level-calls
+        (bool sound, bytes memory answer) =
+            EQUIVOCATIONS.staticcall(bytes.concat(selector, msg.data[4:]));
+        if (sound) return;
+        Failure.raise(answer);
+        // Nothing was said: the gas ran out over there.
+        revert EquivocationNotJudged();
     }
 
     /* CHANGES */

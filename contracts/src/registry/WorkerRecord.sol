@@ -4,10 +4,11 @@ pragma solidity 0.8.30;
 import {WorkerStatus} from "../interfaces/IWorkerRegistry.sol";
 
 /// @notice A worker, in one slot: the first 20 bytes of its platform's id, from when it is active (32
-/// bits), the last second of its registration (32), its status (2), its cohort (30).
+/// bits), the last second of its registration (32), its status (2), its place on the platform (3), its
+/// cohort (27).
 type WorkerRecord is uint256;
 
-/// @notice What one platform holds for one app, in one slot: the worker that registered last (160 bits),
+/// @notice What one place on a platform holds for one app, in one slot: the worker that registered last (160 bits),
 /// when the newest document behind its verdict was issued (32), the block of the challenge in its newest
 /// quote (40), and the log's epoch at which a policy that names single platforms or workers took it (24).
 type Seat is uint256;
@@ -18,13 +19,21 @@ using SeatLib for Seat global;
 /// @title WorkerRecordLib
 /// @notice Times are Unix seconds.
 library WorkerRecordLib {
-    uint256 private constant COHORT_BITS = 30;
+    uint256 private constant COHORT_BITS = 27;
+    uint256 private constant PLACE_MASK = 7;
+    uint256 private constant STATUS_BITS = 30;
     uint256 private constant STATUS_MASK = 3;
 
     /// @notice The most cohorts there can be.
     uint256 internal constant MAX_COHORTS = 2 ** COHORT_BITS - 1;
+    /// @dev Status and place of a worker that is registered, at the first place.
+    uint256 private constant REGISTERED_FIRST = uint256(WorkerStatus.Registered) * (PLACE_MASK + 1);
+    uint256 private constant OWN_MASK = 0x1f;
 
-    /// @notice A registered worker.
+    /// @notice The most workers of one app that a platform has places for.
+    uint256 internal constant PLACES = PLACE_MASK + 1;
+
+    /// @notice A registered worker, at the first place of its platform.
     function from(bytes20 platform_, uint32 activeFrom_, uint32 expiresAt_, uint32 cohort_)
         internal
         pure
@@ -32,7 +41,7 @@ library WorkerRecordLib {
     {
         return WorkerRecord.wrap(
             uint256(uint160(platform_)) << 96 | uint256(activeFrom_) << 64 | uint256(expiresAt_)
-                << 32 | uint256(WorkerStatus.Registered) << COHORT_BITS | cohort_
+                << 32 | uint256(WorkerStatus.Registered) << STATUS_BITS | cohort_
         );
     }
 
@@ -42,8 +51,14 @@ library WorkerRecordLib {
         pure
         returns (WorkerRecord)
     {
-        uint256 word = WorkerRecord.unwrap(record) & ~(STATUS_MASK << COHORT_BITS);
-        return WorkerRecord.wrap(word | uint256(status_) << COHORT_BITS);
+        uint256 word = WorkerRecord.unwrap(record) & ~(STATUS_MASK << STATUS_BITS);
+        return WorkerRecord.wrap(word | uint256(status_) << STATUS_BITS);
+    }
+
+    /// @notice The same worker at another place of its platform, below {PLACES}.
+    function placed(WorkerRecord record, uint256 place_) internal pure returns (WorkerRecord) {
+        uint256 word = WorkerRecord.unwrap(record) & ~(PLACE_MASK << COHORT_BITS);
+        return WorkerRecord.wrap(word | place_ << COHORT_BITS);
     }
 
     /// @notice The same worker, active from another time on.
@@ -54,6 +69,13 @@ library WorkerRecordLib {
     {
         uint256 word = WorkerRecord.unwrap(record) & ~(uint256(type(uint32).max) << 64);
         return WorkerRecord.wrap(word | uint256(activeFrom_) << 64);
+    }
+
+    /// @notice Whether it is registered, at the first place of its platform, active and not expired at `time`.
+    function isPlain(WorkerRecord record, uint256 time) internal pure returns (bool) {
+        uint256 word = WorkerRecord.unwrap(record);
+        return (word >> COHORT_BITS) & OWN_MASK == REGISTERED_FIRST && uint32(word >> 64) <= time
+            && uint32(word >> 32) >= time;
     }
 
     function platform(WorkerRecord record) internal pure returns (bytes20) {
@@ -69,7 +91,19 @@ library WorkerRecordLib {
     }
 
     function status(WorkerRecord record) internal pure returns (WorkerStatus) {
-        return WorkerStatus(WorkerRecord.unwrap(record) >> COHORT_BITS & STATUS_MASK);
+        return WorkerStatus(WorkerRecord.unwrap(record) >> STATUS_BITS & STATUS_MASK);
+    }
+
+    /// @notice Its place on the platform, from 0; above 0 only where a policy let workers share one.
+    function place(WorkerRecord record) internal pure returns (uint256) {
+        return WorkerRecord.unwrap(record) >> COHORT_BITS & PLACE_MASK;
+    }
+
+    /// @notice The name of its seat: that of the platform at the first place, a hash at the others.
+    function seat(WorkerRecord record) internal pure returns (bytes20) {
+        uint256 place_ = record.place();
+        if (place_ == 0) return record.platform();
+        return bytes20(keccak256(abi.encode(record.platform(), place_)));
     }
 
     function cohort(WorkerRecord record) internal pure returns (uint32) {

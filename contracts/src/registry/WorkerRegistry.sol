@@ -99,18 +99,18 @@ contract WorkerRegistry is WorkerEnd, ERC165 {
             _lifeOf(worker, record, uint64(block.timestamp));
         Failure.raise(failure);
         Standing standing = _judge(record.cohort(), facts);
-        if (!standing.isPersonal()) return until;
+        if (!_isLookedAt(record, standing)) return until;
         if (standing.isCounted()) {
             _found[worker] = Found(standing.epoch(), until);
             return until;
         }
-        Seat seat = _seats[facts.appId][record.platform()];
+        Seat seat = _seatOf(facts.appId, record);
         uint256 age = standing.maxCollateralAge();
         uint256 end = record.expiresAt() < standing.until() ? record.expiresAt() : standing.until();
         if (age != 0 && seat.collateralFrom() + age < end) end = seat.collateralFrom() + age;
         // The short way may say yes no longer than the long one.
         if (until < end) return until;
-        _seats[facts.appId][record.platform()] = seat.takenAt(standing.epoch());
+        _seats[facts.appId][record.seat()] = seat.takenAt(standing.epoch());
         return until;
     }
 
@@ -150,7 +150,8 @@ contract WorkerRegistry is WorkerEnd, ERC165 {
         );
     }
 
-    /// @dev Seats `worker` on its platform; returns its record to be, and whether it sat there before.
+    /// @dev Seats `worker` at a place of its platform; returns its record to be, and whether it sat there
+    /// before.
     /// Where it carries on a live registration of the same code, proven the same way, it stays active.
     /// Anything else gives the guardian the activation delay to object again.
     function _takeSeat(
@@ -161,12 +162,15 @@ contract WorkerRegistry is WorkerEnd, ERC165 {
         WorkerBinding calldata binding
     ) private returns (WorkerRecord, bool renews) {
         mapping(bytes20 => Seat) storage seats = _seats[binding.appId];
-        bytes20 platform = record.platform();
-        Seat seat = seats[platform];
+        Seat seat = seats[record.platform()];
         WorkerRecord previous = _workers[worker];
         renews = previous.status() != WorkerStatus.Unknown;
         if (renews) {
             uint64 challengeBlock = binding.challengeBlock;
+            if (previous.place() != 0) {
+                record = record.placed(previous.place());
+                seat = seats[record.seat()];
+            }
             bool alike = _requireRenewable(worker, previous, record, binding.appId);
             require(
                 challengeBlock > seat.challengeBlock(),
@@ -174,21 +178,21 @@ contract WorkerRegistry is WorkerEnd, ERC165 {
             );
             if (alike && _isAlive(worker)) record = record.activeSince(previous.activeFrom());
         } else if (seat.holder() != address(0)) {
-            _vacate(binding.appId, platform, seat.holder());
+            record = _freePlace(worker, record, standing, binding.appId);
         }
         seat = SeatLib.from(
             worker,
             WorkerRecordLib.clamp(verdict.number(VerdictReader.VALID_FROM)),
             binding.challengeBlock
         );
-        if (standing.isOpen() && !standing.isPersonal()) {
+        if (standing.isOpen() && !_isLookedAt(record, standing)) {
             _requireYoung(seat.collateralFrom(), standing.maxCollateralAge());
         } else {
             _requireTaken(worker, record, seat, binding.appId);
             seat = seat.takenAt(standing.epoch());
             if (standing.isCounted()) _claim(worker, record, verdict, binding);
         }
-        seats[platform] = seat;
+        seats[record.seat()] = seat;
         return (record, renews);
     }
 
@@ -224,12 +228,30 @@ contract WorkerRegistry is WorkerEnd, ERC165 {
         delete _found[worker];
     }
 
-    /// @dev One platform serves an app with one key. A worker that is dead for whatever reason does
-    /// not hold its platform, and its successor there retires it.
-    function _vacate(bytes32 appId, bytes20 platform, address holder) private {
-        require(!_isAlive(holder), PlatformAlreadyInUse(platform, holder));
-        WorkerRecord record = _workers[holder];
-        if (record.status() == WorkerStatus.Registered) _retire(holder, record, appId);
+    /// @dev The record at the first free place of its platform: one platform serves an app with one key,
+    /// or with as many as the policy says, which it judges itself. A worker that is dead for whatever
+    /// reason does not hold its place, and its successor there retires it.
+    function _freePlace(address worker, WorkerRecord record, Standing standing, bytes32 appId)
+        private
+        returns (WorkerRecord)
+    {
+        uint256 place = 0;
+        address holder = _seatOf(appId, record).holder();
+        while (holder != address(0) && _isAlive(holder)) {
+            ++place;
+            require(
+                standing.isShared() && place < WorkerRecordLib.PLACES,
+                PlatformAlreadyInUse(record.platform(), holder)
+            );
+            record = record.placed(place);
+            holder = _seatOf(appId, record).holder();
+        }
+        if (holder != address(0)) {
+            WorkerRecord before = _workers[holder];
+            if (before.status() == WorkerStatus.Registered) _retire(holder, before, appId);
+        }
+        if (place != 0) emit PlatformShared(worker, appId, record.platform(), uint8(place));
+        return record;
     }
 
     /// @dev A key keeps its app and its platform, and never comes back from the dead. Returns whether

@@ -17,7 +17,7 @@ import {ProofKind} from "../types/ProofKind.sol";
 import {CohortLib, Standing} from "./CohortLib.sol";
 import {Cohorts} from "./Cohorts.sol";
 import {Failure} from "./Failure.sol";
-import {Seat, WorkerRecord} from "./WorkerRecord.sol";
+import {Seat, WorkerRecord, WorkerRecordLib} from "./WorkerRecord.sol";
 
 /// @title WorkerStanding
 /// @notice What a registered worker is worth at the moment of use.
@@ -36,8 +36,8 @@ abstract contract WorkerStanding is Cohorts {
     /* STORAGE */
 
     mapping(address worker => WorkerRecord) internal _workers;
-    /// @dev By app and the first 20 bytes of the platform's id.
-    mapping(bytes32 appId => mapping(bytes20 platform => Seat)) internal _seats;
+    /// @dev By app and the seat's name ({WorkerRecordLib-seat}).
+    mapping(bytes32 appId => mapping(bytes20 name => Seat)) internal _seats;
     /// @dev What evidence of further kinds must agree on, by the block of the registration's challenge,
     /// where the policy counted kinds when it registered. Another registration has a later block.
     mapping(address worker => mapping(uint40 challengeBlock => bytes32)) internal _claims;
@@ -70,13 +70,18 @@ abstract contract WorkerStanding is Cohorts {
         view
         returns (address operator, ProofKind kind)
     {
-        WorkerRecord record = _workers[worker];
-        Standing standing = _standing(appId, record.cohort());
-        if (record.activeFrom() > block.timestamp || !_stands(worker, record, standing, appId)) {
-            (bytes memory failure,) = _answer(worker, record, appId, uint64(block.timestamp));
-            Failure.raise(failure);
-        }
+        (Standing standing,) = _requireStanding(worker, appId);
         return (standing.operator(), standing.kind());
+    }
+
+    /// @inheritdoc IWorkerRegistry
+    function requireActiveOn(address worker, bytes32 appId)
+        external
+        view
+        returns (address operator, ProofKind kind, bytes32 platformId)
+    {
+        (Standing standing, WorkerRecord record) = _requireStanding(worker, appId);
+        return (standing.operator(), standing.kind(), record.platform());
     }
 
     /// @inheritdoc IAttestationGate
@@ -105,7 +110,7 @@ abstract contract WorkerStanding is Cohorts {
         WorkerRecord record = _workers[worker];
         if (record.status() == WorkerStatus.Unknown) return shown;
         CohortFacts memory facts = _factsOf(record.cohort());
-        Seat seat = _seats[facts.appId][record.platform()];
+        Seat seat = _seatOf(facts.appId, record);
         bool seated = seat.holder() == worker;
         return Worker({
             appId: facts.appId,
@@ -123,7 +128,8 @@ abstract contract WorkerStanding is Cohorts {
             kind: facts.kind,
             status: record.status(),
             teeType: facts.teeType,
-            tcbStatus: facts.tcbStatus
+            tcbStatus: facts.tcbStatus,
+            place: uint8(record.place())
         });
     }
 
@@ -131,19 +137,53 @@ abstract contract WorkerStanding is Cohorts {
     function claimOf(address worker) external view returns (bytes32) {
         WorkerRecord record = _workers[worker];
         if (record.status() == WorkerStatus.Unknown) return 0;
-        Seat seat = _seats[_factsOf(record.cohort()).appId][record.platform()];
+        Seat seat = _seatOf(_factsOf(record.cohort()).appId, record);
         return _claims[worker][seat.challengeBlock()];
     }
 
     /// @inheritdoc IWorkerRegistry
-    function workerOn(bytes32 appId, bytes32 platformId) external view returns (address) {
-        return _seats[appId][bytes20(platformId)].holder();
+    function workerOn(bytes32 appId, bytes32 platformId, uint8 place)
+        external
+        view
+        returns (address)
+    {
+        WorkerRecord nobody = WorkerRecordLib.from(bytes20(platformId), 0, 0, 0);
+        return _seatOf(appId, nobody.placed(place % WorkerRecordLib.PLACES)).holder();
     }
 
     /* STATE AT USE */
 
+    /// @dev How the cohort of `worker` stood when it was judged last, and its record; reverts with the
+    /// reason unless the worker counts now.
+    function _requireStanding(address worker, bytes32 appId)
+        private
+        view
+        returns (Standing standing, WorkerRecord record)
+    {
+        record = _workers[worker];
+        standing = _standing(appId, record.cohort());
+        // Most of the time nothing is left to look at.
+        if (
+            record.isPlain(block.timestamp) && standing.carriesAll(block.timestamp)
+                && _isCurrent(standing)
+        ) return (standing, record);
+        if (record.activeFrom() > block.timestamp || !_stands(worker, record, standing, appId)) {
+            (bytes memory failure,) = _answer(worker, record, appId, uint64(block.timestamp));
+            Failure.raise(failure);
+        }
+    }
+
+    function _seatOf(bytes32 appId, WorkerRecord record) internal view returns (Seat) {
+        return _seats[appId][record.seat()];
+    }
+
+    /// @dev Whether a worker must be looked at by itself: its policy names single platforms or workers, or
+    /// it came to a platform where others were.
+    function _isLookedAt(WorkerRecord record, Standing standing) internal pure returns (bool) {
+        return standing.isPersonal() || record.place() != 0;
+    }
+
     /// @dev The short way: whether what is kept says that the worker counts, but for its activation.
-    /// Reads one slot where policies name no single platforms or workers and no age; else two.
     function _stands(address worker, WorkerRecord record, Standing standing, bytes32 appId)
         internal
         view
@@ -154,14 +194,14 @@ abstract contract WorkerStanding is Cohorts {
                 || standing.until() < block.timestamp || !_isCurrent(standing)
         ) return false;
         uint256 age = standing.maxCollateralAge();
-        if (age == 0 && !standing.isPersonal()) return true;
+        bool lookedAt = _isLookedAt(record, standing);
         if (standing.isCounted()) {
             Found memory found = _found[worker];
             return found.epoch == standing.epoch() && found.until >= block.timestamp;
         }
-        Seat seat = _seats[appId][record.platform()];
+        Seat seat = _seatOf(appId, record);
         if (age != 0 && seat.collateralFrom() + age < block.timestamp) return false;
-        return !standing.isPersonal() || seat.epoch() == standing.epoch();
+        return !lookedAt || seat.epoch() == standing.epoch();
     }
 
     /// @dev Whether a registered worker counts for anything, active or not yet.
@@ -203,7 +243,7 @@ abstract contract WorkerStanding is Cohorts {
             return (abi.encodeWithSelector(reason, worker), 0, facts);
         }
         facts = _factsOf(record.cohort());
-        Seat seat = _seats[facts.appId][record.platform()];
+        Seat seat = _seatOf(facts.appId, record);
         until = _endOf(record, seat, facts, at);
         if (until < at) {
             return (abi.encodeWithSelector(WorkerExpired.selector, worker, until), 0, facts);
@@ -242,7 +282,8 @@ abstract contract WorkerStanding is Cohorts {
             worker: worker,
             platformId: record.platform(),
             collateralFrom: seat.collateralFrom(),
-            kindsUntil: none
+            kindsUntil: none,
+            place: uint8(record.place())
         });
     }
 }

@@ -20,13 +20,15 @@ class PolicyRules:
     One version of a policy, as `ITcbPolicy.Policy`.
 
     Bit n of `accepted_statuses` and `accepted_kinds` stands for status or kind n; `kinds_needed` of
-    them must stand together, 0 or 1 for the registration's alone. Times are seconds;
-    `graces[n - 1]` is that of status n. `denied` and `platforms` are 32 bytes each.
+    them must stand together, 0 or 1 for the registration's alone. `workers_per_platform` may share
+    one platform; 0 stands for 1. Times are seconds; `graces[n - 1]` is that of status n. `denied`
+    and `platforms` are 32 bytes each.
     """
 
     accepted_statuses: int
     accepted_kinds: int
     kinds_needed: int = 0
+    workers_per_platform: int = 0
     min_evaluation_number: int = 0
     max_collateral_age: int = 0
     forbidden_attributes: bytes = bytes(8)
@@ -64,13 +66,14 @@ class Bearer:
     What a policy judges of a worker that is its own; times are Unix seconds.
 
     `kinds_until[n - 1]` is the last second of evidence of kind n beside the registration's own, 0
-    where there is none.
+    where there is none. `place` counts the places of its platform before its own.
     """
 
     worker: Address
     platform_id: bytes
     collateral_from: int
     kinds_until: tuple[int, ...] = (0,) * 4
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ def rules_from(policy: AbiValue) -> PolicyRules:
         accepted_statuses=policy["acceptedStatuses"],
         accepted_kinds=policy["acceptedKinds"],
         kinds_needed=policy["kindsNeeded"],
+        workers_per_platform=policy["workersPerPlatform"],
         min_evaluation_number=policy["minEvaluationNumber"],
         max_collateral_age=policy["maxCollateralAge"],
         forbidden_attributes=policy["forbiddenAttributes"],

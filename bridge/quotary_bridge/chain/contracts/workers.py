@@ -67,7 +67,11 @@ class CohortFacts:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredWorker:
-    """One worker's record; times are Unix seconds; of the platform id, the first 20 bytes count."""
+    """
+    One worker's record; times are Unix seconds; of the platform id, the first 20 bytes count.
+
+    `place` is its place on the platform: above 0 only where a policy let workers share one.
+    """
 
     app_id: Bytes32
     measurement_id: Bytes32
@@ -85,6 +89,7 @@ class RegisteredWorker:
     status: WorkerStatus
     tee_type: int
     tcb_status: int
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,19 @@ class WorkerRegistry(Contract):
     def operator_of(self, worker: Address, app_id: Bytes32, at: BlockTag = "latest") -> Address:
         """Return who runs an active worker; raises `ContractError` where it does not count."""
         return address_of(self.read("requireActive", worker, app_id, at=at)[0])
+
+    def operator_and_platform_of(
+        self, worker: Address, app_id: Bytes32, at: BlockTag = "latest"
+    ) -> tuple[Address, bytes]:
+        """Return the same, and the first 20 bytes of the id of the platform it runs on."""
+        operator, _, platform = self.read("requireActiveOn", worker, app_id, at=at)
+        return address_of(operator), platform
+
+    def worker_on(
+        self, app_id: Bytes32, platform: bytes, place: int = 0, at: BlockTag = "latest"
+    ) -> Address:
+        """Return who registered last at a place of a platform, zeros where nobody did."""
+        return address_of(self.read("workerOn", app_id, platform, place, at=at))
 
     def challenge_at(self, block_number: int, at: BlockTag = "latest") -> Bytes32:
         """Return the challenge of a recent block; raises `ContractError` where it is too old."""
@@ -200,4 +218,5 @@ def worker_from(record: AbiValue) -> RegisteredWorker:
         status=WorkerStatus(record["status"]),
         tee_type=record["teeType"],
         tcb_status=record["tcbStatus"],
+        place=record["place"],
     )
