@@ -246,7 +246,7 @@ def open_gateway(**differences: Any) -> Iterator[Gateway]:
 
     with QuietServer(("127.0.0.1", 0), Handler) as server:
         gateway.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
             yield gateway
