@@ -12,7 +12,7 @@ from quotary_bridge.chain.contracts import ResultOracle
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import JobKind, Timestamp
 from quotary_bridge.relayer import Relayer, table
-from quotary_bridge.rounds import RoundState
+from quotary_bridge.rounds import Faulted, RoundState, advance_round
 from quotary_bridge.store import Store
 
 from tests.bridge.relayer_town import Town, drive, require_all_final
@@ -91,6 +91,25 @@ def test_a_lie_between_agreement_and_delivery_is_reported_with_the_others(
     end(relayer, workers)
     require_all_final(town, store)
     assert errands(store, JobKind.DISSENT) == [(JobState.FINAL, None)]
+
+
+def test_what_another_relayer_put_on_record_stands(town: Town, store: Store) -> None:
+    """It was first to hear, or to give up; whoever hears it as well has nothing to add."""
+    key = ask_several(town)
+    workers, relayer = town_of_three(town, store, "tarries")
+    relayer.tick()
+    (held,) = store.rounds([key])[key]
+    assert relayer._lanes is not None
+    with store.write(relayer._lanes.first.lease) as writer:
+        writer.put_rounds([advance_round(held, Faulted(workers[1].address, "WorkerTimeout"))])
+    workers[1].over.set()
+    cycle_until(relayer, town, lambda: not relayer._rounds._latecomers._tables)
+    drive(relayer, town, 30)
+    end(relayer, workers)
+    require_all_final(town, store)
+    seat = store.rounds([key])[key][0].seat_of(workers[1].address)
+    assert seat is not None
+    assert (seat.signed, seat.fault) == (None, "WorkerTimeout")
 
 
 def test_who_is_late_and_honest_is_left_alone(town: Town, store: Store) -> None:

@@ -17,7 +17,7 @@ from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.errands import convictions, tell_errands
 from quotary_bridge.relayer.hearing import Change, Floor
 from quotary_bridge.relayer.table import Table, played
-from quotary_bridge.rounds import Faulted, Revealed, Round, RoundState
+from quotary_bridge.rounds import Faulted, Revealed, Round, RoundEvent, RoundState
 
 __all__ = ["Latecomers"]
 
@@ -62,7 +62,7 @@ class Latecomers:
             key, ordinal = change.table.job.key, change.table.held.ordinal
             for held in stored.get(key, []):
                 if held.ordinal == ordinal and held.state in _TAKES_MORE:
-                    events = [event for event in change.events if _says_something(event)]
+                    events = [event for event in change.events if _is_news(held, event)]
                     after.append((change, held, played(held, events)))
                     change.errands += self._convictions(cycle, jobs[key], held, after[-1][2])
         with cycle.write() as writer:
@@ -86,5 +86,9 @@ class Latecomers:
         return convictions(cycle, job, replace(held, seats=late))
 
 
-def _says_something(event: object) -> bool:
-    return isinstance(event, Revealed | Faulted) and event.signed is not None
+def _is_news(held: Round, event: RoundEvent) -> bool:
+    """Whether a worker signed something that no relayer on this store has put on record."""
+    if not isinstance(event, Revealed | Faulted) or event.signed is None:
+        return False
+    seat = held.seat_of(event.worker)
+    return seat is not None and seat.signed is None and seat.fault is None

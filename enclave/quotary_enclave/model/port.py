@@ -45,6 +45,9 @@ class Model(Protocol):
 
     Implementations are safe to call from several threads at once, and deterministic: the same
     messages give the same text on every machine, or quorums over results could never form.
+
+    Warning: whoever asks a worker twice about one request gets two signed answers. If they differ,
+    they are two outputs for one question, and end the worker for ever.
     """
 
     @property
