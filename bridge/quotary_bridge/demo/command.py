@@ -32,7 +32,11 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         epilog="example: quotary demo --json",
     )
     add_output_flags(parser)
-    parser.add_argument("--plain", action="store_true", help="no colours, no progress display")
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="no colours, no progress display; with --json the story goes to stderr",
+    )
     parser.set_defaults(run=command(_run))
 
 
@@ -56,8 +60,14 @@ def _run(args: Namespace) -> int:
 
 
 def _console(args: Namespace) -> Console:
+    if args.plain:
+        return Console(
+            highlight=False,
+            no_color=True,
+            force_terminal=False,
+            width=_PLAIN_COLUMNS,
+            stderr=args.json,
+        )
     if args.json:
         return Console(file=io.StringIO())
-    if args.plain:
-        return Console(highlight=False, no_color=True, force_terminal=False, width=_PLAIN_COLUMNS)
     return Console(highlight=False)
