@@ -37,7 +37,9 @@ from tests.bridge.gateway_town import (
 )
 from tests.bridge.test_cli import Ran, runner
 from tests.enclave.worker_parts import CountingModel, SettableClock, make_worker
-from tests.verifier.workloads.guests import simulator
+from tests.verifier.fetch.service import Service as CollateralService
+from tests.verifier.fetch.service import serving
+from tests.verifier.workloads.guests import collateral, simulator
 from tests.verifier.workloads.test_live import listening
 
 pytest_plugins = ["tests.bridge.gateway_fixtures"]
@@ -211,6 +213,20 @@ def test_a_proof_made_elsewhere_is_of_a_kept_quote(desk: Desk) -> None:
     assert ran.code == 0, ran
     bond = town.desk.keys.bond_of(APP_ID, ran.json["signers"][0]["key"])
     assert bond.kind is ProofKind.STUB
+
+
+def test_collateral_can_be_fetched(desk: Desk) -> None:
+    """From a PCCS, for the platform that quoted; only the chain's own proof needs a file."""
+    pccs, town = CollateralService(pccs=True), desk.town
+    pccs.publish(collateral())
+    with serving(pccs):
+        fetched = ("--fetch", "--pccs", pccs.url, "--root", town.folder / "root.der")
+        begun = (*desk.begun[:7], *fetched, *town.reading, *town.sending, "--json")
+        alone = desk.quotary("gateway", "enrol", *begun, "--via", "onchain")
+        refused(alone, 6, Reason.CONFIGURATION_MISSING)
+        ran = desk.quotary("gateway", "run", *begun, *desk.request)
+    assert ran.code == 0, ran
+    assert ran.json["record"]["sent"]
 
 
 def test_step_by_step(either: Desk) -> None:
