@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from quotary_bridge.lifecycle import Dispatched, Errand, Failed, Sealed, begin, begin_errand
 from quotary_bridge.model import Address, BlockNumber, Bytes32, JobKey, JobKind, errand_key
@@ -112,3 +114,15 @@ def test_what_is_undone_leaves_no_batch(store: Store, lease: Lease) -> None:
         twice()
     assert store.open_batches(CHAIN, ORACLE) == [held]
     assert len(store.batch_members(held.key)) == len(MEMBERS)
+
+
+def test_everybody_has_a_turn_in_the_next_batch(store: Store, lease: Lease) -> None:
+    """One account's hundredth request comes after everybody's first."""
+    other = Address("0x0000000000000000000000000000000000000009")
+    busy = [request_of(number) for number in range(1, 8)]
+    late = replace(request_of(99), requester=other, block=replace(BLOCK, number=BlockNumber(9)))
+    with store.write(lease) as writer:
+        for request in (*busy, late):
+            writer.add_job(begin(request))
+    first = [job.request for job in store.waiting_for_batch(lease, ORACLE, 2)]
+    assert first == [busy[0], late]

@@ -1,7 +1,8 @@
 """
 Gathering requests and having a worker answer them all at once.
 
-1. requests of one app, one model and (where they name one) one worker go together;
+1. requests of one app, one model and (where they name one) one worker go together, every account's
+   oldest before anybody's second;
 2. a batch is asked for when it is full, or when its oldest request waited long enough;
 3. what comes back is checked, and stored in one commit with the errand that commits its root.
 
@@ -148,7 +149,7 @@ class BatchAsker:
             self._heard(cycle, answer)
 
     def _waiting(self, cycle: Cycle) -> dict[_Group, list[Job]]:
-        """Return the requests that wait, by what they have in common, oldest first."""
+        """Return the requests that wait, by what they have in common, in fair turns."""
         settings = cycle.ports.settings
         out = {job.key for jobs in self._out.values() for job in jobs}
         resting = {key for key, rest in self._rests.items() if rest.until > self._cycles}

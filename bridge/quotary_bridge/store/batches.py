@@ -128,6 +128,9 @@ _CLAIM = (
     .where(batch_member.c.place == bindparam("the_place"))
 )
 _COUNTS = select(batch.c.state, func.count()).group_by(batch.c.state)
+_TURN = func.row_number().over(
+    partition_by=job.c.requester, order_by=(job.c.block_number, job.c.request_id)
+)
 _WAITING = (
     select(job)
     .where(
@@ -141,13 +144,14 @@ _WAITING = (
         .where(batch_member.c.job_key == job.c.key, batch.c.key == batch_member.c.batch_key)
         .where(_OPEN),
     )
-    .order_by(job.c.block_number, job.c.request_id)
+    # In turns, as all requests: who asks a thousand times holds up nobody's first.
+    .order_by(_TURN, job.c.block_number, job.c.request_id)
     .limit(bindparam("most"))
 )
 
 
 def waiting(connection: Connection, wanted: dict[str, Any]) -> tuple[Job, ...]:
-    """Return requests that are in no batch, the oldest first; `wanted` as `FREE` asks for it."""
+    """Return requests in no batch, each account's oldest first; `wanted` as `FREE` asks for it."""
     return tuple(map(job_from, connection.execute(_WAITING, wanted).all()))
 
 

@@ -265,7 +265,7 @@ class Store:
             return rounds.read_rounds(connection, keys)
 
     def waiting_for_batch(self, held: Lease, oracle: Address, most: int) -> tuple[Job, ...]:
-        """Return the oldest requests of an oracle of batches that are in none, and are free."""
+        """Return requests of an oracle of batches that are in none and free, in fair turns."""
         wanted = {"chain": held.chain_id, "oracle_": oracle, "most": most}
         with self._read() as connection:
             return batches.waiting(connection, wanted | claimant(held, self._now()))
