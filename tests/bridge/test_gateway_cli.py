@@ -14,7 +14,6 @@ from shutil import copytree
 
 import pytest
 from eth_account import Account
-from quotary.cli import aci, chat
 from quotary.errors import Reason as Refusal
 from quotary_bridge.chain.contracts import ProofKind
 from quotary_bridge.chain.well_known import WELL_KNOWN_KEYS
@@ -335,7 +334,7 @@ def test_the_page_runs_as_it_stands(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its commands in order, asking our own worker, with keys in encrypted files."""
-    quotary = runner((gateway, aci, chat), capsys, monkeypatch)
+    quotary = runner((gateway,), capsys, monkeypatch)
     monkeypatch.chdir(tmp_path)
     keys = {"account": WELL_KNOWN_KEYS[6]}
     keys |= {f"member-{place + 1}": WELL_KNOWN_KEYS[MEMBERS[place]] for place in (0, 1)}
@@ -355,7 +354,7 @@ def test_the_page_runs_as_it_stands(
     page = (ROOT / "docs" / "gateways.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
     commands = [line for block in blocks for line in block.splitlines()]
-    assert len(commands) >= 11
+    assert len(commands) >= 10
     with town.undone(), our_own_worker() as (url, quote):
         registry = town.registry
         town.transact(registry.address, registry.admit(APP_ID, image_of(quote), MANIFEST))
