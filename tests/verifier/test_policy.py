@@ -87,8 +87,8 @@ def with_sgx_flags(flags: int) -> Evidence:
     base = evidence("sgx-v3-platform")
     body = base.quote.body
     assert isinstance(body, SgxReport)
-    attributes = flags.to_bytes(8, "little") + body.attributes[8:]
-    return base._replace(quote=replace(base.quote, body=body._replace(attributes=attributes)))
+    data = body.data[:48] + flags.to_bytes(8, "little") + body.data[56:]
+    return base._replace(quote=replace(base.quote, body=SgxReport.parse(data, "report")))
 
 
 SEPT = 1 << 28

@@ -206,7 +206,7 @@ def test_attributes_can_be_allowed_one_by_one() -> None:
     assert isinstance(td, TdReport)
     for name, bit in (("debug", 1), ("provision_key", 4), ("einittoken_key", 5)):
         flags = (int.from_bytes(enclave.attributes[:8], "little") | 1 << bit).to_bytes(8, "little")
-        body = enclave._replace(attributes=flags + enclave.attributes[8:])
+        body = SgxReport.parse(enclave.data[:48] + flags + enclave.data[56:], "report")
         shown = SGX._replace(quote=replace(SGX.quote, body=body))
         assert reason_of(toml(""), shown) is Reason.SGX_ATTR_FORBIDDEN
         assert reason_of(toml(f"[sgx]\nallow_{name} = true"), shown) is None

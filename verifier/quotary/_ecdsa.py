@@ -31,13 +31,18 @@ _RAW_BYTES: Final = 64
 _ZERO: Final = bytes(32)
 _ORDER: Final = bytes.fromhex("FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551")
 _TOP_BIT: Final = 0x80
-_HEADERS: Final = (b"", *[b"\x02\x20"] * 127, *[b"\x02\x21\0"] * 127, b"")
+_KINDS: Final = (None, *[0] * 127, *[1] * 127, None)
 """
-What stands before an integer of 32 bytes in DER, by the first of them; nothing for 0x00, as the
-integer takes less, and for 0xff, as it may be the order.
+How an integer of 32 bytes is written in DER, by the first of them: 1 with a zero before it. None
+for 0x00, as the integer takes less, and for 0xff, as it may be the order.
 """
-_PAIRS: Final = tuple(bytes([0x30, length]) for length in range(72))
-"""What stands before a pair of integers, by the length of both."""
+_FRAMES: Final = (
+    (b"\x30\x44\x02\x20", b"\x30\x45\x02\x20"),
+    (b"\x30\x45\x02\x21\0", b"\x30\x46\x02\x21\0"),
+)
+"""What stands before r, by the kinds of r and s."""
+_HEADERS: Final = (b"\x02\x20", b"\x02\x21\0")
+"""What stands before s, by its kind."""
 
 
 def load_key(point: bytes, item: str) -> PublicKey:
@@ -57,18 +62,17 @@ def signature_to_der(raw: bytes, item: str) -> bytes:
 
     High s is valid: Intel's signatures are not normalised, so no signature may serve as an id.
     """
-    r, s = raw[:32], raw[32:]
     if len(raw) != _RAW_BYTES:
         raise _out_of_range(item)
-    r_header, s_header = _HEADERS[r[0]], _HEADERS[s[0]]
-    if r_header and s_header:
-        body = r_header + r + s_header + s
+    first, second = _KINDS[raw[0]], _KINDS[raw[32]]
+    if first is not None and second is not None:
+        return _FRAMES[first][second] + raw[:32] + _HEADERS[second] + raw[32:]
+    r, s = raw[:32], raw[32:]
     # Numbers of one length are in order when their bytes are.
-    elif _ZERO < r < _ORDER and _ZERO < s < _ORDER:
-        body = _der_integer(r) + _der_integer(s)
-    else:
+    if not (_ZERO < r < _ORDER and _ZERO < s < _ORDER):
         raise _out_of_range(item)
-    return _PAIRS[len(body)] + body
+    body = _der_integer(r) + _der_integer(s)
+    return b"\x30%c" % len(body) + body
 
 
 def require_signature(

@@ -188,7 +188,8 @@ def _described(quote: Quote) -> dict[str, object]:
 
 def _fields(part: SgxReport | TdReport | TdMigration) -> dict[str, object]:
     shown: dict[str, object] = {}
-    for name, value in part._asdict().items():
+    fields = part._asdict() if isinstance(part, TdMigration) else part.fields()
+    for name, value in fields.items():
         if name == "data" or value is None:
             continue
         if isinstance(value, TdMigration):

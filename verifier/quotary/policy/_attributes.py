@@ -97,7 +97,18 @@ class TdAttributeRules:
             raise VerificationError(
                 Reason.TD_DEBUG, "TD attributes", expected="byte 0 zero", found=f"{bits:#018x}"
             )
-        self._check_forbidden(bits)
+        forbidden = _RESERVED_TD | int(self.forbidden)
+        if not self.allow_migratable:
+            forbidden |= _MIGRATABLE
+        if not self.allow_service_td:
+            forbidden |= _SERVTD_EXT
+        if bits & forbidden:
+            raise VerificationError(
+                Reason.TD_ATTR_FORBIDDEN,
+                "TD attributes",
+                expected=f"no bit of {forbidden:#018x}",
+                found=f"{bits & forbidden:#018x}",
+            )
         if not bits & _SEPT_VE_DISABLE and not self.allow_sept_ve:
             raise VerificationError(
                 Reason.SEPT_VE_NOT_DISABLED,
@@ -112,21 +123,6 @@ class TdAttributeRules:
                 "MRSERVICETD",
                 expected="zero",
                 found=service_td.hex(),
-            )
-
-    def _check_forbidden(self, bits: int) -> None:
-        forbidden = _RESERVED_TD | int(self.forbidden)
-        if not self.allow_migratable:
-            forbidden |= _MIGRATABLE
-        if not self.allow_service_td:
-            forbidden |= _SERVTD_EXT
-        found = bits & forbidden
-        if found:
-            raise VerificationError(
-                Reason.TD_ATTR_FORBIDDEN,
-                "TD attributes",
-                expected=f"no bit of {forbidden:#018x}",
-                found=f"{found:#018x}",
             )
 
 

@@ -25,7 +25,6 @@ _TD_MEASURED: Final = slice(120, 520)
 _NO_SERVICE_TD: Final = bytes(48)
 
 # The words between the fields are reserved and zero (Intel SDM, REPORT structure).
-_SGX: Final = Struct("<16s I 12x 16s 16s 32s 32x 32s 32x 64s HHH 42x 16s 64s")
 _SGX_RESERVED: Final = bytes(12 + 32 + 32 + 42)
 _TD_10: Final = Struct("<16s 48s 48s 8s 8s 8s 48s 48s 48s 48s 48s 48s 48s 48s 64s")
 _TD_15: Final = Struct("<16s 48s")
@@ -64,26 +63,51 @@ class TdAttributes(IntFlag):
     PERFMON = 1 << 63
 
 
-# Reports are tuples, which `tuple.__new__` makes of what was unpacked in one step: every quote has
-# two of them.
+class _Octets:
+    """A field of a report: bytes of it, cut out when they are read."""
+
+    def __init__(self, start: int, length: int) -> None:
+        self._at = slice(start, start + length)
+
+    def __get__(self, report: SgxReport, _: type[SgxReport] | None = None) -> bytes:
+        return report.data[self._at]
 
 
-class SgxReport(NamedTuple):
-    """An SGX enclave report, 384 bytes; also the form of the quoting enclave's report."""
+class _Number:
+    """A field of a report: a number in little-endian order."""
 
+    def __init__(self, start: int, length: int) -> None:
+        self._at = slice(start, start + length)
+
+    def __get__(self, report: SgxReport, _: type[SgxReport] | None = None) -> int:
+        return int.from_bytes(report.data[self._at], "little")
+
+
+class _Bytes(NamedTuple):
     data: bytes
-    cpu_svn: bytes
-    misc_select: int
-    isv_ext_prod_id: bytes
-    attributes: bytes
-    mr_enclave: bytes
-    mr_signer: bytes
-    config_id: bytes
-    isv_prod_id: int
-    isv_svn: int
-    config_svn: int
-    isv_family_id: bytes
-    report_data: bytes
+
+
+class SgxReport(_Bytes):
+    """
+    An SGX enclave report, 384 bytes; also the form of the quoting enclave's report.
+
+    Every quote has one or two of them, and few of their fields are read: so they are read late.
+    """
+
+    __slots__ = ()
+
+    cpu_svn = _Octets(0, 16)
+    misc_select = _Number(16, 4)
+    isv_ext_prod_id = _Octets(32, 16)
+    attributes = _Octets(48, 16)
+    mr_enclave = _Octets(64, 32)
+    mr_signer = _Octets(128, 32)
+    config_id = _Octets(192, 64)
+    isv_prod_id = _Number(256, 2)
+    isv_svn = _Number(258, 2)
+    config_svn = _Number(260, 2)
+    isv_family_id = _Octets(304, 16)
+    report_data = _Octets(320, 64)
 
     @classmethod
     def parse(cls, data: bytes, item: str) -> SgxReport:
@@ -91,7 +115,15 @@ class SgxReport(NamedTuple):
         reserved = data[20:32] + data[96:128] + data[160:192] + data[262:304]
         if reserved != _SGX_RESERVED:
             raise ParseError(Reason.RESERVED_NONZERO, item, expected="zero in reserved words")
-        return tuple.__new__(cls, (data, *_SGX.unpack(data)))
+        return tuple.__new__(cls, (data,))
+
+    def fields(self) -> dict[str, bytes | int]:
+        """Return all fields by their names, in the order in which they stand."""
+        return {
+            name: getattr(self, name)
+            for name, value in vars(type(self)).items()
+            if isinstance(value, _Octets | _Number)
+        }
 
     @property
     def flags(self) -> SgxFlags:
@@ -159,6 +191,10 @@ class TdReport(NamedTuple):
             )
             further = (*_TD_15.unpack_from(data, _TD_REPORT_10_BYTES), migration)
         return tuple.__new__(cls, (data, *_TD_10.unpack_from(data), *further))
+
+    def fields(self) -> dict[str, object]:
+        """Return all fields by their names, None where a version has no field."""
+        return self._asdict()
 
     @property
     def attributes(self) -> TdAttributes:

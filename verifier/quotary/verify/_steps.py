@@ -231,7 +231,7 @@ def evidence_of(appraisal: Appraisal) -> Evidence:
             "report_data": body.report_data,
         }
     )
-    return Evidence(quote, platform, collateral, verdict)
+    return tuple.__new__(Evidence, (quote, platform, collateral, verdict))
 
 
 def _policy(appraisal: Appraisal) -> None:
