@@ -13,7 +13,7 @@ from quotary_bridge.errors import ContractError, Reason
 from quotary_bridge.gateways import Demands, ExchangeFolder, Protocol, speech
 
 from tests.bridge.gateway_desk import Desk, refused, reverted
-from tests.bridge.gateway_town import APP, APP_ID, NOW, OTHER, OTHER_ID, honest
+from tests.bridge.gateway_town import APP, APP_ID, NOW, OTHER, OTHER_ID, honest, image_of
 from tests.verifier.workloads.guests import AT, hardware
 from tests.verifier.workloads.services import session
 
@@ -146,6 +146,9 @@ def test_a_gateway_counts_for_no_app_that_did_not_admit_its_image(either: Desk) 
     """Enrolment is refused by the notary; a question is not even sent."""
     desk = either
     desk.app = OTHER
+    reverted(desk.enrol("--dry-run"), "MeasurementNotAdmitted")
+    (quote,) = (desk.folder / "kept").glob("quote-*.bin")
+    assert image_of(quote.read_bytes()) == desk.town.image, "what would have to be admitted"
     reverted(desk.enrol(), "MeasurementNotAdmitted")
     refused(desk.ask(), 1, Reason.EVIDENCE_REJECTED)
     assert desk.serving.answers == 0
