@@ -24,39 +24,34 @@ from typing import NoReturn
 
 import structlog
 from quotary_bridge.chain import Chain
+from quotary_bridge.chain.transport import JsonRpcProvider
 from quotary_bridge.errors import Transient
 from quotary_bridge.model import ChainId, Timestamp
 from quotary_bridge.relayer import Progress, Relayer, RelayerSettings
 from quotary_bridge.store import Location, Store
 from quotary_bridge.workers import Endpoint, WorkerClient
 from sqlalchemy import Engine
+from web3 import Web3
 
 from tests.bridge.relayer_town import Worker, client_of
 from tests.faults.chaos import Chaos, Weather
-from tests.faults.crowd import Crowd, Reach
-from tests.faults.points import Doom, PointedStore, Points, pointed_chain
+from tests.faults.crowd import ROUND_SECONDS, Crowd, Reach
+from tests.faults.points import RPC_SECONDS, Aim, Doom, PointedStore, Points, pointed_chain
 from tests.faults.verdict import Verdict, judge
 from tests.faults.world import RELAYER, World
 
 CANARY = "canary-7c1e0b"
 """Stands in the URL of the node, where services put access keys."""
 
-ANYWHERE = 0.3
-"""The share of kills that fall at any point, however often it is passed."""
-
-GRAVE = ("commit", "eth_sendRawTransaction")
-GRAVE_WEIGHT = 8
-"""Commits and broadcasts are where a wrong order would show: they are killed that much more."""
-
 MINED_MEANWHILE = 0.8
 """How often the chain goes on between a relayer's death and its restart."""
 
 OPEN_REQUESTS = 10
-TICKS_PER_LIFE = 3
-POINTS_PER_LIFE = 80
-POINTS_PER_LIFE_OF_ROUNDS = 300
-ROUND_SECONDS = 3.0
-"""Long for an honest worker of a busy machine, and short beside one that stalls."""
+WARM_UP_TICKS = 3
+LONGEST_LIFE = 120
+LONGEST_LIFE_OF_ROUNDS = 300
+"""In points. A cycle passes forty or so where there is an answer to deliver."""
+
 DRAIN_CYCLES = 400
 FINALITY_DEPTH = 6
 DEFECT = 70
@@ -90,7 +85,6 @@ class Record:
 
     seed: int
     kills: int = 0
-    lives: int = 0
     seconds: float = 0.0
     points: Counter[str] = field(default_factory=Counter)
     died_at: Counter[str] = field(default_factory=Counter)
@@ -116,17 +110,20 @@ class Campaign:
         self._plan = plan
         self._log = folder / "relayer.log"
         self._crowd = Crowd(folder / "workers")
-        self._chance = random.Random(plan.seed)
-        self._names: list[str] = []
-        self._record = Record(plan.seed)
+        self._chance = random.Random(f"{plan.seed} between lives")
+        longest = LONGEST_LIFE_OF_ROUNDS if world.quorum.results > 1 else LONGEST_LIFE
+        self._aim = Aim(plan.seed, longest)
+        self._record = Record(plan.seed, points=self._aim.passed, died_at=self._aim.died)
         self._engine: Engine | None = None
+        # Nobody in this process uses these lines: whoever is forked from it finds them unopened.
+        self._line = Web3(JsonRpcProvider(self._url, RPC_SECONDS))
+        self._line_of_chaos = world.node.chain
 
     def run(self, *, until: Callable[[], bool] = lambda: False) -> Record:
         """Kill as often as planned, or `until` says so; then let it finish, and judge."""
         began = time.monotonic()
         with self._logged():
-            if self._world.quorum.results == 1:
-                self._warm_up()
+            self._warm_up()
             while self._record.kills < self._plan.kills and not until():
                 self._live_and_die()
             self._drain()
@@ -150,20 +147,21 @@ class Campaign:
         relayer = self._relayer(store, self._world.node.chain)
         with Path(os.devnull).open("wb") as nowhere:
             store.points = Points(None, nowhere.fileno(), lambda: None)
-            for _ in range(TICKS_PER_LIFE):
+            for _ in range(WARM_UP_TICKS):
                 self._world.ask()
-                self._chaos(0).mine()
+                self._chaos(0, self._world.chain).mine()
                 relayer.tick()
             relayer.close()
+        self._crowd.let_go()
         for thread in threading.enumerate():
-            if thread.name.startswith("dispatch"):
+            if thread.name.startswith(("dispatch", "round")):
                 thread.join()
         self._engine = store._engine
         self._engine.dispose()
 
     def _opened(self) -> PointedStore:
         """The store as a life finds it: now and then as a start does, else as it was left."""
-        if self._engine is None or self._record.lives % STARTS_ANEW == 0:
+        if self._engine is None or self._record.kills % STARTS_ANEW == 0:
             return PointedStore.open(self._where, lambda: Timestamp(1_000))
         # The connections of the process that this one was forked from are not this one's.
         self._engine.dispose(close=False)
@@ -175,41 +173,21 @@ class Campaign:
 
     def _live_and_die(self) -> None:
         self._ask()
-        self._record.lives += 1
-        doom = self._choose()
+        doom = self._aim.next()
         status, passed = self._fork(lambda trace: self._relay(doom, trace))
-        self._learn(passed)
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-            self._record.kills += 1
-            points = [name for name in passed if not name.startswith(WEATHER)]
-            self._record.died_at[points[-1]] += 1
-        elif status != 0:
+        if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
             raise RelayerDefectError("\n".join(passed[-40:]))
+        self._record.kills += 1
+        weather = [name for name in passed if name.startswith(WEATHER)]
+        self._record.happened.update(name.removeprefix(WEATHER) for name in weather)
+        self._aim.learn([name for name in passed if not name.startswith(WEATHER)])
         if self._chance.random() < MINED_MEANWHILE:
-            self._chaos(0).mine()
+            self._chaos(0, self._world.chain).mine()
 
     def _ask(self) -> None:
         wanted = self._record.kills * self._plan.jobs_per_kill + self._plan.open_requests
         while len(self._world.requests) < wanted:
             self._world.ask()
-
-    def _choose(self) -> Doom:
-        """Some kills fall anywhere; of most, every point has its turn, and grave ones more."""
-        if not self._names or self._chance.random() < ANYWHERE:
-            several = self._world.quorum.results > 1
-            most = POINTS_PER_LIFE_OF_ROUNDS if several else POINTS_PER_LIFE
-            return Doom(self._chance.randint(1, most))
-        turns = {name: self._record.died_at[name] / _weight(name) for name in self._names}
-        rarely = min(turns.values())
-        choice = [name for name in self._names if turns[name] <= rarely + 1 / GRAVE_WEIGHT]
-        return Doom(self._chance.choice((1, 1, 1, 2)), self._chance.choice(choice))
-
-    def _learn(self, passed: list[str]) -> None:
-        self._record.points.update(name for name in passed if not name.startswith(WEATHER))
-        self._record.happened.update(
-            name.removeprefix(WEATHER) for name in passed if name.startswith(WEATHER)
-        )
-        self._names = sorted(self._record.points)
 
     def _drain(self) -> None:
         """Let one relayer live until nothing is left to do."""
@@ -230,16 +208,16 @@ class Campaign:
             return status, trace.read().decode().splitlines()
 
     def _relay(self, doom: Doom, trace: int) -> None:
-        chaos = self._chaos(self._record.lives)
+        chaos = self._chaos(self._record.kills, self._line_of_chaos)
         chaos.tell = lambda name: os.write(trace, f"{WEATHER}{name}\n".encode())
         points = Points(doom, trace, chaos.disturb)
         store = self._opened()
         store.points = points
-        chain = pointed_chain(self._url, self._world.chain_id, points)
+        chain = pointed_chain(self._line, self._world.chain_id, points)
         relayer = self._relayer(store, chain, points.pass_by)
         if self._plan.sabotage is not None:
             self._plan.sabotage(relayer)
-        for _ in range(TICKS_PER_LIFE):
+        while True:
             try:
                 relayer.tick()
             except Transient as error:
@@ -260,7 +238,7 @@ class Campaign:
         relayer = self._relayer(store, Chain.at(self._url, self._world.chain_id))
         if self._plan.sabotage is not None:
             self._plan.sabotage(relayer)
-        chaos = self._chaos(0)
+        chaos = self._chaos(0, self._line_of_chaos)
         idle = 0
         for _ in range(DRAIN_CYCLES):
             chaos.mine()
@@ -285,7 +263,7 @@ class Campaign:
         if self._plan.sabotage is not None:
             self._plan.sabotage(relayer)
         self._world.ask()
-        chaos = self._chaos(0)
+        chaos = self._chaos(0, self._line_of_chaos)
         for step in (chaos.mine, chaos.mine, partial(chaos.give_back, 1), chaos.mine, chaos.mine):
             step()
             relayer.tick()
@@ -303,7 +281,7 @@ class Campaign:
         def _tell(progress: Progress) -> None:
             log.info(progress.kind.value, block=progress.block, **progress.details)
 
-        return Relayer(
+        relayer = Relayer(
             chain,
             self._world.oracle,
             store,
@@ -321,15 +299,16 @@ class Campaign:
             client=client,
             holder="a campaign",
         )
+        self._crowd.hasten(relayer)
+        return relayer
 
     @property
     def _url(self) -> str:
         plain = self._plan.url or self._world.node.url
         return plain.replace("http://", f"http://someone:{CANARY}@")
 
-    def _chaos(self, life: int) -> Chaos:
-        seed = f"{self._plan.seed}/{life}/{self._record.lives}"
-        chain = self._world.node.chain
+    def _chaos(self, life: int, chain: Chain) -> Chaos:
+        seed = f"{self._plan.seed}/{life}/{self._record.kills}"
         return Chaos(
             chain, seed, self._world.requester, tuple(self._world.requests), self._plan.weather
         )
@@ -361,7 +340,3 @@ def _be(live: Callable[[int], None], trace: int) -> NoReturn:
         os.write(trace, traceback.format_exc().encode())
     finally:
         os._exit(code)
-
-
-def _weight(name: str) -> int:
-    return GRAVE_WEIGHT if any(what in name for what in GRAVE) else 1

@@ -7,14 +7,21 @@ processes of their own, and die.
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 from quotary_bridge.model import Quorum, Result
+from quotary_bridge.relayer import Relayer
+from quotary_bridge.relayer.cycle import Cycle
+from quotary_bridge.relayer.exchanges import Step
+from quotary_bridge.relayer.panel import Panel
+from quotary_bridge.rounds import RoundState
 from quotary_bridge.workers import Endpoint, WorkerClient
 
 from tests.bridge.round_town import Member, endpoints_of
@@ -32,7 +39,9 @@ A round that fails holds at most two honest workers and uses up three others: af
 there are too few others left to spoil a third.
 """
 
+WAITED_FOR = ("stalls", "mute")
 STALL_SECONDS = 5.0
+ROUND_SECONDS = 600.0
 
 Reach = Callable[[str], None]
 
@@ -115,6 +124,37 @@ class Crowd:
             return answer
 
         return WorkerClient(httpx.MockTransport(_route))
+
+    def hasten(self, relayer: Relayer) -> None:
+        """
+        Have `relayer` give up whoever stalls once a round waits for nobody else.
+
+        So nobody sits out a stalled exchange, and however busy the machine, no honest worker is
+        taken for one: a round may last for `ROUND_SECONDS`.
+        """
+        rounds = relayer._rounds
+        decide = rounds._decide
+        out = rounds._floor._exchanges.is_out
+        stallers = {each.address for each in self._members if each.manner in WAITED_FOR}
+
+        def _decide(cycle: Cycle, panel: Panel) -> None:
+            for key, table in rounds._tables.items():
+                committing = table.held.state is RoundState.COMMITTING
+                step = Step.COMMIT if committing else Step.REVEAL
+                if table.waiting and all(
+                    seat.worker in stallers and out(step, seat.url, key, table.held.ordinal)
+                    for seat in table.waiting
+                ):
+                    table.since = -math.inf
+            decide(cycle, panel)
+
+        rounds._decide = _decide  # type: ignore[method-assign]
+
+    def let_go(self) -> None:
+        """End every exchange that a worker stalls."""
+        for member in self._members:
+            member.over.set()
+            member.over = threading.Event()
 
     @property
     def asked_twice(self) -> list[str]:

@@ -6,12 +6,19 @@ Each breaks one rule of the outbox and nothing else, in a process that was forke
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from quotary_bridge.lifecycle import Released
 from quotary_bridge.model import Slot, SlotState
 from quotary_bridge.relayer import Relayer, follow, outbox
 from quotary_bridge.store import SignedTransaction, Writer
+
+from tests.faults.chaos import Weather
+
+LOSSES = Weather(reorg=0.02, drop=0.03)
+"""Pools and reorgs that lose more: what a relayer that sends once is weakest against."""
 
 
 def sends_before_it_commits(_relayer: Relayer) -> None:
@@ -52,3 +59,15 @@ def never_sends_again(relayer: Relayer) -> None:
 def outbox_of(relayer: Relayer) -> outbox.Outbox:
     """The outbox of a relayer's only account."""
     return relayer._held().first.outbox
+
+
+CAUGHT: Mapping[str, tuple[Callable[[Relayer], None], Weather]] = MappingProxyType(
+    {
+        "sends before it commits": (sends_before_it_commits, Weather()),
+        "never sends again": (never_sends_again, LOSSES),
+    }
+)
+"""Those that kills alone must bring to light, and in which weather."""
+
+KILLS_BEFORE_CAUGHT = 50
+JOBS_PER_KILL = 1.5

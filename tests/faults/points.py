@@ -8,9 +8,11 @@ forgotten, and the code under test knows nothing of them.
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,12 +30,78 @@ _SHARED = frozenset({"rounds._store"})
 """What several steps commit through: the point is named after the step."""
 
 
+RPC_SECONDS = 10.0
+
+ANYWHERE = 0.3
+"""The share of kills that fall at any point, however often it is passed."""
+
+GRAVE = ("commit", "eth_sendRawTransaction")
+GRAVE_WEIGHT = 8
+"""Commits and broadcasts are where a wrong order would show: they are killed that much more."""
+
+RARE = 0.2
+"""A point is rare that fewer lives than this share come by..."""
+
+FEW = 0.01
+"""... and is waited for until this share has died there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Doom:
-    """Where a process dies: at the `occurrence`-th point called `name`, or of any name."""
+    """
+    Where a process dies: at the `occurrence`-th point whose name is one of `names`.
 
-    occurrence: int
-    name: str | None = None
+    At the `latest`-th point of any name it dies in any case.
+    """
+
+    latest: int
+    occurrence: int = 1
+    names: frozenset[str] = frozenset()
+
+
+class Aim:
+    """
+    Chooses where lives end: by a seed and by what earlier lives came by, and by nothing else.
+
+    Some kills fall anywhere. Of most, every point has its turn, grave ones first and more. Whoever
+    passes a point on the way that few lives come by, and few have died at, dies there.
+    """
+
+    def __init__(self, seed: int, longest: int) -> None:
+        """`longest` is how many points a life passes at most."""
+        self._chance = random.Random(seed)
+        self._longest = longest
+        self._meant: Counter[str] = Counter()
+        self._lives = 0
+        self.passed: Counter[str] = Counter()
+        self.died: Counter[str] = Counter()
+
+    def next(self) -> Doom:
+        """Where the next life ends."""
+        names = sorted(self.passed)
+        if not names or self._chance.random() < ANYWHERE:
+            return Doom(self._chance.randint(1, self._longest))
+        # By half a turn more than it had, so that a short campaign has come by what is grave.
+        turns = {name: (self._meant[name] + 0.5) / _weight(name) for name in names}
+        first = min(turns.values())
+        meant = self._chance.choice([name for name in names if turns[name] == first])
+        self._meant[meant] += 1
+        rare = [
+            name
+            for name in names
+            if self.passed[name] < RARE * self._lives and self.died[name] < FEW * self._lives
+        ]
+        return Doom(self._longest, self._chance.choice((1, 1, 1, 2)), frozenset((meant, *rare)))
+
+    def learn(self, passed: Sequence[str]) -> None:
+        """Take in which points a life passed; it died at the last one."""
+        self._lives += 1
+        self.passed.update(passed)
+        self.died[passed[-1]] += 1
+
+
+def _weight(name: str) -> int:
+    return GRAVE_WEIGHT if any(what in name for what in GRAVE) else 1
 
 
 class Points:
@@ -49,6 +117,7 @@ class Points:
         self._trace = trace
         self._disturb = disturb
         self._passed = 0
+        self._chosen = 0
         # What is sent and what is stored meanwhile pass their points in two threads.
         self._turn = threading.RLock()
 
@@ -62,10 +131,12 @@ class Points:
         """The same in a thread beside the relayer's, where the world does not change."""
         with self._turn:
             os.write(self._trace, f"{name}\n".encode())
-            if self._doom is not None and self._doom.name in (None, name):
-                self._passed += 1
-                if self._passed == self._doom.occurrence:
-                    os.kill(os.getpid(), signal.SIGKILL)
+            if self._doom is None:
+                return
+            self._passed += 1
+            self._chosen += name in self._doom.names
+            if self._passed >= self._doom.latest or self._chosen >= self._doom.occurrence:
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
 class PointedStore(Store):
@@ -107,9 +178,9 @@ class PointedWire(Wire):
         self.points.reach(f"{name}, after")
 
 
-def pointed_chain(url: str, chain_id: int, points: Points) -> Chain:
-    """Return the chain at `url`, with a point on both sides of every exchange."""
-    web3 = Web3(JsonRpcProvider(url, 10))
+def pointed_chain(at: str | Web3, chain_id: int, points: Points) -> Chain:
+    """Return the chain at a URL or behind a line, with a point on both sides of every exchange."""
+    web3 = Web3(JsonRpcProvider(at, RPC_SECONDS)) if isinstance(at, str) else at
     chain = Chain(web3, chain_id)
     wire = PointedWire(web3)
     wire.points = points

@@ -27,6 +27,8 @@ KILLS = 12
 SEED = 20_263
 REQUESTS = 6
 CYCLES_PER_LIFE = 3
+POINTS_PER_LIFE = 1_000
+"""More than there are."""
 GRAVE = ("batch", "commit", "eth_sendRawTransaction")
 """Batches, commits and broadcasts: where a wrong order would show."""
 
@@ -45,7 +47,7 @@ def test_kills_between_any_two_steps_commit_and_claim_once(tmp_path: Path) -> No
             if len(town.made) < REQUESTS:
                 town.ask(1)
             grave = [name for name in names if any(what in name for what in GRAVE)]
-            doom = Doom(1, chance.choice(sorted(grave)))
+            doom = Doom(POINTS_PER_LIFE, names=frozenset({chance.choice(sorted(grave))}))
             if chance.random() < 1 / 3:
                 doom = Doom(chance.randint(1, 80))
 

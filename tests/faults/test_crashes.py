@@ -1,7 +1,7 @@
 """
 Kill -9 at every point, on a chain that misbehaves: nothing lost, nothing doubled.
 
-These are the short forms. `scripts/soak.py` runs the long ones: thousands of kills, or hours.
+These are the short forms. `make campaign-ci` runs the long ones, and `make soak` does for hours.
 """
 
 from __future__ import annotations
@@ -14,17 +14,14 @@ from quotary_bridge.store import Location
 
 from tests.bridge.postgres import running_postgres
 from tests.faults import crowd, mutants
-from tests.faults.campaign import Campaign, Plan, Record, RelayerDefectError, Sabotage
-from tests.faults.chaos import Weather
+from tests.faults.campaign import Campaign, Plan, Record, RelayerDefectError
+from tests.faults.points import Aim
 from tests.faults.verdict import Verdict
 from tests.faults.world import world
 
-KILLS = 60
-ROUND_PLAN = Plan(20_262, kills=20, jobs_per_kill=0.3, open_requests=4)
-KILLS_BEFORE_CAUGHT = 50
-
-# Pools and reorgs that lose more: what a relayer that sends once is weakest against.
-LOSSES = Weather(reorg=0.02, drop=0.03)
+KILLS = 30
+ROUND_PLAN = Plan(20_262, kills=12, jobs_per_kill=0.3, open_requests=4)
+POINTS = [f"step {number} commit" for number in range(9)]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -54,6 +51,8 @@ def test_kills_anywhere_lose_and_double_nothing(
     where: Location, tmp_path: Path, *, strict: bool
 ) -> None:
     """With the contract's own check for duplicates and without it: the relayer needs none."""
+    if strict is isinstance(where, Path):
+        pytest.skip("each back end has one of both contracts here, and both in the long form")
     record = carried_out(where, tmp_path, Plan(20_261, KILLS), strict=strict)
     assert record.kills == KILLS
     verdict = record.verdict
@@ -79,7 +78,7 @@ def test_kills_in_the_middle_of_rounds_lose_and_double_nothing(
     assert record.kills == ROUND_PLAN.kills
     # Before and after: seats, what was heard, what was decided, reports, commitments, reveals.
     steps = {name for name in record.points if name.startswith(("rounds.", "errands.", "worker "))}
-    assert len(steps) >= 12, f"hardly any point of a round was passed: {sorted(steps)}"
+    assert len(steps) >= 10, f"hardly any point of a round was passed: {sorted(steps)}"
 
 
 def test_the_harness_catches_a_relayer_that_sends_before_it_commits(tmp_path: Path) -> None:
@@ -89,7 +88,12 @@ def test_the_harness_catches_a_relayer_that_sends_before_it_commits(tmp_path: Pa
     A relayer that reads the chain first sees the answer nobody wrote down, and gives no second one:
     what shows is a nonce that was used and never given out.
     """
-    plan = Plan(1, KILLS_BEFORE_CAUGHT, jobs_per_kill=1.5, sabotage=mutants.sends_before_it_commits)
+    plan = Plan(
+        1,
+        mutants.KILLS_BEFORE_CAUGHT,
+        mutants.JOBS_PER_KILL,
+        sabotage=mutants.sends_before_it_commits,
+    )
     verdict = verdict_of(tmp_path / "store.sqlite", tmp_path, plan, strict=False)
     assert any(promise.startswith("(c)") for promise in verdict.broken)
 
@@ -114,16 +118,26 @@ def test_nobody_else_answers_twice_when_a_reorg_gives_transactions_back(tmp_path
         assert len(place.answers()) == 1
 
 
-@pytest.mark.parametrize(
-    ("sabotage", "weather"), [(mutants.never_sends_again, LOSSES)], ids=["never sends again"]
-)
-def test_the_harness_catches_who_loses(
-    tmp_path: Path, sabotage: Sabotage, weather: Weather
-) -> None:
+def test_the_harness_catches_a_relayer_that_never_sends_again(tmp_path: Path) -> None:
     """What the pool lost is lost for good."""
-    plan = Plan(3, KILLS_BEFORE_CAUGHT, weather=weather, sabotage=sabotage)
+    plan = Plan(3, KILLS, weather=mutants.LOSSES, sabotage=mutants.never_sends_again)
     try:
         verdict = verdict_of(tmp_path / "store.sqlite", tmp_path, plan, strict=False)
     except RelayerDefectError:
         return
     assert not verdict.clean
+
+
+def test_a_seed_and_what_was_passed_choose_every_point() -> None:
+    """So a campaign that broke something can be had again; and no point goes without its turn."""
+    first, again, other = Aim(1, 80), Aim(1, 80), Aim(2, 80)
+    differed = False
+    for life in range(300):
+        doom = first.next()
+        assert doom == again.next()
+        differed |= doom != other.next()
+        passed = [name for number, name in enumerate(POINTS) if life % (number + 1) == 0]
+        for aim in (first, again, other):
+            aim.learn(passed[: doom.latest])
+    assert differed
+    assert set(first.died) == set(POINTS)

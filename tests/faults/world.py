@@ -24,6 +24,9 @@ LIFETIME = 25 * 24 * 3600
 """Seconds: every block takes at least one of them, and a campaign mines many."""
 
 FIRST_BLOCKS = 8
+STATES_KEPT = 256
+"""Far more than a reorg replaces, or a relayer asks back."""
+
 REQUEST_FEE = 10**15
 REQUEST_GAS = 400_000
 REQUESTER, RELAYER, DEPLOYER = 1, 2, 0
@@ -39,11 +42,15 @@ class World:
     """
 
     def __init__(self, node: AnvilNode, *, strict: bool, quorum: Quorum = ONE_WORKER) -> None:
-        """Deploy the oracle."""
+        """
+        Deploy the oracle.
+
+        `chain` is this process's line to the node: one that was forked from it needs its own.
+        """
         self.node = node
         self.strict = strict
         self.quorum = quorum
-        chain = node.chain
+        self.chain = chain = node.chain
         self.chain_id = node.chain_id
         # Deriving ten accounts takes longer than a relayer's whole life here.
         self.signers = node.signers
@@ -98,12 +105,12 @@ class World:
             }
         )
         self.requests.append(raw)
-        self.node.chain.send_many([raw])
+        self.chain.send_many([raw])
 
     def answers(self) -> list[bytes]:
         """The request id of every fulfilment there is on the chain."""
         topic = interface("ResultOracle").event("RequestFulfilled").topic
-        chain = self.node.chain
+        chain = self.chain
         return [log.topics[1] for log in chain.logs([self.oracle], 0, chain.head().number, [topic])]
 
     def request_id(self, number: int) -> Bytes32:
@@ -114,7 +121,7 @@ class World:
 @contextmanager
 def world(*, strict: bool, quorum: Quorum = ONE_WORKER) -> Iterator[World]:
     """Start a chain and deploy an oracle on it."""
-    with AnvilNode() as node:
+    with AnvilNode(states_kept=STATES_KEPT) as node:
         yield World(node, strict=strict, quorum=quorum)
 
 
