@@ -2,8 +2,9 @@
 Kill relayers by the thousand, or for hours, and write down what came of it: docs/reliability.md.
 
 By default what CI asks for: 1,000 kills for each of three seeds on SQLite (two of them on an oracle
-that refuses no duplicate) and 300 on PostgreSQL; and 100 on each in the middle of rounds of several
-workers. Ends with 1 where any promise was broken.
+that refuses no duplicate) and 300 on PostgreSQL; 100 on each in the middle of rounds of several
+workers; and relayers that are broken on purpose. Ends with 1 where any promise was broken, or where
+one of those was not caught.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
+import shutil
 import sys
 import tempfile
 import time
@@ -27,18 +30,22 @@ for folder in ("bridge", "verifier", "enclave", "."):
 from quotary_bridge.chain.contracts import ONE_WORKER  # noqa: E402
 
 from tests.bridge.postgres import running_postgres  # noqa: E402 (the project's own folders first)
-from tests.faults.campaign import Campaign, Plan  # noqa: E402
+from tests.faults.campaign import Campaign, Plan, Record  # noqa: E402
 from tests.faults.crowd import QUORUM  # noqa: E402
+from tests.faults.mutants import CAUGHT, JOBS_PER_KILL, KILLS_BEFORE_CAUGHT  # noqa: E402
 from tests.faults.world import world  # noqa: E402
 
 REPORT = ROOT / "docs" / "reliability.md"
 FIGURES = ROOT / "build" / "faults.json"
 HEADING = (
-    "| store | answered by | contract refuses duplicates | seed | kills | points | requests | lost "
-    "| doubled | reverted | seconds |"
+    "| store | answered by | contract refuses duplicates | seed | kills | points | killed at "
+    "| requests | lost | doubled | reverted | seconds | core seconds |"
 )
-KILLS_AT_A_TIME = 2_000
-"""A soak begins a new world now and then: a request may lie ahead by thirty days at most."""
+KILLS_AT_A_TIME = 1_000
+"""A soak begins a new world now and then: Anvil's blocks cost more the more there are."""
+
+MEMORY = Path("/dev/shm")  # noqa: S108 (everything lies in a folder of its own there)
+MEMORY_FREE_BYTES = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +53,53 @@ class Order:
     """
     One campaign to carry out; `strict` where the oracle refuses duplicates.
 
-    With `rounds`, three of five workers must agree, and half of those there are do not behave.
+    With `rounds`, three of five workers must agree, and half of those there are do not behave. With
+    a `mutant`, a relayer that is broken in this way, which must not go unnoticed.
     """
 
     seed: int
     kills: int
     strict: bool
-    postgres: bool
+    postgres: bool = False
     rounds: bool = False
+    mutant: str = ""
 
     @property
     def plan(self) -> Plan:
         """What is done; a round costs more than an answer, so there are fewer of them."""
+        if self.mutant:
+            sabotage, weather = CAUGHT[self.mutant]
+            return Plan(self.seed, self.kills, JOBS_PER_KILL, weather=weather, sabotage=sabotage)
         few = {"jobs_per_kill": 0.3, "open_requests": 4} if self.rounds else {}
         return Plan(self.seed, self.kills, **few)
 
 
 def carry_out(order: Order) -> dict[str, Any]:
-    """Carry a campaign out and return its figures; what breaks it is a figure, too."""
+    """
+    Carry a campaign out and return its figures; what breaks it is a figure, too.
+
+    Stores lie in memory where there is room: a kill takes nothing from the kernel that a disk would
+    have kept, and relayers need not wait for one.
+    """
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_FREE_BYTES
+    tempfile.tempdir = str(MEMORY) if in_memory else None
+    figures: dict[str, Any] = {**asdict(order), "in_memory": in_memory}
+    try:
+        record = _record(order)
+    except AssertionError as error:
+        figures |= {"kills": 0, "broken": [f"a relayer ended by itself: {error}"]}
+    else:
+        figures |= _told(record)
+    spent = os.times()
+    # All that it started has ended and been waited for, but PostgreSQL, which is no child of ours.
+    figures["core_seconds"] = round(sum(spent[:4]), 1)
+    if order.mutant:
+        missed = f"a relayer that {order.mutant} was not caught"
+        figures["broken"] = [] if figures["broken"] else [missed]
+    return figures
+
+
+def _record(order: Order) -> Record:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         where: Any = folder / "store.sqlite"
@@ -71,19 +107,19 @@ def carry_out(order: Order) -> dict[str, Any]:
             where = stack.enter_context(running_postgres()).database()
         quorum = QUORUM if order.rounds else ONE_WORKER
         place = stack.enter_context(world(strict=order.strict, quorum=quorum))
-        try:
-            record = Campaign(place, where, order.plan, folder).run()
-        except AssertionError as error:
-            return {**asdict(order), "kills": 0, "broken": [f"a relayer ended by itself: {error}"]}
+        return Campaign(place, where, order.plan, folder).run()
+
+
+def _told(record: Record) -> dict[str, Any]:
     if record.verdict is None:
         raise RuntimeError("a campaign ended without a verdict")
     return {
-        **asdict(order),
         "kills": record.kills,
         "seconds": round(record.seconds, 1),
         "points": len(record.points),
-        "points_killed_at": len(record.died_at),
-        "happened": dict(Counter(record.happened)),
+        "points_killed_at": sum(1 for name in record.points if record.died_at[name]),
+        "died_at": dict(record.died_at),
+        "happened": dict(record.happened),
         **asdict(record.verdict),
         "broken": list(record.verdict.broken),
     }
@@ -91,21 +127,16 @@ def carry_out(order: Order) -> dict[str, Any]:
 
 def report(figures: list[dict[str, Any]]) -> str:
     """Return docs/reliability.md."""
-    rows = [
-        f"| {'PostgreSQL' if run['postgres'] else 'SQLite'} "
-        f"| {'three of five' if run['rounds'] else 'one worker'} "
-        f"| {'yes' if run['strict'] else 'no'} "
-        f"| {run['seed']} | {run['kills']:,} | {run['points']} | {run['jobs']:,} | {run['lost']} "
-        f"| {run['doubled']} | {run['reverted']} | {run['seconds']:.0f} |"
-        for run in figures
-        if "jobs" in run
-    ]
-    kills = sum(run["kills"] for run in figures)
+    ran = [run for run in figures if "jobs" in run and not run["mutant"]]
+    ran.sort(key=lambda run: (run["rounds"], run["postgres"], run["seed"]))
+    kills = sum(run["kills"] for run in ran)
     broken = [text for run in figures for text in run["broken"]]
     happened = Counter[str]()
-    for run in figures:
-        happened.update(run.get("happened", {}))
+    for run in ran:
+        happened.update(run["happened"])
     weather = ", ".join(f"{count:,} {name}" for name, count in sorted(happened.items()))
+    caught = sorted({f"one that {run['mutant']}" for run in figures if run["mutant"]})
+    where = "in memory" if all(run["in_memory"] for run in figures) else "on a disk"
     return "\n".join(
         (
             "# Reliability",
@@ -121,10 +152,13 @@ def report(figures: list[dict[str, Any]]) -> str:
             f"{kills:,} kills; on the chain meanwhile: {weather or 'nothing'}.",
             "",
             HEADING,
-            "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-            *rows,
+            f"|{' --- |' * (HEADING.count('|') - 1)}",
+            *map(_row, ran),
             "",
             f"Broken promises: {'; '.join(broken) if broken else 'none'}.",
+            "",
+            *_on_mutants(caught),
+            f"The stores lay {where}. Core seconds are those of relayers, harness and Anvil.",
             "",
             "Not shown by this: power loss (SIGKILL keeps what the kernel has; `synchronous=FULL`",
             "and `synchronous_commit=on` are for the rest), reorgs deeper than finality (the",
@@ -134,18 +168,48 @@ def report(figures: list[dict[str, Any]]) -> str:
     )
 
 
+def _row(run: dict[str, Any]) -> str:
+    return (
+        f"| {'PostgreSQL' if run['postgres'] else 'SQLite'} "
+        f"| {'three of five' if run['rounds'] else 'one worker'} "
+        f"| {'yes' if run['strict'] else 'no'} "
+        f"| {run['seed']} | {run['kills']:,} | {run['points']} | {run['points_killed_at']} "
+        f"| {run['jobs']:,} | {run['lost']} | {run['doubled']} | {run['reverted']} "
+        f"| {run['seconds']:.0f} | {run['core_seconds']:.0f} |"
+    )
+
+
+def _on_mutants(caught: list[str]) -> tuple[str, ...]:
+    if not caught:
+        return ()
+    return (
+        f"Relayers broken on purpose must be caught within {KILLS_BEFORE_CAUGHT} kills:",
+        f"{' and '.join(caught)}.",
+        "",
+    )
+
+
 def orders(args: argparse.Namespace) -> list[Order]:
     """What one round carries out."""
     seeds = range(args.seed, args.seed + args.seeds)
     found = [
-        Order(seed, args.kills, index % 3 == 1, postgres=False) for index, seed in enumerate(seeds)
+        Order(seed, args.kills, strict=index % 3 == 1)
+        for index, seed in enumerate(seeds)
+        if args.kills
     ]
     if args.postgres:
         found.append(Order(args.seed, args.postgres, strict=False, postgres=True))
     if args.rounds:
-        found.append(Order(args.seed, args.rounds, strict=True, postgres=False, rounds=True))
+        found.append(Order(args.seed, args.rounds, strict=True, rounds=True))
         found.append(Order(args.seed, args.rounds, strict=False, postgres=True, rounds=True))
-    return found
+    return found + [
+        Order(args.seed, KILLS_BEFORE_CAUGHT, strict=False, mutant=mutant) for mutant in CAUGHT
+    ]
+
+
+def _line(figure: dict[str, Any]) -> str:
+    """A campaign in one line, without what is counted by point."""
+    return json.dumps({key: value for key, value in figure.items() if key != "died_at"})
 
 
 def _write(figures: list[dict[str, Any]], *, report_too: bool) -> None:
@@ -164,7 +228,7 @@ def main() -> int:
     parser.add_argument("--postgres", type=int, default=300, help="kills on PostgreSQL")
     parser.add_argument("--rounds", type=int, default=100, help="per store, in rounds of workers")
     parser.add_argument("--hours", type=float, default=0.0, help="repeat with new seeds so long")
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="at a time")
     parser.add_argument("--report", action="store_true", help="write docs/reliability.md")
     args = parser.parse_args()
     if args.hours:
@@ -175,9 +239,9 @@ def main() -> int:
     context = multiprocessing.get_context("spawn")
     with context.Pool(args.processes, maxtasksperchild=1) as pool:
         while not figures or time.monotonic() < end:
-            for figure in pool.imap(carry_out, orders(args)):
+            for figure in pool.imap_unordered(carry_out, orders(args)):
                 figures.append(figure)
-                print(json.dumps(figure), flush=True)
+                print(_line(figure), flush=True)
                 # Written as it comes: what a run of hours has found must not be lost with it.
                 _write(figures, report_too=args.report)
             args.seed += args.seeds
