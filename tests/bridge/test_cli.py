@@ -259,6 +259,27 @@ def test_a_worker_is_revoked_by_the_guardian_only(quotary: Command, world: World
     world.node.chain.rpc("evm_revert", [state])
 
 
+def test_a_worker_is_refreshed_by_anybody(quotary: Command, world: World) -> None:
+    """After something was narrowed: each use is cheap again, and no worse a worker is let in."""
+    deployed(quotary, world)
+    admitted(quotary, world)
+    state = world.node.chain.rpc("evm_snapshot")
+    address = quotary(*submit(world, "--via", "zk", "--json")).json["worker"]
+    ban = ("measurement", "revoke", "ab" * 32, "--app", APP, "--ban")
+    assert quotary(*ban, *world.flags()).code == 0
+    flags = world.flags(9)
+    tried = quotary("worker", "refresh", address, *flags, "--dry-run")
+    assert "nothing was sent" in tried.out
+    first = quotary("worker", "refresh", address, *flags, "--json").json["workers"][0]
+    status = quotary("worker", "status", address, *world.reading, "--json").json
+    assert first["worker"] == address
+    assert first["until"] == status["until"] > 0
+    assert quotary("worker", "revoke", address, *world.flags()).code == 0
+    ended = quotary("worker", "refresh", address, *flags, "--json")
+    assert (ended.code, ended.json["error"]["name"]) == (4, "WorkerIsRevoked")
+    world.node.chain.rpc("evm_revert", [state])
+
+
 def test_too_few_members_is_a_decoded_revert(quotary: Command, world: World) -> None:
     """The contract's own error comes out by name, values and remedy, and costs nothing."""
     deployed(quotary, world)

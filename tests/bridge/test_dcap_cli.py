@@ -307,6 +307,29 @@ def test_a_new_list_shows_in_what_a_platform_is_worth(
     assert (shown["tcb_status"], shown["reason"]) == (None, "CERT_REVOKED")
 
 
+def test_a_kept_key_is_looked_up_in_the_newest_list_by_anybody(
+    quotary: Command, world: World, files: Files
+) -> None:
+    """A new list makes every verification dearer until then, by what a lookup costs."""
+    _, quote = kept(quotary, world)
+    dry = submit(world, "--via", "onchain", "--dry-run", "--json")
+    before = quotary(*dry).json["gas"]
+    later = datetime.fromtimestamp(NOW, UTC) + timedelta(hours=1)
+    world.node.chain.rpc("evm_increaseTime", [7200])
+    world.node.mine()
+    newer = files.minted(later, pck_crl=lambda it, at: replace(it, this_update=at))
+    assert push(quotary, world, file=files.write(newer)).code == 0
+    dearer = quotary(*dry).json["gas"]
+    refresh = ("platform", "refresh", "--quote", quote, *world.flags(9), "--json")
+    ran = quotary(*refresh)
+    assert ran.code == 0, ran
+    assert ran.json["sent"] is True
+    after = quotary(*dry).json["gas"]
+    assert before < after < dearer - 2000
+    unknown = quotary("platform", "refresh", "ab" * 32, *world.flags(9), "--json")
+    assert (unknown.code, unknown.json["reason"]) == (1, "EVIDENCE_REJECTED")
+
+
 def test_a_new_tcb_info_shows_in_what_a_platform_is_worth(
     quotary: Command, world: World, files: Files
 ) -> None:

@@ -1,4 +1,4 @@
-"""`quotary platform show`: the links the chain keeps, and what they are worth today."""
+"""`quotary platform`: the links the chain keeps, what they are worth, and their stamps."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ from quotary_bridge.cli.bringing import dcap_verifier, store_behind
 from quotary_bridge.cli.onchain import attestation_key_id
 from quotary_bridge.cli.options import (
     Context,
+    add_account_flags,
     add_chain_flags,
     add_output_flags,
     identifier,
 )
+from quotary_bridge.cli.sending import send
 from quotary_bridge.errors import ContractError, EvidenceRejected, Reason
 
 __all__ = ["register"]
@@ -143,15 +145,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "is needed for that.",
         epilog="example: quotary platform show --quote quote.bin",
     )
-    one = show.add_mutually_exclusive_group(required=True)
-    one.add_argument(
-        "id",
-        nargs="?",
-        type=identifier,
-        metavar="ID",
-        help="an attestation key's id, or Keccak-256 of a PCK certificate",
-    )
-    one.add_argument("--quote", metavar="FILE", help="the key and platform of this quote")
+    _add_key(show)
     show.add_argument(
         "--tee-tcb-svn",
         type=_svn,
@@ -168,6 +162,35 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     add_chain_flags(show)
     add_output_flags(show)
     show.set_defaults(run=_show)
+    _add_refresh(commands)
+
+
+def _add_refresh(commands: _SubParsersAction[ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "refresh",
+        help="look a kept attestation key's platform up in the newest revocation list",
+        description="Quotes of a kept key look its platform up in each new revocation list, some "
+        "3,000 gas each, until somebody has the verifier remember the answer. Anybody may; it "
+        "changes what a verification costs, and nothing else.",
+        epilog="example: quotary platform refresh --quote quote.bin --account me",
+    )
+    _add_key(parser)
+    add_account_flags(parser)
+    add_chain_flags(parser)
+    add_output_flags(parser)
+    parser.set_defaults(run=_refresh, tee_tcb_svn=None, tee_tcb_svn2=bytes(_SVN_BYTES))
+
+
+def _add_key(parser: ArgumentParser) -> None:
+    one = parser.add_mutually_exclusive_group(required=True)
+    one.add_argument(
+        "id",
+        nargs="?",
+        type=identifier,
+        metavar="ID",
+        help="an attestation key's id, or Keccak-256 of a PCK certificate",
+    )
+    one.add_argument("--quote", metavar="FILE", help="the key and platform of this quote")
 
 
 def _svn(text: str) -> bytes:
@@ -196,6 +219,26 @@ def _show(args: Namespace) -> int:
     revocation = _revocation(store_behind(verifier), platform)
     shown = _Shown(asked.key_id, platform, key, revocation, *_worth(verifier, asked, key))
     answer(args, shown.fields(), shown.text())
+    return ExitCode.OK
+
+
+@command
+def _refresh(args: Namespace) -> int:
+    context = Context.of(args)
+    verifier = dcap_verifier(context, context.deployment())
+    key_id = _asked(args).key_id
+    key = verifier.attestation_key_of(key_id)
+    tee = _TEE_OF_ENCLAVE.get(key.isv_prod_id) if key else None
+    if key is None or tee is None:
+        raise EvidenceRejected(
+            Reason.EVIDENCE_REJECTED,
+            "the chain keeps no attestation key of a known quoting enclave by that name",
+            "have it proven: quotary worker submit --via onchain --keep",
+        )
+    sent = send(args, context, verifier.address, verifier.refresh(key_id, tee))
+    fields = {"attestation_key_id": key_id, "platform_id": key.platform.platform_id}
+    shown = f"refreshed    0x{key_id.hex()}\n{sent.text()}"
+    answer(args, {**fields, **sent.fields()}, shown)
     return ExitCode.OK
 
 

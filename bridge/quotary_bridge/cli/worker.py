@@ -58,7 +58,26 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     worker_views.add_list(commands)
     _add_end(commands, "revoke", "for governor and guardian: end a worker, for ever", _revoke)
     _add_end(commands, "retire", "for its operator: end a worker in good order", _retire)
+    _add_refresh(commands)
     add_suspect(commands)
+
+
+def _add_refresh(commands: _SubParsersAction[ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "refresh",
+        help="have the registry keep anew what workers are worth, so that their uses are cheap",
+        description="After something was narrowed the registry judges each worker anew at every "
+        "use, at some 90,000 gas, until somebody has it keep the answer. Anybody may; it changes "
+        "what a use costs, and never whether it succeeds. One worker is enough for its cohort, "
+        "but where a policy names platforms or workers, counts kinds of proof, or lets workers "
+        "share a platform.",
+        epilog="example: quotary worker refresh 0xW… --account me",
+    )
+    parser.add_argument("workers", type=address, nargs="+", metavar="ADDRESS")
+    add_account_flags(parser)
+    add_chain_flags(parser)
+    add_output_flags(parser)
+    parser.set_defaults(run=_refresh)
 
 
 def _add_end(
@@ -278,6 +297,21 @@ def _revoke(args: Namespace) -> int:
 @command
 def _retire(args: Namespace) -> int:
     return _end(args, "retired", WorkerRegistry.retire)
+
+
+@command
+def _refresh(args: Namespace) -> int:
+    context = Context.of(args)
+    registry = _registry(context, context.deployment())
+    told, lines = [], []
+    for worker in args.workers:
+        sent = send(args, context, registry.address, registry.refresh(worker))
+        app_id = registry.worker_of(worker).app_id
+        until = registry.check_active(worker, app_id).until
+        told.append({"worker": worker, "until": until, **sent.fields()})
+        lines.append(f"refreshed    {worker}\n{sent.text()}")
+    answer(args, {"workers": told}, "\n".join(lines))
+    return ExitCode.OK
 
 
 def _end(args: Namespace, state: str, write: Callable[[WorkerRegistry, Address], bytes]) -> int:
