@@ -1,4 +1,4 @@
-"""Kill -9 of a relayer of batches, at points between any two steps: nothing lost or doubled."""
+"""Kill -9 of a relayer of batches between any two steps, among reorgs: nothing lost or doubled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from quotary_bridge.model import ChainId, JobKind, Timestamp
 from quotary_bridge.relayer import Relayer
 from quotary_bridge.store import BatchState, Store
 
-from tests.bridge.batch_street import RELAYER, Street
+from tests.bridge.batch_street import FINALITY, RELAYER, Street
 from tests.bridge.batch_town import batch_town, served, worker_client
 from tests.faults.points import Doom, PointedStore, Points, pointed_chain
 
@@ -46,6 +46,8 @@ def test_kills_between_any_two_steps_commit_and_claim_once(tmp_path: Path) -> No
         while died_at.total() < KILLS:
             if len(town.made) < REQUESTS:
                 town.ask(1)
+                # Deeper than any reorg reaches: nobody here asks again.
+                town.node.mine(FINALITY)
             grave = [name for name in names if any(what in name for what in GRAVE)]
             doom = Doom(POINTS_PER_LIFE, names=frozenset({chance.choice(sorted(grave))}))
             if chance.random() < 1 / 3:
@@ -60,14 +62,26 @@ def test_kills_between_any_two_steps_commit_and_claim_once(tmp_path: Path) -> No
             killed, passed = _forked(_live)
             names |= set(passed)
             died_at.update(passed[-1:] if killed else [])
+            _weather(town.node.chain, chance)
             town.node.mine()
         with closing(Store.open(path, lambda: Timestamp(1_000))) as store:
             with street.relayer(store, worker_client(app)) as relayer:
-                street.drive(relayer, 60)
+                street.drive(relayer, 120)
             _require_nothing_lost_or_doubled(street, store)
             nonces = store.overview().signers[0].nonces
             assert nonces == {"final": town.node.chain.nonce(account)}
     assert len(died_at) >= KILLS / 2, "the kills fell on too few points"
+
+
+def _weather(chain: Chain, chance: random.Random) -> None:
+    """Take blocks or the pool away, or let fees jump, between a death and the next life."""
+    what = chance.random()
+    if what < 0.3:
+        chain.rpc("anvil_reorg", [chance.randint(1, FINALITY - 1), []])
+    elif what < 0.5:
+        chain.rpc("anvil_dropAllTransactions")
+    elif what < 0.6:
+        chain.rpc("anvil_setNextBlockBaseFeePerGas", [hex(chance.choice([1, 20, 90]) * 10**9)])
 
 
 def _calm() -> None:
