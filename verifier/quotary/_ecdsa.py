@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Final, cast
 
 from cryptography.exceptions import InvalidSignature
@@ -17,7 +16,6 @@ __all__ = [
     "PublicKey",
     "load_key",
     "require_digest_signature",
-    "require_signature",
     "signature_to_der",
 ]
 
@@ -73,20 +71,6 @@ def signature_to_der(raw: bytes, item: str) -> bytes:
         raise _out_of_range(item)
     body = _der_integer(r) + _der_integer(s)
     return b"\x30%c" % len(body) + body
-
-
-def require_signature(
-    key: PublicKey,
-    der_signature: bytes,
-    message: bytes,
-    *,
-    reason: Reason,
-    item: str,
-    error: type[QuotaryError] = VerificationError,
-) -> None:
-    """Raise `error` for `reason` unless `key` made `der_signature` over `message`."""
-    digest = sha256(message).digest()
-    require_digest_signature(key, der_signature, digest, reason=reason, item=item, error=error)
 
 
 def require_digest_signature(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from binascii import Error as Base64Error
 from binascii import a2b_base64
-from contextlib import suppress
 from enum import StrEnum
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final
 
-from quotary._ecdsa import require_signature
+from quotary._ecdsa import require_digest_signature
 from quotary.errors import ParseError, QuotaryError, Reason, VerificationError
 from quotary.x509._certificate import Certificate, KeyUsage
 
@@ -87,10 +87,12 @@ def _next(pem: bytes, position: int, item: str) -> tuple[tuple[bytes, ...], int]
 
 def _decode(text: bytes, item: str) -> bytes:
     """Decode base64 between white space, of which nearly all is line feeds."""
-    with suppress(Base64Error):
-        return a2b_base64(text.replace(b"\n", b""), strict_mode=True)
     try:
-        return a2b_base64(text.translate(None, _WHITE), strict_mode=True)
+        return a2b_base64(text.replace(b"\n", b""), strict_mode=True)
+    except Base64Error:
+        text = text.translate(None, _WHITE)
+    try:
+        return a2b_base64(text, strict_mode=True)
     except Base64Error as error:
         raise ParseError(Reason.PEM_INVALID, item, expected="base64") from error
 
@@ -154,10 +156,10 @@ def require_issued(
             expected=issuer.subject_key_id.hex(),
             found=certificate.authority_key_id.hex(),
         )
-    require_signature(
+    require_digest_signature(
         issuer.key,
         certificate.signature,
-        certificate.tbs,
+        sha256(certificate.tbs).digest(),
         reason=Reason.CERT_SIGNATURE_INVALID,
         item=item,
         error=error,

@@ -90,7 +90,7 @@ class RevocationList(NamedTuple):
 
     def lists(self, serial: int) -> bool:
         """Whether the certificate with this `serial` number is revoked."""
-        return _serial_bytes(serial) in self.serials
+        return bool(self.serials) and _serial_bytes(serial) in self.serials
 
 
 _Fields = tuple[bytes, int, int, bytes, int, frozenset[bytes]]
