@@ -52,7 +52,7 @@ class SgxAttributes:
         report = evidence.quote.body
         if not isinstance(report, SgxReport):
             return
-        flags = int.from_bytes(report.attributes[:8], "little")
+        flags = report.flag_bits
         required = int(self.required) | _INIT
         if flags & required != required:
             raise VerificationError(

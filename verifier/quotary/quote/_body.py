@@ -21,6 +21,7 @@ SGX_REPORT_BYTES: Final = 384
 _TD_REPORT_10_BYTES: Final = 584
 _TD_REPORT_15_BYTES: Final = 648
 _MEASURED: Final = slice(16, 320)
+_FLAGS: Final = slice(48, 56)
 _TD_MEASURED: Final = slice(120, 520)
 _NO_SERVICE_TD: Final = bytes(48)
 
@@ -126,9 +127,14 @@ class SgxReport(_Bytes):
         }
 
     @property
+    def flag_bits(self) -> int:
+        """The flags half of the attributes, of which not all have names."""
+        return int.from_bytes(self.data[_FLAGS], "little")
+
+    @property
     def flags(self) -> SgxFlags:
-        """The flags half of the attributes."""
-        return SgxFlags(int.from_bytes(self.attributes[:8], "little"))
+        """The same by their names."""
+        return SgxFlags(self.flag_bits)
 
     @property
     def xfrm(self) -> int:

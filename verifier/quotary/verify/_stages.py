@@ -10,6 +10,7 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Final
 
+from quotary.quote import INTEL_QE_VENDOR_ID
 from quotary.trust import Voucher, tcb_versions
 from quotary.verify._appraisal import Appraisal
 from quotary.verify._steps import STEPS, platform_in_force, quote_signature, signed_by_signer
@@ -34,10 +35,24 @@ def _checks_of(*numbers: int) -> tuple[_Check, ...]:
     return tuple(part.check for step in STEPS if step.number in numbers for part in step.parts)
 
 
+_FIRST: Final = _checks_of(1, 2)
 _VOUCHED: Final = _checks_of(4, 5)
 (_PLATFORM,), (_FAMILY, _PCE) = _checks_of(3), _checks_of(8)
 _LEVELS: Final = _checks_of(9, 10)
 (_POLICY,) = _checks_of(11)
+
+
+def _fits(appraisal: Appraisal) -> None:
+    """Steps 1 and 2, all at a glance: only what does not fit goes through them one by one."""
+    header, collateral = appraisal.signed.header, appraisal.collateral
+    tee_type = header.tee_type
+    if not (
+        header.qe_vendor_id == INTEL_QE_VENDOR_ID
+        and collateral.tcb_info.tee_type is tee_type
+        and collateral.qe_identity.tee_type is tee_type
+        and collateral.valid_from <= appraisal.at <= collateral.valid_until
+    ):
+        run(_FIRST, appraisal)
 
 
 def _recognised(appraisal: Appraisal) -> None:
@@ -127,7 +142,7 @@ def _judge(appraisal: Appraisal, versions: bytes) -> None:
 
 
 STAGES: Final = (
-    (*_checks_of(1, 2), _recognised),
+    (_fits, _recognised),
     (_platform,),
     (_vouched,),
     (*_checks_of(6), _quote_signature),
@@ -138,11 +153,11 @@ STAGES: Final = (
 CHECKS: Final = tuple(chain.from_iterable(STAGES))
 """The same in one; explanations, which may lack collateral, run STEPS."""
 
-FORGETFUL_CHECKS: Final = tuple(part.check for step in STEPS for part in step.parts)
+FORGETFUL_CHECKS: Final = (_fits, *_checks_of(*range(3, 12)))
 """The same for collateral that remembers nothing."""
 
 COMPACT_CHECKS: Final = (
-    *_checks_of(1, 2),
+    _fits,
     platform_in_force,
     signed_by_signer,
     _compactly_concluded,
