@@ -133,7 +133,7 @@ def test_a_batch_of_a_worker_that_was_ruled_out_is_voided(
     assert kept.code == 4
     assert "WorkerNotRuledOut" in kept.err
     chain, gate = town.node.chain, town.oracle.read("WORKERS")
-    chain.rpc("anvil_setCode", [gate, closed_gate("WorkerIsRevoked")])
+    chain.rpc("anvil_setCode", [gate, closed_gate("OperatorMissing")])
     voided = quotary("batch", "void", number, *sending, "--json")
     assert (voided.code, voided.json["sent"]) == (0, True)
     again = quotary("batch", "void", number, *sending, "--json")

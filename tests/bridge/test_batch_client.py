@@ -159,7 +159,7 @@ def test_what_serves_nothing_is_said_before_anything_is_sent(
         client.send("void", told.batch_id, words, sender=requester(town))
     assert caught.value.values["worker"] == told.worker.lower()
     chain, gate = town.node.chain, Web3.to_checksum_address(client.read("WORKERS"))
-    chain.rpc("anvil_setCode", [gate, closed_gate("WorkerIsRevoked")])
+    chain.rpc("anvil_setCode", [gate, closed_gate("OperatorMissing")])
     client.send("void", told.batch_id, words, sender=requester(town))
     chain.rpc("anvil_setCode", [gate, OPEN_GATE])
     assert client.committed(document) is None

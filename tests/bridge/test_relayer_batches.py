@@ -193,7 +193,7 @@ def test_a_voided_batch_frees_its_requests_for_another(street: Street, store: St
         assert held.state is BatchState.COMMITTED
         (told,) = street.commitments()
         gate = street.town.oracle.read("WORKERS")
-        chain.rpc("anvil_setCode", [gate, closed_gate("WorkerIsRevoked")])
+        chain.rpc("anvil_setCode", [gate, closed_gate("OperatorMissing")])
         street.town.send(street.town.oracle.void(told))
         chain.rpc("anvil_setCode", [gate, OPEN_GATE])
         street.drive(relayer, 10)
@@ -212,7 +212,7 @@ def test_a_batch_that_is_voided_before_it_is_final_is_over(street: Street, store
         relayer.tick()
         street.town.quiet()
         (told,) = street.commitments()
-        chain.rpc("anvil_setCode", [gate, closed_gate("WorkerIsRevoked")])
+        chain.rpc("anvil_setCode", [gate, closed_gate("OperatorMissing")])
         street.town.send(street.town.oracle.void(told))
         chain.rpc("anvil_setCode", [gate, OPEN_GATE])
         street.drive(relayer, 12)
@@ -331,6 +331,25 @@ def test_an_input_that_is_kept_off_the_chain_is_answered_with_the_others(
     assert len(street.commitments()) == 2
     documents = [store.batch_document(each.key) for each in batches_of(store)]
     assert not any(secret.hex() in document for document in documents)
+
+
+def test_a_worker_that_may_not_answer_is_asked_for_the_whole_batch_again(
+    street: Street, store: Store
+) -> None:
+    """Halves would serve nobody: whose fault it is says what to ask for next."""
+    street.town.ask(2)
+    chain, gate = street.town.node.chain, street.town.oracle.read("WORKERS")
+    chain.rpc("anvil_setCode", [gate, closed_gate("OperatorMissing")])
+    with street.relayer(store) as relayer:
+        street.drive(relayer, 5)
+        assert batches_of(store) == []
+        chain.rpc("anvil_setCode", [gate, OPEN_GATE])
+        street.drive(relayer)
+    told = street.told(ProgressKind.RESULT_REJECTED)
+    assert {event.details["reason"] for event in told} == {"OperatorMissing"}
+    assert {event.details["requests"] for event in street.told(ProgressKind.BATCH_ASKED)} == {2}
+    assert set(street.statuses()) == {RequestStatus.FULFILLED}
+    assert len(street.commitments()) == 1
 
 
 def test_a_claim_that_somebody_else_made_stops_no_other(street: Street, store: Store) -> None:

@@ -8,6 +8,7 @@ Gathering requests and having a worker answer them all at once.
 
 Asking twice does no harm: what was not stored is asked for again. Of a batch that a worker refuses
 half is asked for next, so that a request nobody can answer is alone in the end and holds up none.
+What is the worker's own fault rests, longer every time.
 """
 
 from __future__ import annotations
@@ -56,7 +57,10 @@ QUESTION_BYTES = 240_000
 
 _FRAME_BYTES = 140
 _REST_CYCLES_LIMIT = 32
-_NOBODY_IS_THERE = frozenset({FaultKind.UNREACHABLE, FaultKind.UNAVAILABLE})
+_MAY_BE_ONE_REQUESTS_DOING = frozenset(
+    {FaultKind.REFUSED, FaultKind.TIMEOUT, FaultKind.BROKEN_ANSWER}
+)
+"""All else is the worker's own fault, whatever it is asked."""
 
 
 _Whole = tuple[Job, bytes]
@@ -247,7 +251,7 @@ class BatchAsker:
     ) -> None:
         rejected = isinstance(fault, ResultRejectedError)
         reason = fault.reason if isinstance(fault, ResultRejectedError) else fault.kind
-        if reason in _NOBODY_IS_THERE:
+        if reason not in _MAY_BE_ONE_REQUESTS_DOING:
             standing.rest.fail(self._cycles)
         else:
             standing.width = max(1, len(answer.jobs) // 2)
