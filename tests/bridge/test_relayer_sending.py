@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-from quotary_bridge.errors import BridgeError, Reason, RpcUnavailable
+from quotary_bridge.errors import BridgeError, Reason, RpcUnavailable, TransactionRefused
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, ChainId
 from quotary_bridge.relayer import ProgressKind, Relayer, outbox
+from quotary_bridge.relayer.daemon import memory_at_rest
 from quotary_bridge.store import Lease, Store, StoreUnavailableError, Writer
 
 from tests.bridge.relayer_town import (
@@ -20,6 +22,7 @@ from tests.bridge.relayer_town import (
     address,
     client_of,
     drive,
+    kinds,
     relayer_of,
     require_all_final,
     through,
@@ -64,6 +67,17 @@ class Failing(OneByOne):
         if self.asked == 2:
             raise RpcUnavailable(Reason.RPC_UNREACHABLE, "nobody answers")
         return super().send_many(raws)
+
+
+class Refusing(OneByOne):
+    """A node that takes no transaction at all, and counts how often it is asked to."""
+
+    asked = 0
+
+    def send_many(self, raws: Sequence[bytes]) -> list[BridgeError | None]:
+        """Refuse every one for good."""
+        self.asked += len(raws)
+        return [TransactionRefused(Reason.TRANSACTION_REFUSED, "never") for _ in raws]
 
 
 def asked(town: Town, store: Store, **changes: float) -> Relayer:
@@ -137,6 +151,21 @@ def test_a_commit_that_fails_keeps_its_lot_at_home(
     require_all_final(town, store, REQUESTS)
 
 
+def test_what_was_refused_and_cannot_be_replaced_is_not_sent_again(
+    town: Town, store: Store
+) -> None:
+    """At the fee cap a refused delivery waits, and takes nobody's time in every cycle."""
+    through(town, Refusing)
+    chain = town.chain
+    assert isinstance(chain, Refusing)
+    suggested = chain.fees().max_fee
+    with asked(town, store, max_fee=suggested) as relayer:
+        for _ in range(3):
+            relayer.tick()
+        assert chain.asked == REQUESTS
+        assert ProgressKind.FEE_CAP_REACHED in kinds(town)
+
+
 def commit_fails_at(monkeypatch: pytest.MonkeyPatch, *, nonces: int) -> None:
     """Let the store be full when a transaction gives more than so many nonces out."""
     write = Store.write
@@ -152,3 +181,11 @@ def commit_fails_at(monkeypatch: pytest.MonkeyPatch, *, nonces: int) -> None:
             given_out.extend(set(opened))
 
     monkeypatch.setattr(Store, "write", _write)
+
+
+def test_memory_rests_only_while_a_relayer_runs() -> None:
+    """What was put aside is looked at again afterwards: other programs share the process."""
+    before = gc.get_freeze_count()
+    with memory_at_rest():
+        assert gc.get_freeze_count() > before
+    assert gc.get_freeze_count() == 0

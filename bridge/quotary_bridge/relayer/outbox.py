@@ -106,9 +106,9 @@ class Outbox:
 
     def _send(self, cycle: Cycle, jobs: Sequence[Job], sending: Sending) -> None:
         self.replace(cycle)
-        unsent = self._unsent(cycle)
-        sending.give(unsent)
-        begun = {attempt.hash for _, attempt in unsent}
+        sending.give(self._unsent(cycle))
+        # What a node refused, and cannot be replaced, is among these and stays at home.
+        begun = {slot.latest.hash for slot in cycle.open_slots}
         for ready in self._simulated(cycle, jobs, sending):
             self._store(cycle, ready)
             sending.give(_fresh(cycle, begun))
@@ -324,11 +324,7 @@ class Outbox:
 
 def _fresh(cycle: Cycle, begun: set[TransactionHash]) -> list[Given]:
     """Return what was committed since `begun` was begun with, and add it there."""
-    fresh = [
-        (slot, slot.latest)
-        for slot in cycle.open_slots
-        if not slot.broadcasts and slot.latest.hash not in begun
-    ]
+    fresh = [(slot, slot.latest) for slot in cycle.open_slots if slot.latest.hash not in begun]
     begun.update(attempt.hash for _, attempt in fresh)
     return fresh
 
