@@ -42,7 +42,7 @@ HEADING = (
     "| requests | lost | doubled | reverted | seconds | core seconds |"
 )
 KILLS_AT_A_TIME = 1_000
-"""A soak begins a new world now and then: Anvil's blocks cost more the more there are."""
+"""A soak begins a new world now and then: Anvil's blocks cost more the more requests there were."""
 
 MEMORY = Path("/dev/shm")  # noqa: S108 (everything lies in a folder of its own there)
 MEMORY_FREE_BYTES = 2**30
