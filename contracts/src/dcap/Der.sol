@@ -24,6 +24,8 @@ library Der {
     uint256 internal constant GENERALIZED_TIME = 0x18;
     uint256 internal constant SEQUENCE = 0x30;
     uint256 internal constant SET = 0x31;
+    /// @dev What follows the year in the first second of a year.
+    uint256 private constant FIRST_SECOND = 0x30313031303030303030; // "0101000000"
 
     /// @dev The DER of AlgorithmIdentifier ecdsa-with-SHA256, without parameters: 12 bytes.
     uint256 private constant ECDSA_WITH_SHA256 = 0x300a06082a8648ce3d040302;
@@ -140,8 +142,8 @@ library Der {
         check(value != 0, "SERIAL_INVALID");
     }
 
-    /// @notice A time in one of the two forms RFC 5280 allows, in Unix seconds; 1 for a time
-    /// before 1970.
+    /// @notice A time in one of the two forms RFC 5280 allows, in Unix seconds; 1 for the first second
+    /// of 1970 and for a time before it.
     function time(uint256 position, uint256 end)
         internal
         pure
@@ -159,8 +161,12 @@ library Der {
             else check(year >= 2050, "CERT_TIME_INVALID");
             uint256 month = digits(start + yearDigits, 2);
             value = moment(year, month, start + yearDigits + 2);
+            if (value != 0) return (value, stop);
+            // The first second of 1970 has the number of no time; it is past like those before it.
+            bool first = year == 1970 && Mem.number(start + yearDigits, 10) == FIRST_SECOND;
+            check(first, "CERT_TIME_INVALID");
+            return (1, stop);
         }
-        check(value != 0, "CERT_TIME_INVALID");
     }
 
     /// @notice Unix seconds of `year`, `month` and the eight digits DDHHMMSS at `position`; 0 when

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {Der} from "../../src/dcap/Der.sol";
 import {Mem} from "../../src/dcap/Mem.sol";
+import {IEvidenceRefusal} from "../../src/interfaces/IEvidenceRefusal.sol";
 import {Base} from "../Base.t.sol";
 
 /// @dev The reader behind calls, so that a refusal can be told from an answer.
@@ -107,10 +108,26 @@ contract DerTest is Base {
     /* TIMES */
 
     function testFuzz_Time_ReadsEverySecond(uint64 at, bool soon, bytes32 dirt) public view {
-        // The very first second is refused: its number stands for none.
         at = uint64(_bound(at, 1, soon ? 2_524_607_999 : 253_402_300_799));
         (bytes memory data,) = _time(at);
         vm.assertEq(_der.time(data, dirt), at);
+    }
+
+    /// @dev Its number is that of no time at all, which dates are told from by not being zero.
+    function test_Time_TheFirstSecondOf1970IsPastLikeThoseBeforeIt() public view {
+        (bytes memory data,) = _time(0);
+        vm.assertEq(data, abi.encodePacked(hex"170d", "700101000000Z"));
+        vm.assertEq(_der.time(data, bytes32(type(uint256).max)), 1);
+        vm.assertEq(_der.time(abi.encodePacked(hex"170d", "691231235959Z"), 0), 1);
+    }
+
+    function test_Time_RevertWhen_TheYearOf1970HasNoSuchSecond() public {
+        string[4] memory none = ["700100000000Z", "700001000000Z", "700101240000Z", "7001010000:0Z"];
+        bytes4 reason = IEvidenceRefusal.EvidenceRefused.selector;
+        for (uint256 i = 0; i < none.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(reason, bytes32("CERT_TIME_INVALID")));
+            _der.time(abi.encodePacked(hex"170d", none[i]), 0);
+        }
     }
 
     function testFuzz_Time_RefusesWhatIsNoDate(uint64 at, uint8 place, uint8 change, bytes32 dirt)
@@ -121,8 +138,8 @@ contract DerTest is Base {
         (bytes memory data, uint256 digits) = _time(at);
         data[2 + place % digits] = bytes1(0x2f + change % 12); // digits and both of their neighbours
         try _der.time(data, dirt) returns (uint256 found) {
-            // What was read is what is written of that second; before 1970 it is past, and 1.
-            if (found == 1 && at > 1) return;
+            // What was read is what is written of that second; 1 stands for all times before it, too.
+            if (found == 1) return;
             (bytes memory expected,) = _time(uint64(found));
             vm.assertEq(expected, data);
         } catch {}
