@@ -8,7 +8,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-from quotary_bridge.errors import BridgeError, Reason, RpcUnavailable, TransactionRefused
+from quotary_bridge.chain import TransactionRequest
+from quotary_bridge.chain.records import BlockTag
+from quotary_bridge.errors import (
+    BridgeError,
+    ContractError,
+    Reason,
+    RpcUnavailable,
+    TransactionRefused,
+)
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, ChainId
 from quotary_bridge.relayer import ProgressKind, Relayer, outbox
@@ -78,6 +86,20 @@ class Refusing(OneByOne):
         """Refuse every one for good."""
         self.asked += len(raws)
         return [TransactionRefused(Reason.TRANSACTION_REFUSED, "never") for _ in raws]
+
+
+class Behind(OneByOne):
+    """A node that, at first, has not heard of any request yet."""
+
+    knows = False
+
+    def calls(
+        self, requests: Sequence[TransactionRequest], at: BlockTag
+    ) -> list[bytes | ContractError]:
+        """Refuse every delivery, as the oracle does."""
+        if self.knows:
+            return super().calls(requests, at)
+        return [ContractError("UnknownRequest", {}, b"", "wait") for _ in requests]
 
 
 def asked(town: Town, store: Store, **changes: float) -> Relayer:
@@ -181,6 +203,23 @@ def commit_fails_at(monkeypatch: pytest.MonkeyPatch, *, nonces: int) -> None:
             given_out.extend(set(opened))
 
     monkeypatch.setattr(Store, "write", _write)
+
+
+def test_what_waits_for_the_node_waits_in_every_lot(town: Town, store: Store) -> None:
+    """All of it is known to wait, and none has lost its answer when the node has caught up."""
+    through(town, Behind)
+    chain = town.chain
+    assert isinstance(chain, Behind)
+    with asked(town, store) as relayer:
+        relayer.tick()
+        assert len(relayer._held()._waiting) == REQUESTS
+        chain.knows = True
+        relayer.tick()
+        assert pooled(town) == REQUESTS
+        town.automine(on=True)
+        drive(relayer, town)
+    assert kinds(town).count(ProgressKind.WORKER_ASKED) == REQUESTS
+    require_all_final(town, store, REQUESTS)
 
 
 def test_memory_rests_only_while_a_relayer_runs() -> None:

@@ -229,7 +229,7 @@ class Outbox:
         ended = [item for item in refused if _is_over(*item) and item[0].key not in early]
         conclude(cycle, [(job, Superseded(error.name, cycle.ref)) for job, error in ended])
         left = [item for item in refused if item not in ended]
-        self._waiting = early | {job.key for job, error in left if error.name in _WAITING}
+        self._waiting |= early | {job.key for job, error in left if error.name in _WAITING}
         spent = [(job, error.name) for job, error in left if job.key not in self._waiting]
         retry(cycle, spent)
 
