@@ -15,25 +15,25 @@ from tests.bridge.test_cli import Command, runner
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def gateway_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     with gateway_town(tmp_path_factory.mktemp("town")) as running:
         yield running
 
 
 @pytest.fixture
-def quotary(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+def gateway_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     return runner((gateway, zk), capsys, monkeypatch)
 
 
 @pytest.fixture
-def desk(quotary: Command, town: Town, tmp_path: Path) -> Iterator[Desk]:
+def desk(gateway_command: Command, gateway_chain: Town, tmp_path: Path) -> Iterator[Desk]:
     """A gateway, and the chain as it was deployed."""
-    with town.undone(), open_gateway() as serving:
-        yield Desk(quotary, town, serving, tmp_path)
+    with gateway_chain.undone(), open_gateway() as serving:
+        yield Desk(gateway_command, gateway_chain, serving, tmp_path)
 
 
 @pytest.fixture(params=list(Protocol))
-def either(desk: Desk, request: pytest.FixtureRequest) -> Desk:
+def desk_of_either(desk: Desk, request: pytest.FixtureRequest) -> Desk:
     """The same of both generations."""
     desk.protocol = request.param
     return desk

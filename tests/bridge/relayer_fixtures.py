@@ -62,7 +62,7 @@ def town(oracle_town: Town) -> Iterator[Town]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
     """An empty store whose clock stands still."""
     opened = Store.open(tmp_path / "store.sqlite", lambda: Timestamp(1_000))
     yield opened

@@ -45,6 +45,12 @@ TOKEN = "canary-token-3d41a7"
 KIND = ProgressKind.REQUEST_SEEN.value
 
 
+@pytest.fixture
+def store(sqlite_store: Store) -> Store:
+    """In a file: what is tested here is not the store."""
+    return sqlite_store
+
+
 def view_of(store: Store) -> View:
     """What a relayer with one worker would show of `store`."""
     pool = WorkerPool([Endpoint("http://127.0.0.1:8750")])

@@ -45,6 +45,12 @@ from tests.bridge.relayer_town import (
 pytest_plugins = ["tests.bridge.relayer_fixtures"]
 
 
+@pytest.fixture
+def store(sqlite_store: Store) -> Store:
+    """In a file: what is tested here is not the store."""
+    return sqlite_store
+
+
 class Asking(Protocol):
     """What both clients can do."""
 

@@ -228,9 +228,9 @@ def test_collateral_can_be_fetched(desk: Desk) -> None:
     assert ran.json["record"]["sent"]
 
 
-def test_step_by_step(either: Desk) -> None:
+def test_step_by_step(desk_of_either: Desk) -> None:
     """The same in four commands, each of which says what is missing before it."""
-    desk = either
+    desk = desk_of_either
     assert desk.record().code == 6, "nothing was begun"
     refused(desk.ask(), 6, Reason.CONFIGURATION_MISSING)
     desk.enrolled()
@@ -275,9 +275,9 @@ def test_a_failed_transaction_costs_no_second_question(desk: Desk) -> None:
     assert desk.serving.answers == 1
 
 
-def test_what_was_signed_is_fetched_again_where_it_failed(either: Desk) -> None:
+def test_what_was_signed_is_fetched_again_where_it_failed(desk_of_either: Desk) -> None:
     """The answer is kept before anything is asked about it."""
-    desk, serving = either, either.serving
+    desk, serving = desk_of_either, desk_of_either.serving
     desk.enrolled()
     serving.twist = lambda path, body: (503, b"") if "chatcmpl" in path else body
     refused(desk.ask(), 3, Refusal.FETCH_STATUS)
@@ -328,13 +328,13 @@ def our_own_worker() -> Iterator[tuple[str, bytes]]:
 
 
 def test_the_page_runs_as_it_stands(
-    town: Town,
+    gateway_chain: Town,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its commands in order, asking our own worker, with keys in encrypted files."""
-    quotary = runner((gateway,), capsys, monkeypatch)
+    town, quotary = gateway_chain, runner((gateway,), capsys, monkeypatch)
     monkeypatch.chdir(tmp_path)
     keys = {"account": WELL_KNOWN_KEYS[6]}
     keys |= {f"member-{place + 1}": WELL_KNOWN_KEYS[MEMBERS[place]] for place in (0, 1)}

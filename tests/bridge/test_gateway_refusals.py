@@ -29,9 +29,9 @@ def test_a_keyset_that_changed_after_the_report_signs_nothing(desk: Desk) -> Non
 
 
 @pytest.mark.parametrize("part", ["request", "response", "signature"])
-def test_what_was_tampered_with_is_refused(either: Desk, part: str) -> None:
+def test_what_was_tampered_with_is_refused(desk_of_either: Desk, part: str) -> None:
     """By the gateway or on the way: the bodies that were signed are others."""
-    desk, serving = either, either.serving
+    desk, serving = desk_of_either, desk_of_either.serving
 
     def twist(path: str, body: bytes) -> bytes:
         if part == "response" and path.endswith("completions"):
@@ -53,9 +53,9 @@ def test_what_was_tampered_with_is_refused(either: Desk, part: str) -> None:
     refused(desk.record(), 6, Reason.CONFIGURATION_MISSING)
 
 
-def test_files_that_changed_since_are_not_recorded(either: Desk) -> None:
+def test_files_that_changed_since_are_not_recorded(desk_of_either: Desk) -> None:
     """What was verified is what is recorded, byte for byte."""
-    desk, kept = either, either.folder / "kept"
+    desk, kept = desk_of_either, desk_of_either.folder / "kept"
     desk.asked()
     signed = kept / ("receipt.json" if desk.protocol == "aci" else "signature.json")
     for path in (signed, kept / "response.bin"):
@@ -113,9 +113,9 @@ def test_the_channel_is_one_of_the_keysets(desk: Desk) -> None:
         assert "CHANNEL_BOUND" not in proven(replace(other, allow_unbound_channel=True), key)
 
 
-def test_an_exchange_is_recorded_once(either: Desk) -> None:
+def test_an_exchange_is_recorded_once(desk_of_either: Desk) -> None:
     """Whoever replays it, from whatever folder."""
-    desk, town = either, either.town
+    desk, town = desk_of_either, desk_of_either.town
     desk.asked()
     kept = ExchangeFolder(desk.folder / "kept")
     challenged, answered = kept.challenged(), kept.answered()
@@ -142,9 +142,9 @@ def test_an_exchange_is_recorded_once(either: Desk) -> None:
         town.transact(adapter, data, 7)
 
 
-def test_a_gateway_counts_for_no_app_that_did_not_admit_its_image(either: Desk) -> None:
+def test_a_gateway_counts_for_no_app_that_did_not_admit_its_image(desk_of_either: Desk) -> None:
     """Enrolment is refused by the notary; a question is not even sent."""
-    desk = either
+    desk = desk_of_either
     desk.app = OTHER
     reverted(desk.enrol("--dry-run"), "MeasurementNotAdmitted")
     (quote,) = (desk.folder / "kept").glob("quote-*.bin")
@@ -154,9 +154,9 @@ def test_a_gateway_counts_for_no_app_that_did_not_admit_its_image(either: Desk) 
     assert desk.serving.answers == 0
 
 
-def test_a_revoked_image_ends_its_keys(either: Desk) -> None:
+def test_a_revoked_image_ends_its_keys(desk_of_either: Desk) -> None:
     """No prompt goes to it any more, and what it signed before is recorded no more."""
-    desk, town = either, either.town
+    desk, town = desk_of_either, desk_of_either.town
     desk.asked()
     town.transact(town.registry.address, town.registry.revoke(APP_ID, town.image), 1)
     reverted(desk.record(), "BondLapsed")
@@ -238,9 +238,9 @@ def test_the_folder_is_its_owners_alone(desk: Desk) -> None:
     assert not (desk.folder / "no").exists()
 
 
-def test_time_ends_what_was_enrolled(either: Desk) -> None:
+def test_time_ends_what_was_enrolled(desk_of_either: Desk) -> None:
     """Key and keyset end with their verdict; a new one needs collateral of its day."""
-    desk = either
+    desk = desk_of_either
     desk.asked()
     desk.town.node.chain.rpc("evm_increaseTime", [2 * 365 * 24 * 3600])
     desk.town.node.mine()

@@ -94,15 +94,26 @@ def signed_statement(node: AnvilNode, worker: LocalAccount, output: bytes) -> Si
     return SignedResult(said, output, bytes(signed.signature))
 
 
+def code_of(contract: str, **immutables: bytes) -> bytes:
+    """A contract's code as it stands on a chain, without its constructor's having run."""
+    document = json.loads((files("quotary_bridge.chain.abi") / f"{contract}.json").read_text())
+    code = bytearray.fromhex(document["deployedBytecode"].removeprefix("0x"))
+    for name, word in immutables.items():
+        for at in document["immutableReferences"][name]:
+            code[at["start"] : at["start"] + at["length"]] = word
+    return bytes(code)
+
+
 def test_the_registry_reads_both_statements_of_an_equivocator(anvil: AnvilNode) -> None:
-    """Its own code, on a worker it does not know: it gets as far as looking for whom to revoke."""
-    code = json.loads((files("quotary_bridge.chain.abi") / "WorkerRegistry.json").read_text())
-    place = Address(anvil.chain.web3.to_checksum_address(f"0x{'00' * 18}5e97"))
-    anvil.chain.rpc("anvil_setCode", [place, code["deployedBytecode"]])
+    """On a worker it does not know: it gets as far as looking for whom to revoke."""
+    judge, place = (anvil.chain.web3.to_checksum_address(f"0x{n:040x}") for n in (0x5E96, 0x5E97))
+    anvil.chain.rpc("anvil_setCode", [judge, code_of("EquivocationVerifier").hex()])
+    code = code_of("WorkerRegistry", EQUIVOCATIONS=bytes.fromhex(judge[2:]).rjust(32, b"\0"))
+    anvil.chain.rpc("anvil_setCode", [place, code.hex()])
     worker = Account.from_key(b"\x42" * 32)
     one = signed_statement(anvil, worker, b"yes")
     other = signed_statement(anvil, worker, b"no")
-    registry = WorkerRegistry(anvil.chain, place)
+    registry = WorkerRegistry(anvil.chain, Address(place))
     for statements, error in (
         ((one, other), "WorkerUnknown"),
         ((one, one), "NoEquivocation"),
@@ -110,5 +121,5 @@ def test_the_registry_reads_both_statements_of_an_equivocator(anvil: AnvilNode) 
     ):
         call = registry.report_equivocation(ORACLE, *statements)
         with pytest.raises(ContractError) as caught:
-            anvil.chain.call(TransactionRequest(ORACLE, place, call))
+            anvil.chain.call(TransactionRequest(ORACLE, registry.address, call))
         assert caught.value.name == error

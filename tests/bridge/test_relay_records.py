@@ -42,6 +42,12 @@ pytest_plugins = ["tests.bridge.relayer_fixtures"]
 
 
 @pytest.fixture
+def store(sqlite_store: Store) -> Store:
+    """In a file: what is tested here is not the store."""
+    return sqlite_store
+
+
+@pytest.fixture
 def quotary(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run `quotary relay` in this process."""
     return runner((relay,), capsys, monkeypatch)

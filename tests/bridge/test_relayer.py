@@ -41,6 +41,12 @@ pytest_plugins = ["tests.bridge.relayer_fixtures"]
 OTHER = Bytes32(bytes([7]) * 32)
 
 
+@pytest.fixture
+def store(sqlite_store: Store) -> Store:
+    """In a file: what is tested here is not the store."""
+    return sqlite_store
+
+
 def kinds(town: Town) -> list[ProgressKind]:
     return [event.kind for event in town.events]
 

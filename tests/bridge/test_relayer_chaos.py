@@ -9,6 +9,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.errors import Transient
@@ -25,6 +26,12 @@ SEED = 20_261_122
 REQUESTS = 20
 KILLS = 25
 RELAYER = 2
+
+
+@pytest.fixture
+def store(sqlite_store: Store) -> Store:
+    """In a file: what is tested here is not the store."""
+    return sqlite_store
 
 
 def _relay(town: Town, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import httpx
+import pytest
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.relayer import ProgressKind
 from quotary_bridge.store import Store
@@ -23,6 +24,12 @@ from tests.bridge.relayer_town import (
 pytest_plugins = ["tests.bridge.relayer_fixtures"]
 
 A_LONG_TIME = 60.0
+
+
+@pytest.fixture
+def store(sqlite_store: Store) -> Store:
+    """In a file: what is tested here is not the store."""
+    return sqlite_store
 
 
 class Stalling:

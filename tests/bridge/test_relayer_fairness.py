@@ -6,6 +6,7 @@ The bound is counted in requests served before, not in seconds: docs/relaying.md
 
 from __future__ import annotations
 
+import pytest
 from quotary_bridge.relayer import dispatch
 from quotary_bridge.store import Store
 
@@ -17,6 +18,12 @@ pytest_plugins = ["tests.bridge.relayer_fixtures"]
 
 LOAD = 100
 IN_FLIGHT = 2
+
+
+@pytest.fixture
+def store(sqlite_store: Store) -> Store:
+    """In a file: what is tested here is not the store."""
+    return sqlite_store
 
 
 def flood(town: Town) -> None:

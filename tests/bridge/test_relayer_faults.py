@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from quotary_bridge.chain.port import TransactionRequest
 from quotary_bridge.errors import (
     FeeTooLow,
@@ -37,6 +38,12 @@ from tests.bridge.relayer_town import (
 )
 
 pytest_plugins = ["tests.bridge.relayer_fixtures"]
+
+
+@pytest.fixture
+def store(sqlite_store: Store) -> Store:
+    """In a file: what is tested here is not the store."""
+    return sqlite_store
 
 
 def test_a_transaction_that_the_pool_dropped_is_sent_again(town: Town, store: Store) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 from quotary_bridge.chain.contracts import ResultOracle
 from quotary_bridge.lifecycle import JobState
-from quotary_bridge.model import JobKind, Timestamp
+from quotary_bridge.model import JobKind
 from quotary_bridge.relayer import Relayer, table
 from quotary_bridge.rounds import Faulted, RoundState, advance_round
 from quotary_bridge.store import Store
@@ -30,10 +27,9 @@ pytest_plugins = ["tests.bridge.relayer_fixtures"]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store in a file: what is tested here is not the store."""
-    with closing(Store.open(tmp_path / "store.sqlite", lambda: Timestamp(1_000))) as opened:
-        yield opened
+def store(sqlite_store: Store) -> Store:
+    """In a file: what is tested here is not the store."""
+    return sqlite_store
 
 
 @pytest.fixture(autouse=True)

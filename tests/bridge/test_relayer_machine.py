@@ -35,7 +35,7 @@ from tests.bridge.relayer_town import (
 )
 from tests.bridge.store_parts import OpenStore
 
-pytest_plugins = ["tests.bridge.relayer_fixtures"]
+pytest_plugins = ["tests.bridge.relayer_fixtures", "tests.bridge.store_fixtures"]
 
 
 class DiesBeforeSending(OneByOne):
@@ -166,18 +166,18 @@ def disk_pages(store: Store, limit: int) -> int:
         return int(connection.exec_driver_sql("PRAGMA page_count").scalar_one())
 
 
-def test_a_full_disk_loses_nothing_and_is_ridden_out(town: Town, store: Store) -> None:
+def test_a_full_disk_loses_nothing_and_is_ridden_out(town: Town, sqlite_store: Store) -> None:
     """Nothing is half written and nothing is sent that is not stored; with room it goes on."""
     for number in range(8):
         town.ask(bytes([number]) * 8_000)
-    pages = disk_pages(store, 1 << 20)
-    with relayer_of(town, store, client_of(one=Worker())) as relayer:
-        disk_pages(store, pages)
+    pages = disk_pages(sqlite_store, 1 << 20)
+    with relayer_of(town, sqlite_store, client_of(one=Worker())) as relayer:
+        disk_pages(sqlite_store, pages)
         for _ in range(3):
             with pytest.raises(StoreUnavailableError):
                 relayer.tick()
-        assert store.unresolved_slots(ChainId(town.chain.chain_id), address(town)) == ()
+        assert sqlite_store.unresolved_slots(ChainId(town.chain.chain_id), address(town)) == ()
         assert town.deliveries() == []
-        disk_pages(store, 1 << 20)
+        disk_pages(sqlite_store, 1 << 20)
         drive(relayer, town)
-    require_all_final(town, store, requests=8)
+    require_all_final(town, sqlite_store, requests=8)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +18,7 @@ from quotary_bridge.cli import worker as worker_command
 from quotary_bridge.errors import ContractError
 from quotary_bridge.http import Listening, Metrics, Server, View, create_app
 from quotary_bridge.lifecycle import JobState
-from quotary_bridge.model import BlockNumber, JobKind, Request, Timestamp
+from quotary_bridge.model import BlockNumber, JobKind, Request
 from quotary_bridge.relayer import ProgressKind
 from quotary_bridge.relayer.errands import _reveals
 from quotary_bridge.relayer.oracle import Oracle
@@ -58,10 +57,9 @@ _TOKEN = "canary-token-c4470b"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store in a file: what is tested here is not the store."""
-    with closing(Store.open(tmp_path / "store.sqlite", lambda: Timestamp(1_000))) as opened:
-        yield opened
+def store(sqlite_store: Store) -> Store:
+    """In a file: what is tested here is not the store."""
+    return sqlite_store
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ from tests.bridge.relayer_town import (
     transactions,
 )
 
-pytest_plugins = ["tests.bridge.relayer_fixtures"]
+pytest_plugins = ["tests.bridge.relayer_fixtures", "tests.bridge.store_fixtures"]
 
 
 def test_a_reorg_that_drops_our_transaction_sends_the_same_bytes_again(

@@ -37,7 +37,7 @@ from tests.bridge.relayer_town import (
     transactions,
 )
 
-pytest_plugins = ["tests.bridge.relayer_fixtures"]
+pytest_plugins = ["tests.bridge.relayer_fixtures", "tests.bridge.store_fixtures"]
 
 REQUESTS = 5
 LOT = 2

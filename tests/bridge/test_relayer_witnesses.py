@@ -23,7 +23,7 @@ from tests.bridge.relayer_town import (
     settings_of,
 )
 
-pytest_plugins = ["tests.bridge.relayer_fixtures"]
+pytest_plugins = ["tests.bridge.relayer_fixtures", "tests.bridge.store_fixtures"]
 
 
 class Witness(Chain):

@@ -25,7 +25,7 @@ from tests.bridge.relayer_town import (
 )
 from tests.faults.proxy import Manners, Odds, proxied
 
-pytest_plugins = ["tests.bridge.relayer_fixtures"]
+pytest_plugins = ["tests.bridge.relayer_fixtures", "tests.bridge.store_fixtures"]
 
 NOBODY = "http://127.0.0.1:1"
 DROPS_ALL = Manners(1, Odds(drop_question=1.0))

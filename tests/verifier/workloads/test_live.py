@@ -66,6 +66,8 @@ def listening(app: Any) -> Iterator[str]:
     """An ASGI application on a port of its own."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    # Whoever asks before the thread has started waits, and is not refused.
+    listener.listen()
     config = uvicorn.Config(app, log_level="critical", lifespan="off")
     server = uvicorn.Server(config)
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
