@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from quotary.cli import main
+from quotary.cli.workload import MAX_INPUT_BYTES
 
 from tests.verifier.fetch.service import Service as CollateralService
 from tests.verifier.fetch.service import serving
@@ -120,6 +121,18 @@ def test_an_aci_exchange(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None
     assert document["identity"]["serving"] == "direct"
     assert document["receipt"]["receipt_id"] == "rcpt-1"
     assert {"KEYSET_BOUND", "FRESH", "RECEIPT_SIGNED"} <= codes(document, "proves")
+
+
+@pytest.mark.parametrize("body", ["request", "response"])
+@pytest.mark.parametrize("command", ["aci", "chat"])
+def test_a_body_too_long_is_not_hashed_in_part(
+    desk: Desk, capsys: pytest.CaptureFixture[str], command: str, body: str
+) -> None:
+    """Nor is the service blamed for a hash of what the file begins with."""
+    given = desk.chat() if command == "chat" else desk.aci(Service(), Service().receipt())
+    given[given.index(f"--{body}") + 1] = desk.put(body, b" " * (MAX_INPUT_BYTES + 1))
+    code, document = answer(capsys, [*given, *desk.hardware, "--nonce", NONCE.hex()])
+    assert (code, document["reason"]) == (2, "INPUT_TOO_LARGE")
 
 
 def test_an_aci_exchange_behind_an_aggregator(

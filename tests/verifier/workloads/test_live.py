@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from quotary.cli import main
+from quotary.cli.workload import MAX_INPUT_BYTES
 from quotary.errors import Reason
 from quotary.fetch import FetchError
 from quotary.workloads.live import Gateway, LiveLimits
@@ -195,6 +196,25 @@ def test_no_prompt_goes_to_a_service_that_was_not_verified(
         assert main(arguments) == 1
     assert asked == [b"GET"]
     assert "SCHEMA_INVALID" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["aci", "chat"])
+def test_a_request_too_long_is_sent_neither_whole_nor_cut(
+    *,
+    url: str,
+    hardware: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    """What is not what the caller meant to ask is no question."""
+    monkeypatch.setattr(Gateway, "chat", lambda *_: pytest.fail("a prompt was sent"))
+    request = tmp_path / "request.json"
+    request.write_bytes(b" " * (MAX_INPUT_BYTES + 1))
+    arguments = ["--url", url, "--request", str(request), *hardware, "--json"]
+    assert main([command, "verify", *arguments]) == 2
+    assert json.loads(capsys.readouterr().out)["reason"] == "INPUT_TOO_LARGE"
 
 
 def test_an_unreachable_gateway_is_exit_code_3(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from quotary.cli.exchange import add_exchange_options
 from quotary.cli.gateway import chat_id_of, open_gateway, require_absent, require_together
 from quotary.cli.hardware import chosen_check, require_extras
-from quotary.cli.inputs import read_input, read_time
+from quotary.cli.inputs import read_input, read_time, read_whole
 from quotary.cli.output import CommandError, ExitCode
 from quotary.cli.workload import (
     MAX_INPUT_BYTES,
@@ -114,8 +114,8 @@ def _from_files(args: Namespace, at: datetime) -> int:
         require_together(args, "request", "response")
         receipt = _Receipt(
             read_input(args.receipt, MAX_INPUT_BYTES),
-            read_input(args.request, MAX_INPUT_BYTES),
-            read_input(args.response, MAX_INPUT_BYTES),
+            read_whole(args.request, MAX_INPUT_BYTES),
+            read_whole(args.response, MAX_INPUT_BYTES),
             optional_input(args.session),
         )
     report = read_input(args.report, MAX_INPUT_BYTES)
@@ -166,7 +166,7 @@ def _exchange(
     """Send the request, then fetch its receipt and the session it cites."""
     from quotary.workloads.aci import AciReceipt  # noqa: PLC0415 - needs the extra
 
-    request = read_input(args.request, MAX_INPUT_BYTES)
+    request = read_whole(args.request, MAX_INPUT_BYTES)
     answer = gateway.chat(request)
     if channel is not None:
         identity.keyset.require_channel(answer.spki_sha256 or b"", gateway.host)

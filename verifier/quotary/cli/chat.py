@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from quotary.cli.exchange import add_exchange_options
 from quotary.cli.gateway import chat_id_of, open_gateway, require_absent, require_together
 from quotary.cli.hardware import chosen_check, require_extras
-from quotary.cli.inputs import read_input, read_time
+from quotary.cli.inputs import read_input, read_time, read_whole
 from quotary.cli.workload import (
     MAX_INPUT_BYTES,
     describe_workload,
@@ -84,8 +84,8 @@ def _from_files(args: Namespace) -> _Exchange:
     return _Exchange(
         read_input(args.report, MAX_INPUT_BYTES),
         read_input(args.signature, MAX_INPUT_BYTES),
-        read_input(args.request, MAX_INPUT_BYTES),
-        read_input(args.response, MAX_INPUT_BYTES),
+        read_whole(args.request, MAX_INPUT_BYTES),
+        read_whole(args.response, MAX_INPUT_BYTES),
         args.nonce,
     )
 
@@ -94,7 +94,7 @@ def _live(args: Namespace, check: HardwareCheck, app_compose: bytes | None) -> _
     """Verify every node that may answer first: no prompt goes to one that does not hold."""
     require_absent(args, "given with --url", "report", "response", "signature")
     nonce = args.nonce or secrets.token_bytes(32)
-    request = read_input(args.request, MAX_INPUT_BYTES)
+    request = read_whole(args.request, MAX_INPUT_BYTES)
     with open_gateway(args) as gateway:
         report = gateway.chat_report(nonce, args.signing_algo)
         for attestation in ChatReport.parse(report.body).attestations:

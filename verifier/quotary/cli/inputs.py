@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from quotary.cli.output import CommandError, ExitCode
+from quotary.errors import Reason
 
-__all__ = ["read_input", "read_time"]
+__all__ = ["read_input", "read_time", "read_whole"]
 
 _MAX_SECONDS: Final = 253_402_300_799
 
@@ -34,6 +35,24 @@ def read_input(name: str, limit: int) -> bytes:
             found=cause or "not a file name",
             remedy="Name a readable file, or - for standard input.",
         ) from error
+
+
+def read_whole(name: str, limit: int) -> bytes:
+    """
+    Return the bytes of the file `name`, `-` being standard input, where they are at most `limit`.
+
+    For what no parser measures: bytes that are hashed or sent as they are. Raises `CommandError`.
+    """
+    data = read_input(name, limit)
+    if len(data) > limit:
+        raise CommandError(
+            ExitCode.USAGE,
+            Reason.INPUT_TOO_LARGE,
+            name,
+            found=f"more than {limit} bytes",
+            remedy="Check the file's name.",
+        )
+    return data
 
 
 def read_time(text: str | None) -> datetime:
