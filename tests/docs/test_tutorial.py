@@ -48,15 +48,16 @@ def script() -> str:
     return f"set -euo pipefail\n{text}"
 
 
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> str:
+@pytest.fixture
+def session(tmp_path: Path) -> str:
     """The whole session, in the environment of somebody who has configured nothing."""
     try:
         find_anvil()
         find_weights()
     except (ConfigurationError, ModelUnavailableError) as error:
         pytest.skip(str(error))
-    home = tmp_path_factory.mktemp("home")
+    home = tmp_path / "home"
+    home.mkdir()
     bin_folder = Path(sys.executable).parent
     environment = {
         "PATH": f"{bin_folder}:{ROOT / 'toolchain'}:{os.environ['PATH']}",
@@ -101,7 +102,11 @@ def _end(group: int) -> bool:
 
 
 def test_every_step_does_what_the_text_says(session: str) -> None:
-    """From a simulated quote to an answer, and to a revocation that ends it."""
+    """
+    From a simulated quote to an answer, and to a revocation that ends it.
+
+    One test, as a session takes a minute, which two test workers would each spend.
+    """
     for told in (
         "genuine TDX quote, TCB UpToDate",
         "CRL_ISSUER_MISMATCH",
@@ -122,9 +127,6 @@ def test_every_step_does_what_the_text_says(session: str) -> None:
         "exit code 4",
     ):
         assert told in session, f"{told!r} is missing from:\n{session}"
-
-
-def test_nothing_went_wrong_silently(session: str) -> None:
-    """No stack trace, and no failure but the two that the text announces."""
+    # Nothing went wrong silently: no failure but the two that the text announces.
     assert "Traceback" not in session
     assert session.count("\nquotary: ") == session.count("exit code ") == 2
