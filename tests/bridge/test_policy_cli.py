@@ -12,14 +12,27 @@ import pytest
 from quotary import TcbStatus
 from quotary.cli import policy as offline
 from quotary.cli.output import CommandError
-from quotary_bridge.admission.policy_file import differences, parse_rules, rules_in_words
+from quotary_bridge.admission.policy_file import (
+    differences,
+    parse_rules,
+    rules_in_words,
+    subject_in_words,
+    subject_of,
+)
 from quotary_bridge.anvil import AnvilNode
 from quotary_bridge.chain.contracts.policy import PolicyRules
 from quotary_bridge.chain.well_known import WELL_KNOWN_KEYS
-from quotary_bridge.cli import audit, policy
+from quotary_bridge.cli import audit, policy, policy_bars
 from quotary_bridge.errors import ConfigurationError, Reason
 
-from tests.bridge.admission_world import APPS, DAY, WORKERS, AdmissionWorld, admission_world
+from tests.bridge.admission_world import (
+    APPS,
+    DAY,
+    GUARDIAN,
+    WORKERS,
+    AdmissionWorld,
+    admission_world,
+)
 from tests.bridge.test_cli import ROOT, Command, free_port, runner
 
 APP = f"0x{APPS[0].hex()}"
@@ -39,6 +52,8 @@ def _register(commands: object) -> None:
         policy.register_diff,
         policy.register_propose,
         policy.register_execute,
+        policy_bars.register_bar,
+        policy_bars.register_lift,
     ):
         add(group)
 
@@ -124,6 +139,72 @@ def test_a_policy_is_proposed_in_sight_of_its_victims(
     assert quotary("policy", "diff", file, *subject).out == "nothing would change\n"
     town.send(1, "TcbPolicy", "bar", APPS[0], b"\1" * 32)
     assert "for this app" in quotary("policy", "show", *subject).out
+
+
+def test_the_guardian_bars_at_once_and_the_governor_lifts_later(
+    quotary: Command, world: tuple[AdmissionWorld, Path]
+) -> None:
+    """A worker counts until the bar, and again once the timelock's delay has passed."""
+    town, records = world
+    every = ("--every-app", "--rpc-url", town.node.url, "--deployments", records)
+    guardian = ("--private-key", WELL_KNOWN_KEYS[GUARDIAN])
+    proposer = ("--private-key", WELL_KNOWN_KEYS[0])
+    chain = every[1:]
+    worker = next(each for each in WORKERS if town.workers.worker_of(each).app_id == APPS[0])
+    before = town.workers.check_active(worker, APPS[0]).reason
+    assert before != "SubjectDenied"
+
+    stranger = quotary(
+        "policy", "bar", worker, *every, "--private-key", WELL_KNOWN_KEYS[5], "--json"
+    )
+    assert (stranger.code, stranger.json["error"]["name"]) == (4, "Unauthorized")
+    dry = quotary("policy", "bar", worker, *every, *guardian, "--dry-run", "--json")
+    assert (dry.code, dry.json["sent"]) == (0, False)
+    assert town.workers.check_active(worker, APPS[0]).reason == before
+    barred = quotary("policy", "bar", worker, *every, *guardian)
+    assert (barred.code, barred.out.splitlines()[0]) == (
+        0,
+        f"barred       {worker.lower()} for every app",
+    )
+    assert town.workers.check_active(worker, APPS[0]).reason == "SubjectDenied"
+    shown = quotary("policy", "show", "--app", APP, *chain).out
+    assert f"{worker.lower()} for every app" in shown
+    again = quotary("policy", "bar", worker, *every, *guardian, "--json")
+    assert (again.code, again.json["error"]["name"]) == (4, "SubjectUnchanged")
+
+    lift = ("policy", "lift", worker, *every, *proposer, "--json")
+    proposed = quotary(*lift)
+    assert (proposed.code, proposed.json["status"]) == (8, "proposed")
+    assert town.workers.check_active(worker, APPS[0]).reason == "SubjectDenied"
+    town.advance(proposed.json["executable_at"])
+    lifted = quotary(*lift)
+    assert (lifted.code, lifted.json["status"]) == (0, "lifted")
+    assert town.workers.check_active(worker, APPS[0]).reason == before
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "words"),
+    [
+        ("INTEL-SA-00837", b"INTEL-SA-00837", "INTEL-SA-00837"),
+        ("50806F000000", bytes.fromhex("50806f000000"), "50806f000000"),
+        ("0x" + "1f" * 20, b"\x1f" * 20, "0x" + "1f" * 20),
+        ("1f" * 32, b"\x1f" * 32, "1f" * 32),
+        ("Committee", bytes(31) + b"\3", "Committee"),
+    ],
+)
+def test_what_is_barred_has_a_name(name: str, head: bytes, words: str) -> None:
+    """Left aligned, but for kinds of proof, which are numbers; and back to words."""
+    found = subject_of(name)
+    assert found == head.ljust(32, b"\0")
+    assert subject_in_words(found) == words
+
+
+@pytest.mark.parametrize("name", ["", "None", "committee", "0x12", "zz" * 6, "INTEL-" + "9" * 27])
+def test_what_names_nothing_is_wrong_usage(quotary: Command, name: str) -> None:
+    """Nothing is sent that would bar nobody."""
+    assert subject_of(name) is None
+    with pytest.raises(SystemExit, match="2"):
+        quotary("policy", "bar", name, "--every-app")
 
 
 def test_without_an_app_quotes_are_simulated(quotary: Command, tmp_path: Path) -> None:

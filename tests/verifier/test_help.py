@@ -29,13 +29,14 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_command_says_what_it_does() -> None:
-    """A description for each command of any package; of ours, a line for each option, too."""
+    """A description and an example for each command; of ours, a line for each option, too."""
     ours = {"quote", "policy", "workload", "chat", "aci", "completion"}
     for path, parser in commands(_parser([])):
         assert parser.description, path
         _, _, below_usage = parser.format_help().partition("\n\n")
+        group = any(isinstance(action, _SubParsersAction) for action in parser._actions)
+        assert group or "\nexample" in below_usage, path
         if path and path[0] in ours:
-            assert len(path) == 1 or "\nexample" in below_usage, path
             assert max(map(len, below_usage.splitlines())) <= 80, path
             for action in parser._actions:
                 assert action.help or isinstance(action, _SubParsersAction), (path, action.dest)

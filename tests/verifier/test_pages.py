@@ -172,18 +172,20 @@ def test_the_public_face_is_typed(checker: str, tmp_path: Path) -> None:
     if program is None:
         pytest.skip(f"{checker} is not installed, neither from PyPI nor from npm")
     options = ["--pythonpath", sys.executable]
+    files = [f"tests/typing/{name}.py" for name in ("api", "clients", "layers")]
     if checker == "mypy":
         options = ["--strict", "--cache-dir", str(tmp_path)]
+    packages = os.pathsep.join(str(ROOT / name) for name in ("verifier", "bridge"))
     done = subprocess.run(
-        [str(program), *options, "tests/typing/api.py", "tests/typing/layers.py"],
+        [str(program), *options, *files],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
         env={
             **os.environ,
-            "MYPYPATH": str(ROOT / "verifier"),
-            "PYTHONPATH": str(ROOT / "verifier"),
+            "MYPYPATH": packages,
+            "PYTHONPATH": packages,
         },
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import distribution
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from packaging.requirements import Requirement
 from quotary_enclave.simulator import Simulator, sample_td
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +48,23 @@ def link_distribution(name: str, site: Path) -> None:
         source = Path(str(found.locate_file(file.parts[0])))
         if file.parts[0] not in {"..", "__pycache__"} and not top.exists():
             top.symlink_to(source)
+
+
+def required(extra: str) -> set[str]:
+    """The distributions that `pip install 'quotary[extra]'` brings, ours left out."""
+    found: set[str] = set()
+    open_ends = [("quotary", extra), ("quotary", "")]
+    seen = set(open_ends)
+    while open_ends:
+        name, chosen = open_ends.pop()
+        found.add(name)
+        for line in distribution(name).requires or ():
+            wanted = Requirement(line)
+            if wanted.marker is None or wanted.marker.evaluate({"extra": chosen}):
+                ends = {(wanted.name, each) for each in ("", *wanted.extras)} - seen
+                seen |= ends
+                open_ends += ends
+    return found - {"quotary"}
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +163,80 @@ def test_every_command_of_the_wheel_is_covered_here(site: Path) -> None:
     names = {line.partition("=")[0].strip() for line in declared.splitlines() if "=" in line}
     assert names <= set(EXTRAS)
     assert all(name in ran.stdout for name in names)
+
+
+# What each extra is for: a package of which all modules can be imported once it is installed, but
+# for those that are another extra's.
+ALONE = {
+    "fetch": ("quotary", {"quotary.workloads.aci"}),
+    "aci": ("quotary", {"quotary.fetch._http", "quotary.workloads.live"}),
+    "enclave": (
+        "quotary_enclave",
+        {f"quotary_enclave.model.{name}" for name in ("advisor", "bert", "weights")},
+    ),
+    # Alembic runs `env` by itself; the other one says what to install.
+    "bridge": (
+        "quotary_bridge",
+        {"quotary_bridge.store.migrations.env", "quotary_bridge.work.procrastinate"},
+    ),
+}
+IMPORTING = """
+import importlib, pkgutil, sys
+top, *others = sys.argv[1:]
+refused = set()
+for module in pkgutil.walk_packages(importlib.import_module(top).__path__, f"{top}."):
+    if not module.name.endswith("__main__"):
+        try:
+            importlib.import_module(module.name)
+        except Exception as error:
+            refused.add(module.name)
+            if module.name not in others:
+                print(module.name, repr(error))
+print(*sorted(set(others) - refused))
+"""
+COMMANDS = """
+from argparse import _SubParsersAction
+from quotary.cli.main import _parser
+def show(parser, path):
+    parser.format_help()
+    groups = [each for each in parser._actions if isinstance(each, _SubParsersAction)]
+    for group in groups:
+        for name, child in group.choices.items():
+            show(child, (*path, name))
+    print(*path)
+show(_parser([]), ())
+"""
+
+
+@pytest.fixture(scope="module")
+def sites(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Such a folder for the wheel with one extra."""
+
+    def with_extra(extra: str) -> Path:
+        folder = tmp_path_factory.mktemp(extra)
+        for entry in site.iterdir():
+            (folder / entry.name).symlink_to(entry)
+        for name in required(extra):
+            link_distribution(name, folder)
+        return folder
+
+    return with_extra
+
+
+@pytest.mark.parametrize("extra", ALONE)
+def test_an_extra_brings_all_that_it_is_for(
+    sites: Callable[[str], Path], extra: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With it alone its package imports, but for what others bring; all commands are there."""
+    package, others = ALONE[extra]
+    commands = ""
+    if extra == "bridge":
+        exec(COMMANDS, {})  # noqa: S102 (the very program that is run there)
+        commands = capsys.readouterr().out
+    program = IMPORTING + (COMMANDS if commands else "")
+    ran = run(sites(extra), "-c", program, package, *others)
+    assert (ran.returncode, ran.stderr) == (0, ""), ran
+    assert ran.stdout == f"\n{commands}"
 
 
 def test_the_wheel_carries_no_test_and_no_evidence(site: Path) -> None:

@@ -12,7 +12,14 @@ from quotary_bridge.chain.contracts import ProofKind
 from quotary_bridge.chain.contracts.policy import PolicyRules
 from quotary_bridge.errors import ConfigurationError, Reason
 
-__all__ = ["MAX_FILE_BYTES", "differences", "parse_rules", "rules_in_words"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "differences",
+    "parse_rules",
+    "rules_in_words",
+    "subject_in_words",
+    "subject_of",
+]
 
 MAX_FILE_BYTES = 1 << 16
 _DAY = 86_400
@@ -22,7 +29,7 @@ _MAX_SHARING = 8
 """As `WorkerRecordLib.PLACES`."""
 _MAX_ENTRIES = 128
 """As `TcbPolicy.MAX_ENTRIES`."""
-_WORD, _FMSPC_BYTES, _ATTRIBUTE_BYTES = 32, 6, 8
+_WORD, _KEY_BYTES, _FMSPC_BYTES, _ATTRIBUTE_BYTES = 32, 20, 6, 8
 _UINT32 = 2**32 - 1
 
 Fields = dict[str, Any]
@@ -82,9 +89,42 @@ def rules_in_words(rules: PolicyRules) -> dict[str, str]:
         "maximum_age_days": _days(age) if age else "as long as collateral is valid",
         "attributes_forbidden": rules.forbidden_attributes.hex(),
         "grace_days": ", ".join(graces) or "none",
-        "denied": ", ".join(sorted(map(_subject_in_words, rules.denied))) or "nothing",
+        "denied": ", ".join(sorted(map(subject_in_words, rules.denied))) or "nothing",
         "platforms": ", ".join(sorted(item.hex() for item in rules.platforms)) or "any",
     }
+
+
+def subject_of(name: str) -> bytes | None:
+    """
+    Return what the contract knows under a name, left aligned; None where it is no name.
+
+    An advisory's id, an FMSPC, a worker's address, the id of a platform or a measurement, or a kind
+    of proof by its word, which is a number.
+    """
+    if name in _KINDS:
+        return int(_KINDS[name]).to_bytes(_WORD)
+    if name.startswith("INTEL-") and name.isascii() and len(name) <= _WORD:
+        return name.encode().ljust(_WORD, b"\0")
+    digits = name.removeprefix("0x")
+    if len(digits) not in {2 * size for size in (_FMSPC_BYTES, _KEY_BYTES, _WORD)}:
+        return None
+    try:
+        return bytes.fromhex(digits).ljust(_WORD, b"\0")
+    except ValueError:
+        return None
+
+
+def subject_in_words(subject: bytes) -> str:
+    """Return a subject as people name it; of an id that the chain kept in part, its 20 bytes."""
+    text = subject.rstrip(b"\0")
+    if text.startswith(b"INTEL-"):
+        return text.decode("ascii", "replace")
+    if not any(subject[:_KEY_BYTES]):
+        number = int.from_bytes(subject)
+        return next((name for name, kind in _KINDS.items() if kind == number), subject.hex())
+    if not any(subject[_FMSPC_BYTES:]):
+        return subject[:_FMSPC_BYTES].hex()
+    return f"0x{subject[:_KEY_BYTES].hex()}" if not any(subject[_KEY_BYTES:]) else subject.hex()
 
 
 def differences(before: PolicyRules, after: PolicyRules) -> dict[str, tuple[str, str]]:
@@ -204,14 +244,6 @@ def _subject(key: str, name: str) -> bytes:
         return name.encode().ljust(_WORD, b"\0")
     size = _FMSPC_BYTES if len(name.removeprefix("0x")) == 2 * _FMSPC_BYTES else _WORD
     return _hex(key, name, size).ljust(_WORD, b"\0")
-
-
-def _subject_in_words(subject: bytes) -> str:
-    text = subject.rstrip(b"\0")
-    if text.startswith(b"INTEL-"):
-        return text.decode("ascii", "replace")
-    family = not any(subject[_FMSPC_BYTES:])
-    return subject[:_FMSPC_BYTES].hex() if family else subject.hex()
 
 
 def _bits(codes: Iterable[int]) -> int:

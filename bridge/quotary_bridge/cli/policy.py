@@ -19,6 +19,7 @@ from quotary_bridge.admission.policy_file import (
     differences,
     parse_rules,
     rules_in_words,
+    subject_in_words,
 )
 from quotary_bridge.admission.state import State
 from quotary_bridge.chain.contracts.policy import PolicyRules, TcbPolicy
@@ -207,7 +208,7 @@ def _show(args: Namespace) -> int:
         lines.append(f"{'the last grace ends':<21} {_time(head.grace_ends_at)}")
     lines += [f"{key:<21} {text}" for key, text in words.items()]
     lines += [
-        f"{'barred':<21} 0x{item.hex()} {'for this app' if any(app) else 'for every app'}"
+        f"{'barred':<21} {subject_in_words(item)} {'for this app' if any(app) else 'for every app'}"
         for app, item in barred
     ]
     answer(args, fields, "\n".join(lines))

@@ -40,6 +40,7 @@ def register_records(commands: _SubParsersAction[ArgumentParser]) -> None:
         help="what the record says",
         description="What the record says: how far the chain was read, jobs by state, and who "
         "relays with which account. Asks no node.",
+        epilog="example: quotary relay status --database quotary.sqlite",
     )
     add_database_flag(status)
     add_output_flags(status)
@@ -49,6 +50,7 @@ def register_records(commands: _SubParsersAction[ArgumentParser]) -> None:
         help="let relayers finish what they began, and stop",
         description="Ask relayers to begin nothing more. Each stops by itself when everything it "
         "sent is final; what it did not begin is for others, or for its next start.",
+        epilog="example: quotary relay drain --wait 600",
     )
     drain.add_argument("--signer", type=address, metavar="ADDRESS", help="only this account's")
     drain.add_argument(
