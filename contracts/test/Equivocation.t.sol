@@ -72,6 +72,28 @@ contract EquivocationTest is OracleFixture {
         workers.reportEquivocation(address(oracle), one, signature, other, otherSignature);
     }
 
+    /// @dev Whoever brings too little gas never hears that there was no contradiction.
+    function test_ReportEquivocation_RevertGiven_TheGasRunsOutOverTheStatements() public {
+        (Result memory one, Result memory other) = _pair();
+        bytes memory data = abi.encodeCall(
+            IWorkerRegistry.reportEquivocation,
+            (address(oracle), one, _signed(one), other, _signed(other))
+        );
+        bytes32 unjudged =
+            keccak256(abi.encodePacked(IWorkerRegistry.EquivocationNotJudged.selector));
+        uint256 refused = 0;
+        bool judged = false;
+        for (uint256 given = 40_000; !judged; given += 1000) {
+            bytes memory answer;
+            (judged, answer) = address(workers).call{gas: given}(data);
+            if (judged) break;
+            vm.assertTrue(answer.length == 0 || keccak256(answer) == unjudged);
+            ++refused;
+        }
+        vm.assertGt(refused, 0);
+        _expectInactive(IWorkerRegistry.WorkerIsRevoked.selector, APP);
+    }
+
     function _pair() private view returns (Result memory one, Result memory other) {
         one = _resultOf("request");
         other = _resultOf("request");

@@ -424,6 +424,37 @@ def test_nobody_answers_in_time(
     assert "quotary request status" in ran.json["remedy"]
 
 
+def test_what_nobody_answered_comes_back(quotary: Command, world: World) -> None:
+    """Refused before the deadline, refunded after it by anybody, and fetched by whoever paid."""
+    deployed(quotary, world)
+    card = model_admitted(quotary, world)
+    asked = quotary(
+        *("request", "ask", "anybody?", "--app", APP, "--model", card["modelId"]),
+        *("--fee", "3gwei", "--expires-in", "60", *world.flags(9), "--json"),
+    )
+    request_id, payer = asked.json["request_id"], Account.from_key(KEYS[9]).address
+    early = quotary("request", "refund", request_id, *world.flags(7), "--json")
+    assert (early.code, early.json["error"]["name"]) == (4, "RequestNotExpired")
+    kept = quotary("request", "refund", request_id, "--abandon", *world.flags(7), "--json")
+    assert (kept.code, kept.json["error"]["name"]) == (4, "ModelNotRevoked")
+    elsewhere = quotary("request", "refund", request_id, "--batches", *world.flags(7), "--json")
+    assert (elsewhere.code, elsewhere.json["reason"]) == (6, Reason.CONFIGURATION_INVALID)
+
+    world.node.chain.rpc("evm_increaseTime", [61])
+    world.node.mine()
+    refunded = quotary("request", "refund", request_id, *world.flags(7), "--json")
+    assert (refunded.code, refunded.json["credited_to"]) == (0, payer)
+    status = quotary("request", "status", request_id, *world.reading, "--json").json
+    assert status["status"] == "refunded"
+
+    to = "0x00000000000000000000000000000000000A11cE"
+    fetched = quotary("request", "withdraw", "--to", to, *world.flags(9), "--json")
+    assert (fetched.code, fetched.json["amount"]) == (0, "3000000000")
+    assert int(world.node.chain.rpc("eth_getBalance", [to, "latest"]), 16) == 3_000_000_000
+    again = quotary("request", "withdraw", *world.flags(9), "--json")
+    assert (again.code, again.json["error"]["name"]) == (4, "NoCredit")
+
+
 def test_a_request_may_ask_for_several_workers(quotary: Command, world: World) -> None:
     """How many, of whom and by which rule is in the request; the contract refuses half a quorum."""
     deployed(quotary, world)

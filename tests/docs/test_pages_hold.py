@@ -7,6 +7,7 @@ import shlex
 from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from quotary.cli.main import _parser
@@ -59,7 +60,8 @@ def test_what_a_page_points_at_exists(page: Path) -> None:
             assert section in map(anchor, sections(linked)), target
     for path, section in re.findall(r"\]\(([\w/.-]+\.md)\),\s+\"([^\"]+)\"", text):
         headings = sections(page.parent / path)
-        assert any(heading.partition(":")[0] == section for heading in headings), (path, section)
+        said = " ".join(section.split())
+        assert any(heading.partition(":")[0] == said for heading in headings), (path, said)
     for path in re.findall(
         r"`((?:docs|scripts|tests|contracts|toolchain|requirements)/[^`*…<\s]+)`", text
     ):
@@ -121,3 +123,17 @@ def test_every_command_is_on_a_page() -> None:
     told = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     for command in leaves(_parser([])):
         assert re.search(rf"`?quotary {command}\b", told), command
+
+
+def test_contracts_on_pages_are_those_that_are_tested() -> None:
+    """The examples' sources, word for word: contracts/test/Examples.t.sol uses them."""
+    page = (DOCS / "consumers.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```solidity\n(.*?)```", page, re.DOTALL)
+    examples = ROOT / "contracts" / "src" / "examples"
+    ball, board = (
+        (examples / name).read_text(encoding="utf-8")
+        for name in ("EightBall.sol", "WorkersOnly.sol")
+    )
+    assert shown[0] == ball
+    assert indent(shown[1], "    ") in board
+    assert len(shown) == 2

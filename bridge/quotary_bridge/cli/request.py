@@ -23,7 +23,7 @@ from quotary_bridge.chain.contracts import (
     topics_of,
 )
 from quotary_bridge.chain.records import Receipt
-from quotary_bridge.cli import request_input
+from quotary_bridge.cli import request_end, request_input
 from quotary_bridge.cli.answer import answer, command
 from quotary_bridge.cli.options import (
     Context,
@@ -77,6 +77,8 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     add_chain_flags(status)
     add_output_flags(status)
     status.set_defaults(run=_status)
+    request_end.add_refund(commands)
+    request_end.add_withdraw(commands)
 
 
 def _add_quorum_flags(ask: ArgumentParser) -> None:
