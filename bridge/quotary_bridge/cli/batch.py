@@ -56,8 +56,10 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     asking.add_argument("file", metavar="FILE", help="where to write it; must not exist")
     asking.add_argument("--app", type=app_id, required=True, metavar="APP", help="id, or name")
-    asking.add_argument("--model", type=identifier, required=True, metavar="ID")
-    asking.add_argument("--worker-url", required=True, metavar="URL")
+    asking.add_argument(
+        "--model", type=identifier, required=True, metavar="ID", help="the model's id"
+    )
+    asking.add_argument("--worker-url", required=True, metavar="URL", help="who is asked")
     asking.add_argument("--worker", type=address, metavar="ADDRESS", help="refuse any other")
     asking.add_argument("--most", type=int, default=_MOST, metavar="N", help=f"({_MOST})")
     add_chain_flags(asking)
@@ -77,7 +79,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="end one request of a committed batch",
         epilog="example: quotary batch claim batch.json --request 0xR… --account me",
     )
-    claiming.add_argument("--request", type=identifier, required=True, metavar="ID")
+    claiming.add_argument("--request", type=identifier, required=True, metavar="ID", help="its id")
     _add_sending(claiming)
     claiming.set_defaults(run=_claim)
     voiding = commands.add_parser(
@@ -96,7 +98,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         epilog="example: quotary batch export batch.json --request 0xR… --database quotary.sqlite",
     )
     exporting.add_argument("file", metavar="FILE", help="where to write it; must not exist")
-    exporting.add_argument("--request", type=identifier, required=True, metavar="ID")
+    exporting.add_argument("--request", type=identifier, required=True, metavar="ID", help="its id")
     add_database_flag(exporting)
     add_chain_flags(exporting)
     add_output_flags(exporting)

@@ -39,12 +39,14 @@ __all__ = ["register"]
 
 _DESCRIPTION = """\
 plan    print what would be created where, and send nothing
-run     create what is missing, open the routers' entries, write deployments/CHAIN.json (default)
+run     create what is missing, open the routers' entries, write
+        deployments/CHAIN.json (default)
 check   compare the chain with that record: code, roles, delays, routers
 verify  compile the sources anew and compare them with the code on the chain
 
-Addresses follow from the parameters alone (CREATE2), whoever deploys. Run it again after an
-interruption: it goes on where it stopped, and does nothing twice."""
+Addresses follow from the parameters alone (CREATE2), whoever deploys. Run it
+again after an interruption: it goes on where it stopped, and does nothing
+twice."""
 
 
 def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -54,8 +56,8 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="deploy the contracts, check and verify the deployed ones",
         description=_DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
-        epilog="example: quotary deploy run --account me --member 0xA… --member 0xB… "
-        "--threshold 2 --proposer 0xP… --guardian 0xH…",
+        epilog="example: quotary deploy run --account me --member 0xA… --member 0xB… \\\n"
+        "  --threshold 2 --proposer 0xP… --guardian 0xH…",
     )
     parser.add_argument("verb", nargs="?", choices=list(_VERBS), default="run", help="see above")
     parser.add_argument(

@@ -35,8 +35,8 @@ def add_parameter_flags(parser: ArgumentParser) -> None:
     )
     development.add_argument("--root", metavar="FILE", help="trust this root instead of Intel's")
     example = parser.add_argument_group("example consumer (both, or none)")
-    example.add_argument("--app", type=app_id, metavar="APP")
-    example.add_argument("--model", type=identifier, metavar="ID")
+    example.add_argument("--app", type=app_id, metavar="APP", help="the app it asks: id, or name")
+    example.add_argument("--model", type=identifier, metavar="ID", help="the model it asks for")
 
 
 def everybody_named(args: Namespace) -> bool:

@@ -90,7 +90,7 @@ def _add_source(parser: ArgumentParser) -> None:
     source.add_argument(
         "--manifest", metavar="FILE", help="JSON: source_{uri,commit}, build_digest"
     )
-    source.add_argument("--source-uri", metavar="URI")
+    source.add_argument("--source-uri", metavar="URI", help="where the source is")
     source.add_argument("--source-commit", metavar="HEX", help="git commit, SHA-1 or SHA-256")
     source.add_argument("--build-digest", metavar="DIGEST", help="sha256 of the built image")
 

@@ -69,96 +69,122 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "start it again with the same --database.",
         epilog="example: quotary relay run --worker http://127.0.0.1:8750 --account relayer",
     )
+    add_database_flag(parser)
+    parser.add_argument("--once", action="store_true", help="one cycle, then stop")
     parser.add_argument(
+        "--poll",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="rest between two cycles (%(default)s)",
+    )
+    add_output_flags(parser)
+    _add_answering_flags(parser)
+    _add_batch_flags(parser)
+    _add_node_flags(parser)
+    _add_api_flags(parser)
+    add_account_flags(parser)
+    add_chain_flags(parser)
+    parser.set_defaults(run=_run)
+    register_records(commands)
+
+
+def _add_answering_flags(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("requests and workers")
+    group.add_argument(
         "--worker",
         action="append",
         required=True,
         metavar="URL[=ADDRESS]",
         help="a worker, and whose signature counts from it; repeatable",
     )
-    add_database_flag(parser)
-    parser.add_argument(
-        "--finality",
-        type=int,
-        metavar="N",
-        help="blocks on top of a final one (0 on a local chain, else 6)",
-    )
-    parser.add_argument(
-        "--witness-url",
-        action="append",
-        default=[],
-        metavar="URL",
-        help="another node of the chain: what it does not confirm is not final; repeatable",
-    )
-    parser.add_argument(
-        "--fallback-url",
-        action="append",
-        default=[],
-        metavar="URL",
-        help="another node, asked when the one before it fails; repeatable",
-    )
-    parser.add_argument(
-        "--lane",
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="the keystore of another account that delivers, of the same password; repeatable",
-    )
-    parser.add_argument(
+    group.add_argument(
         "--round-seconds",
         type=float,
         default=RelayerSettings().round_seconds,
         metavar="SECONDS",
         help="how long workers of a round may take to commit, and to reveal (%(default)s)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--refund",
         action="store_true",
         help="refund requests that nobody answered in time; nothing is paid for that",
     )
-    parser.add_argument(
-        "--batches",
-        choices=("commit", "push"),
-        help="answer requests of the oracle of batches, too, and commit each batch's root; with "
-        "push also claim every answer for whoever asked",
-    )
-    parser.add_argument(
-        "--batch-most",
-        type=int,
-        default=RelayerSettings().batch_most,
-        metavar="N",
-        help="requests of one batch, at most (%(default)s)",
-    )
-    parser.add_argument(
-        "--batch-seconds",
-        type=float,
-        default=RelayerSettings().batch_seconds,
-        metavar="SECONDS",
-        help="how long requests wait for others before a batch is asked for (%(default)s)",
-    )
-    parser.add_argument(
+    group.add_argument(
         "--inputs",
         type=Path,
         metavar="DIR",
         help="inputs that the chain has no more than a hash of, each in a file of that name; with "
         "--listen they can be handed in at /v1/inputs",
     )
-    parser.add_argument("--poll", type=float, default=1.0, metavar="SECONDS", help="(%(default)s)")
-    parser.add_argument(
+
+
+def _add_batch_flags(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("many answers at once")
+    group.add_argument(
+        "--batches",
+        choices=("commit", "push"),
+        help="answer requests of the oracle of batches, too, and commit each batch's root; with "
+        "push also claim every answer for whoever asked",
+    )
+    group.add_argument(
+        "--batch-most",
+        type=int,
+        default=RelayerSettings().batch_most,
+        metavar="N",
+        help="requests of one batch, at most (%(default)s)",
+    )
+    group.add_argument(
+        "--batch-seconds",
+        type=float,
+        default=RelayerSettings().batch_seconds,
+        metavar="SECONDS",
+        help="how long requests wait for others before a batch is asked for (%(default)s)",
+    )
+
+
+def _add_node_flags(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("further nodes and accounts")
+    group.add_argument(
+        "--finality",
+        type=int,
+        metavar="N",
+        help="blocks on top of a final one (0 on a local chain, else 6)",
+    )
+    group.add_argument(
+        "--witness-url",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="another node of the chain: what it does not confirm is not final; repeatable",
+    )
+    group.add_argument(
+        "--fallback-url",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="another node, asked when the one before it fails; repeatable",
+    )
+    group.add_argument(
+        "--lane",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="the keystore of another account that delivers, of the same password; repeatable",
+    )
+
+
+def _add_api_flags(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("looking on")
+    group.add_argument(
         "--listen",
         metavar="HOST:PORT",
         help="serve /v1/requests, /v1/rounds, /v1/batches, /v1/errands, /v1/results, /v1/workers, "
         "/healthz, /readyz and /metrics there",
     )
-    parser.add_argument(
+    group.add_argument(
         "--token-file", metavar="PATH", help="who asks the API has to know its first line"
     )
-    parser.add_argument("--once", action="store_true", help="one cycle, then stop")
-    add_account_flags(parser)
-    add_chain_flags(parser)
-    add_output_flags(parser)
-    parser.set_defaults(run=_run)
-    register_records(commands)
 
 
 @command

@@ -57,7 +57,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     request_input.add_input_flags(ask)
     ask.add_argument("--app", type=app_id, required=True, metavar="APP", help="id, or name")
-    ask.add_argument("--model", type=identifier, required=True, metavar="ID")
+    ask.add_argument("--model", type=identifier, required=True, metavar="ID", help="the model's id")
     ask.add_argument("--fee", type=wei, default=0, metavar="AMOUNT", help="for the worker (0)")
     ask.add_argument(
         "--expires-in", type=int, default=3600, metavar="SECONDS", help="then refund (3600)"
@@ -73,7 +73,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     status = commands.add_parser(
         "status", help="show a request", epilog="example: quotary request status 0xR…"
     )
-    status.add_argument("request", type=identifier, metavar="ID")
+    status.add_argument("request", type=identifier, metavar="ID", help="the request")
     add_chain_flags(status)
     add_output_flags(status)
     status.set_defaults(run=_status)

@@ -37,7 +37,7 @@ def add_supply(commands: _SubParsersAction[ArgumentParser]) -> None:
         help="hand an input that is kept off the chain to one more relayer",
         epilog="example: quotary request supply question.txt --relayer http://127.0.0.1:8760",
     )
-    parser.add_argument("input_file", metavar="FILE")
+    parser.add_argument("input_file", metavar="FILE", help="the input")
     _add_relayer_flags(parser, required=True)
     add_output_flags(parser)
     parser.set_defaults(run=_supply)

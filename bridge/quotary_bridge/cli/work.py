@@ -66,7 +66,9 @@ def _add_proof(commands: _SubParsersAction[ArgumentParser]) -> None:
         "--image-id 0x…",
     )
     add_evidence_flags(parser)
-    parser.add_argument("--image-id", type=identifier, required=True, metavar="HEX")
+    parser.add_argument(
+        "--image-id", type=identifier, required=True, metavar="HEX", help="the guest's"
+    )
     add_time_limit(parser)
     _add_common(parser)
     parser.set_defaults(run=_proof)
@@ -125,8 +127,8 @@ def _add_show(commands: _SubParsersAction[ArgumentParser]) -> None:
     parser = commands.add_parser(
         "show", help="show one task", epilog="example: quotary work show proof KEY --out receipt"
     )
-    parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("key")
+    parser.add_argument("kind", choices=KINDS, help="of which kind it is")
+    parser.add_argument("key", help="as quotary work list shows it")
     parser.add_argument("--out", metavar="FILE", help="a proof's receipt goes here")
     _add_common(parser)
     parser.set_defaults(run=_show)

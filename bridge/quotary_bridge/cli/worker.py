@@ -73,7 +73,7 @@ def _add_refresh(commands: _SubParsersAction[ArgumentParser]) -> None:
         "share a platform.",
         epilog="example: quotary worker refresh 0xW… --account me",
     )
-    parser.add_argument("workers", type=address, nargs="+", metavar="ADDRESS")
+    parser.add_argument("workers", type=address, nargs="+", metavar="ADDRESS", help="each of them")
     add_account_flags(parser)
     add_chain_flags(parser)
     add_output_flags(parser)
@@ -89,7 +89,7 @@ def _add_end(
     parser = commands.add_parser(
         verb, help=summary, epilog=f"example: quotary worker {verb} 0xW… --account me"
     )
-    parser.add_argument("worker", type=address, metavar="ADDRESS")
+    parser.add_argument("worker", type=address, metavar="ADDRESS", help="the worker")
     add_account_flags(parser)
     add_chain_flags(parser)
     add_output_flags(parser)
@@ -115,7 +115,12 @@ def _add_submit(commands: _SubParsersAction[ArgumentParser]) -> None:
     evidence.add_argument("--root", metavar="FILE", help="trust this root (development chains)")
     evidence.add_argument("--at", metavar="TIME", help="judge as of this time (now)")
     evidence.add_argument(
-        "--allow-status", action="append", choices=_STATUSES, metavar="STATUS", default=[]
+        "--allow-status",
+        action="append",
+        choices=_STATUSES,
+        metavar="STATUS",
+        default=[],
+        help="a TCB status beside UpToDate; repeatable",
     )
     parser.add_argument(
         "--corroborate",
@@ -141,7 +146,7 @@ def _add_quote(commands: _SubParsersAction[ArgumentParser]) -> None:
     )
     parser.add_argument("url", metavar="URL", help="where the worker answers")
     _add_application(parser, required=True)
-    parser.add_argument("--out", required=True, metavar="FILE")
+    parser.add_argument("--out", required=True, metavar="FILE", help="the registration goes here")
     add_account_flags(parser)
     add_chain_flags(parser)
     add_output_flags(parser)

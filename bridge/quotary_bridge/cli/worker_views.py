@@ -36,7 +36,7 @@ def add_status(commands: _SubParsersAction[ArgumentParser]) -> None:
         help="show one worker and whether it counts",
         epilog="example: quotary worker status 0xW… --app council",
     )
-    status.add_argument("worker", type=address, metavar="ADDRESS")
+    status.add_argument("worker", type=address, metavar="ADDRESS", help="the worker")
     status.add_argument("--app", type=app_id, metavar="APP", help="(the app it is registered for)")
     add_chain_flags(status)
     add_output_flags(status)

@@ -53,7 +53,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         description="Check that a receipt's seal proves that the guest wrote the journal.",
         epilog="example: quotary zk verify receipt.json --image-id 0x…",
     )
-    verify.add_argument("receipt", metavar="FILE")
+    verify.add_argument("receipt", metavar="FILE", help="the receipt")
     verify.add_argument(
         "--image-id",
         type=identifier,
@@ -68,7 +68,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="show what a receipt says, checking nothing",
         epilog="example: quotary zk inspect receipt.json",
     )
-    inspect.add_argument("receipt", metavar="FILE")
+    inspect.add_argument("receipt", metavar="FILE", help="the receipt")
     add_output_flags(inspect)
     inspect.set_defaults(run=_inspect)
 
@@ -102,9 +102,9 @@ def add_evidence_flags(parser: ArgumentParser) -> None:
     """Add what is to be proven: a quote, its collateral, and the time to judge it at."""
     evidence = parser.add_argument_group("evidence")
     one = evidence.add_mutually_exclusive_group(required=True)
-    one.add_argument("--quote", metavar="FILE")
+    one.add_argument("--quote", metavar="FILE", help="the quote")
     one.add_argument("--registration", metavar="FILE", help="as `quotary worker quote` wrote it")
-    evidence.add_argument("--collateral", required=True, metavar="FILE")
+    evidence.add_argument("--collateral", required=True, metavar="FILE", help="of its platform")
     evidence.add_argument("--root", metavar="FILE", help="judge under this root (Intel's)")
     evidence.add_argument("--at", metavar="TIME", help="judge as of this time (now)")
 
