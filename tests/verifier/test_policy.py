@@ -188,7 +188,7 @@ def test_evaluation_numbers() -> None:
     assert reason_of(MinimumEvaluation(number), shown) is None
     assert reason_of(MinimumEvaluation(number + 1), shown) is Reason.COLLATERAL_ROLLBACK
     assert reason_of(SameEvaluation(), shown) is None
-    identity = replace(shown.collateral.qe_identity, evaluation_number=number + 1)
+    identity = shown.collateral.qe_identity._replace(evaluation_number=number + 1)
     mixed = shown._replace(collateral=replace(shown.collateral, qe_identity=identity))
     assert reason_of(SameEvaluation(), mixed) is Reason.COLLATERAL_INCONSISTENT
 

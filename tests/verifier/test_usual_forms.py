@@ -13,19 +13,22 @@ from typing import Any
 
 import pytest
 from quotary import ParseError, Quote, RawCollateral, Reason
-from quotary._der import BIT_STRING, INTEGER, SEQUENCE
+from quotary._der import BIT_STRING, INTEGER, SEQUENCE, DerReader
 from quotary.collateral import QeIdentity, TcbInfo
 from quotary.collateral._documents import _read_qe_identity, _read_tcb_info
 from quotary.collateral._fields import Fields
 from quotary.collateral._json import parse_object
 from quotary.collateral._usual import read_usual_qe_identity, read_usual_tcb_info
 from quotary.quote import CertificationType, _read_any, _read_usual
-from quotary.x509 import Certificate, split_pem
+from quotary.x509 import Certificate, RevocationList, split_pem
 from quotary.x509._certificate import _read_body
 from quotary.x509._common import _split_any, _split_usual
+from quotary.x509._crl import _USUAL_ENTRIES, _check_entries, _read_entries
+from quotary.x509._crl import _read_body as _read_list
+from quotary.x509._crl import _read_usual as _read_usual_list
 from quotary.x509._pck import _parse, _parse_any, _parse_usual
 from quotary.x509._usual import read_usual_pck
-from quotary_enclave.simulator import Simulator, samples
+from quotary_enclave.simulator import Simulator, der, samples
 
 from tests.verifier.genuine import genuine_cases
 
@@ -155,6 +158,64 @@ def test_a_usual_signed_object_is_read_as_any_is(first: int) -> None:
     for other in changed(whole, first):
         found = _split_usual(other)
         assert found is None or found == outcome(lambda other=other: _split_any(other, "item"))
+
+
+HIGH, LOW = (1 << 159) + 7, (1 << 158) + 5
+"""Serial numbers of twenty bytes, written with a zero before them and without."""
+CROWD = (HIGH, LOW, *range(LOW + 1, LOW + 9), HIGH + 1)
+"""As many as it takes for the length of all entries to be written in two bytes."""
+
+
+def list_with(serials: tuple[int, ...]) -> RevocationList:
+    """A list of these numbers, all revoked at one time for one reason; not signed."""
+    minted = SAMPLES["td10-v4-platform"].with_pck_crl(revokes=(LOW,)).mint().collateral["pck_crl"]
+    crl = RevocationList.parse(bytes.fromhex(minted), "list")
+    body = DerReader(crl.tbs, "list").enter(SEQUENCE).rest()
+    front, back = body.split(der.sequence(crl.entries))
+    after_serial = crl.entries.partition(LOW.to_bytes(20))[2]
+    entries = [der.sequence(der.integer(serial), after_serial) for serial in serials]
+    tbs = der.sequence(front, der.sequence(*entries) if entries else b"", back)
+    return RevocationList(tbs, b"", *_read_list(tbs, "list"), b"")
+
+
+@pytest.mark.parametrize("serials", [CROWD, (*CROWD, 9), ()], ids=["alike", "one short", "none"])
+def test_a_usual_list_is_read_as_any_list_is(serials: tuple[int, ...]) -> None:
+    """Whatever one byte is changed to, the shortcut agrees with the parser or declines."""
+    tbs = list_with(serials).tbs
+    assert _read_usual_list(tbs, "list") == _read_list(tbs, "list")
+    # The length of it all was read before, to tell it from the signature.
+    for other in (tbs[:4] + rest for rest in changed(tbs[4:], 4)):
+        found = outcome(_read_usual_list, other, "list")
+        assert found is None or found == outcome(_read_list, other, "list")
+
+
+def test_usual_entries_are_checked_as_any_entries_are() -> None:
+    """Whatever is changed or cut off: accepted without taking it apart only when it comes apart."""
+    entries = list_with((HIGH, LOW, LOW + 1)).entries
+    cut = (entries[:length] for length in range(len(entries)))
+    usual = 0
+    for other in (*changed(entries, 5), *cut, entries + b"\0", entries * 2):
+        checked = outcome(_check_entries, other, "list")
+        read = outcome(_read_entries, other, "list")
+        assert isinstance(read, frozenset) if checked is None else checked == read
+        usual += _USUAL_ENTRIES.fullmatch(other) is not None
+    assert usual > len(entries)
+
+
+def test_a_list_lists_its_numbers_and_no_others() -> None:
+    """Not the neighbours of its numbers, nor what only looks like one inside of its entries."""
+    crl = list_with((HIGH, LOW, 9))
+    assert crl.revoked == {HIGH, LOW, 9}
+    inside = {
+        int.from_bytes(crl.entries[start:end])
+        for start in range(len(crl.entries))
+        for end in range(start + 1, min(start + 22, len(crl.entries) + 1))
+    }
+    others = {0, 8, 10, HIGH + 1, LOW - 1, HIGH >> 8, LOW & ((1 << 152) - 1)} | inside
+    for serial in others:
+        assert crl.lists(serial) == (serial in {HIGH, LOW, 9})
+    assert all(map(crl.lists, (HIGH, LOW, 9)))
+    assert not any(map(list_with(()).lists, others))
 
 
 Reading = Callable[[str], object]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import repeat
 from operator import attrgetter, gt
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from quotary.collateral._fields import Fields, Rows
 from quotary.collateral._json import parse_object
@@ -51,8 +50,7 @@ _TEE_TYPES: Final = {"SGX": TeeType.SGX, "TDX": TeeType.TDX}
 _QE_TYPES: Final = {"QE": TeeType.SGX, "TD_QE": TeeType.TDX}
 
 
-@dataclass(frozen=True, slots=True)
-class TcbInfo:
+class TcbInfo(NamedTuple):
     """
     What Intel says of one platform family's TCB levels. Times are Unix seconds.
 
@@ -76,12 +74,11 @@ class TcbInfo:
         text = read_text(document, "tcb_info")
         usual = read_usual_tcb_info(text)
         if usual is not None:
-            return cls(*usual)
+            return tuple.__new__(cls, usual)
         return _read_tcb_info(Fields(parse_object(text, "tcb_info"), "tcb_info"))
 
 
-@dataclass(frozen=True, slots=True)
-class QeIdentity:
+class QeIdentity(NamedTuple):
     """What Intel says of its quoting enclave. Levels are in descending order."""
 
     tee_type: TeeType
@@ -102,7 +99,7 @@ class QeIdentity:
         text = read_text(document, "qe_identity")
         usual = read_usual_qe_identity(text)
         if usual is not None:
-            return cls(*usual)
+            return tuple.__new__(cls, usual)
         return _read_qe_identity(Fields(parse_object(text, "qe_identity"), "qe_identity"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -40,25 +41,17 @@ _USUAL_LIST: Final = re.compile(
 )
 """Version, algorithm, issuer, times, entries if any, a number of one byte, authority key id."""
 
-_USUAL_SERIAL: Final = re.compile(
-    rb"\x30(?:\x33\x02\x14[\x01-\x7f]|\x34\x02\x15\x00[\x80-\xff]).{19}", re.DOTALL
-)
+_USUAL_SERIAL: Final = rb"\x30(?:\x33\x02\x14[\x01-\x7f]|\x34\x02\x15\x00[\x80-\xff]).{19}"
 """An entry of the usual length up to the end of its serial number of twenty bytes."""
-_USUAL_REST: Final = re.compile(
-    rb"\x17\x0d(.{13})\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01.", re.DOTALL
-)
+_USUAL_REST: Final = rb"\x17\x0d(.{13})\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01."
 """What follows there: a time and a reason code."""
-_SERIAL_BYTES: Final = 20
+_USUAL_ENTRIES: Final = re.compile(
+    rb"%s(%s)(?:%s\1)*" % (_USUAL_SERIAL, _USUAL_REST, _USUAL_SERIAL), re.DOTALL
+)
+"""Entries that were all revoked at one time for one reason, as Intel's lists have them."""
 
 
-class RevocationList(NamedTuple):
-    """
-    A revocation list. Parsing checks its form, no signature. Times are Unix seconds.
-
-    `tbs` are the signed bytes and `tbs_hash` their SHA-256; `serials` are the numbers of revoked
-    certificates as big-endian bytes without leading zeros.
-    """
-
+class _Parts(NamedTuple):
     tbs: bytes
     tbs_hash: bytes
     issuer: bytes
@@ -66,8 +59,17 @@ class RevocationList(NamedTuple):
     next_update: int
     authority_key_id: bytes
     number: int
-    serials: frozenset[bytes]
+    entries: bytes
     signature: bytes
+
+
+class RevocationList(_Parts):
+    """
+    A revocation list. Parsing checks its form, no signature. Times are Unix seconds.
+
+    `tbs` are the signed bytes and `tbs_hash` their SHA-256; `entries` is the DER of all entries,
+    which are checked, and taken apart when somebody asks for what they are.
+    """
 
     @classmethod
     def parse(cls, der: bytes, item: str) -> RevocationList:
@@ -81,7 +83,12 @@ class RevocationList(NamedTuple):
             )
         tbs, signature = split_signed(der, item)
         fields = _read_usual(tbs, item) or _read_body(tbs, item)
-        return cls(tbs, sha256(tbs).digest(), *fields, signature)
+        return tuple.__new__(cls, (tbs, sha256(tbs).digest(), *fields, signature))
+
+    @cached_property
+    def serials(self) -> frozenset[bytes]:
+        """The numbers of revoked certificates as big-endian bytes without leading zeros."""
+        return _read_entries(self.entries, "CRL entries") if self.entries else frozenset()
 
     @property
     def revoked(self) -> frozenset[int]:
@@ -90,11 +97,15 @@ class RevocationList(NamedTuple):
 
     def lists(self, serial: int) -> bool:
         """Whether the certificate with this `serial` number is revoked."""
-        return bool(self.serials) and _serial_bytes(serial) in self.serials
+        if not self.entries:
+            return False
+        number = _serial_bytes(serial)
+        # What does not even occur in the entries is no number of theirs, and nearly none does.
+        return number in self.entries and number in self.serials
 
 
-_Fields = tuple[bytes, int, int, bytes, int, frozenset[bytes]]
-"""Issuer, both times, key id, number and serials."""
+_Fields = tuple[bytes, int, int, bytes, int, bytes]
+"""Issuer, both times, key id, number and entries."""
 
 
 def _read_usual(tbs: bytes, item: str) -> _Fields | None:
@@ -111,12 +122,11 @@ def _read_usual(tbs: bytes, item: str) -> _Fields | None:
     this_update, next_update = utc_seconds(begin), utc_seconds(end)
     if len(issuer) != 2 + issuer[1] or this_update is None or next_update is None:
         return None
-    serials: frozenset[bytes] = frozenset()
     if length is not None:
         if length[0] == 0 or int.from_bytes(length) != len(entries):
             return None
-        serials = _read_entries(entries, item)
-    return issuer, this_update, next_update, key_id, number[0], serials
+        _check_entries(entries, item)
+    return issuer, this_update, next_update, key_id, number[0], entries or b""
 
 
 def _read_body(tbs: bytes, item: str) -> _Fields:
@@ -129,35 +139,22 @@ def _read_body(tbs: bytes, item: str) -> _Fields:
     if body.next_tag() not in (UTC_TIME, GENERALIZED_TIME):
         raise ParseError(Reason.CRL_NO_NEXT_UPDATE, item, expected="a next update")
     next_update = read_time(body, item)
-    serials = (
-        _read_entries(body.content(SEQUENCE), item) if body.next_tag() == SEQUENCE else frozenset()
-    )
+    entries = b""
+    if body.next_tag() == SEQUENCE:
+        entries = body.content(SEQUENCE)
+        _check_entries(entries, item)
     key_id, number = _read_extensions(body, item)
-    return issuer, this_update, next_update, key_id, number, serials
+    return issuer, this_update, next_update, key_id, number, entries
+
+
+def _check_entries(entries: bytes, item: str) -> None:
+    """Raise `ParseError` unless `entries` are `SEQUENCE { serial, time, extensions }` each."""
+    match = _USUAL_ENTRIES.fullmatch(entries)
+    if match is None or utc_seconds(match[2]) is None:
+        _read_entries(entries, item)
 
 
 def _read_entries(entries: bytes, item: str) -> frozenset[bytes]:
-    """Read `SEQUENCE { serial, time, extensions }` entries and return the serials."""
-    return _read_usual_entries(entries) or _read_any_entries(entries, item)
-
-
-def _read_usual_entries(entries: bytes) -> frozenset[bytes] | None:
-    """
-    Read entries that were all revoked at one time for one reason, as Intel's lists have them.
-
-    None for any other: what was found, put together again, must be the very same bytes.
-    """
-    first = _USUAL_SERIAL.match(entries)
-    rest = None if first is None else _USUAL_REST.match(entries, first.end())
-    if rest is None or utc_seconds(rest[1]) is None:
-        return None
-    found = _USUAL_SERIAL.findall(entries)
-    if rest[0].join((*found, b"")) != entries:
-        return None
-    return frozenset([entry[-_SERIAL_BYTES:] for entry in found])
-
-
-def _read_any_entries(entries: bytes, item: str) -> frozenset[bytes]:
     """Read entries one by one; what follows a serial, the same in many, is checked once."""
     serials: set[bytes] = set()
     rests: set[bytes] = set()
