@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import astuple
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from eth_utils.crypto import keccak
@@ -28,6 +30,7 @@ from tests.bridge.admission_world import (
 from tests.contracts.zk_trapdoor import known_release
 from tests.contracts.zk_world import deploy_release
 
+ROOT = Path(__file__).resolve().parents[2]
 IMAGE, RUMOUR, ROUTE = b"\x21" * 32, b"\x22" * 32, b"Test"
 PROFILE = Profile(TeeType.TDX, 0, b"\xff" * 448, bytes(448))
 MODEL = Model(*(Bytes32(b"\x23" * 32),) * 3, "a model", "a licence")
@@ -125,6 +128,20 @@ def test_no_privileged_function_is_forgotten(world: AdmissionWorld) -> None:
     governed = {name for name in contracts if _has(name, "GUARDIAN")} | {"WorkerRegistry"}
     changing = {(name, function) for name in governed for function in _changing(name)}
     assert changing == CHANGES.keys() | OPEN | INTERNAL
+
+
+def test_the_page_names_every_privilege() -> None:
+    """And none that there is not; what its timelock does is OpenZeppelin's."""
+    page = (ROOT / "docs" / "governance.md").read_text(encoding="utf-8")
+    named: set[tuple[str, str]] = set()
+    for cell in re.findall(r"^\| (`\w+\.[^|]+) \|", page, re.MULTILINE):
+        contract = ""
+        for name in re.findall(r"`([\w.]+)`", cell):
+            found, _, function = name.rpartition(".")
+            contract = found or contract
+            named.add((contract, function))
+    timelock = {("GovernanceTimelock", name) for name in ("schedule", "execute", "cancel")}
+    assert named - {("TcbPolicy", "emergency")} == CHANGES.keys() | timelock
 
 
 def _abi(contract: str) -> list[dict[str, str]]:
