@@ -3,8 +3,8 @@ Kill relayers by the thousand, or for hours, and write down what came of it: doc
 
 By default what CI asks for: 1,000 kills for each of three seeds on SQLite (two of them on an oracle
 that refuses no duplicate) and 300 on PostgreSQL; 100 on each in the middle of rounds of several
-workers; and relayers that are broken on purpose. Ends with 1 where any promise was broken, or where
-one of those was not caught.
+workers, and 100 on each where answers come by the batch; and relayers that are broken on purpose.
+Ends with 1 where any promise was broken, or where one of those was not caught.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,9 @@ HEADING = (
 KILLS_AT_A_TIME = 1_000
 """A soak begins a new world now and then: Anvil's blocks cost more the more requests there were."""
 
+PUSHED, CLAIMED = "pushed", "claimed"
+"""Who brings the answers of a batch to the chain: the relayer, or who asked for them."""
+
 MEMORY = Path("/dev/shm")  # noqa: S108 (everything lies in a folder of its own there)
 MEMORY_FREE_BYTES = 2**30
 
@@ -54,7 +57,9 @@ class Order:
     One campaign to carry out; `strict` where the oracle refuses duplicates.
 
     With `rounds`, three of five workers must agree, and half of those there are do not behave. With
-    a `mutant`, a relayer that is broken in this way, which must not go unnoticed.
+    `batches`, answers come by the batch, and are claimed by the relayer where that says `PUSHED`,
+    else by who asked. With a `mutant`, a relayer that is broken in this way, which must not go
+    unnoticed.
     """
 
     seed: int
@@ -62,16 +67,26 @@ class Order:
     strict: bool
     postgres: bool = False
     rounds: bool = False
+    batches: str = ""
     mutant: str = ""
 
     @property
     def plan(self) -> Plan:
         """What is done; a round costs more than an answer, so there are fewer of them."""
+        plan = Plan(self.seed, self.kills, pushes=self.batches == PUSHED)
         if self.mutant:
-            sabotage, weather = CAUGHT[self.mutant]
-            return Plan(self.seed, self.kills, JOBS_PER_KILL, weather=weather, sabotage=sabotage)
-        few = {"jobs_per_kill": 0.3, "open_requests": 4} if self.rounds else {}
-        return Plan(self.seed, self.kills, **few)
+            how = CAUGHT[self.mutant]
+            return replace(
+                plan, jobs_per_kill=JOBS_PER_KILL, weather=how.weather, sabotage=how.sabotage
+            )
+        return replace(plan, jobs_per_kill=0.3, open_requests=4) if self.rounds else plan
+
+    @property
+    def answered_by(self) -> str:
+        """Who answers, as the report says it."""
+        if self.batches:
+            return f"batches, {self.batches}"
+        return "three of five" if self.rounds else "one worker"
 
 
 def carry_out(order: Order) -> dict[str, Any]:
@@ -84,6 +99,7 @@ def carry_out(order: Order) -> dict[str, Any]:
     in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_FREE_BYTES
     tempfile.tempdir = str(MEMORY) if in_memory else None
     figures: dict[str, Any] = {**asdict(order), "in_memory": in_memory}
+    figures["answered_by"] = order.answered_by
     try:
         record = _record(order)
     except AssertionError as error:
@@ -106,7 +122,8 @@ def _record(order: Order) -> Record:
         if order.postgres:
             where = stack.enter_context(running_postgres()).database()
         quorum = QUORUM if order.rounds else ONE_WORKER
-        place = stack.enter_context(world(strict=order.strict, quorum=quorum))
+        chain = world(strict=order.strict, quorum=quorum, batches=bool(order.batches))
+        place = stack.enter_context(chain)
         return Campaign(place, where, order.plan, folder).run()
 
 
@@ -128,7 +145,7 @@ def _told(record: Record) -> dict[str, Any]:
 def report(figures: list[dict[str, Any]]) -> str:
     """Return docs/reliability.md."""
     ran = [run for run in figures if "jobs" in run and not run["mutant"]]
-    ran.sort(key=lambda run: (run["rounds"], run["postgres"], run["seed"]))
+    ran.sort(key=lambda run: (run["batches"], run["rounds"], run["postgres"], run["seed"]))
     kills = sum(run["kills"] for run in ran)
     broken = [text for run in figures for text in run["broken"]]
     happened = Counter[str]()
@@ -147,7 +164,9 @@ def report(figures: list[dict[str, Any]]) -> str:
             "finish. What is judged, on the chain and in the store, stands at the top of",
             "`tests/faults/verdict.py`. Where three of five workers must agree, half of eighteen",
             "lie, stall, swap their answers, copy, equivocate or are dead, and kills fall on both",
-            "sides of every exchange with a worker, too.",
+            "sides of every exchange with a worker, too. Where answers come by the batch, an",
+            "oracle takes a root as often as it is brought, and answers are either pushed by the",
+            "relayer or claimed by who asked.",
             "",
             f"{kills:,} kills; on the chain meanwhile: {weather or 'nothing'}.",
             "",
@@ -171,7 +190,7 @@ def report(figures: list[dict[str, Any]]) -> str:
 def _row(run: dict[str, Any]) -> str:
     return (
         f"| {'PostgreSQL' if run['postgres'] else 'SQLite'} "
-        f"| {'three of five' if run['rounds'] else 'one worker'} "
+        f"| {run['answered_by']} "
         f"| {'yes' if run['strict'] else 'no'} "
         f"| {run['seed']} | {run['kills']:,} | {run['points']} | {run['points_killed_at']} "
         f"| {run['jobs']:,} | {run['lost']} | {run['doubled']} | {run['reverted']} "
@@ -202,8 +221,23 @@ def orders(args: argparse.Namespace) -> list[Order]:
     if args.rounds:
         found.append(Order(args.seed, args.rounds, strict=True, rounds=True))
         found.append(Order(args.seed, args.rounds, strict=False, postgres=True, rounds=True))
+    # Each store has both, and both an oracle that refuses a second claim and one that does not.
+    for batches in (PUSHED, CLAIMED) if args.batches else ():
+        for postgres in (False, True):
+            strict = postgres is (batches == PUSHED)
+            kills = (args.batches + 1) // 2
+            # Another seed, as the same one falls at the same points whatever the store.
+            seed = args.seed + postgres
+            found.append(Order(seed, kills, strict, postgres=postgres, batches=batches))
     return found + [
-        Order(args.seed, KILLS_BEFORE_CAUGHT, strict=False, mutant=mutant) for mutant in CAUGHT
+        Order(
+            args.seed,
+            KILLS_BEFORE_CAUGHT,
+            strict=False,
+            batches=PUSHED if how.batches else "",
+            mutant=mutant,
+        )
+        for mutant, how in CAUGHT.items()
     ]
 
 
@@ -227,6 +261,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first one")
     parser.add_argument("--postgres", type=int, default=300, help="kills on PostgreSQL")
     parser.add_argument("--rounds", type=int, default=100, help="per store, in rounds of workers")
+    parser.add_argument(
+        "--batches", type=int, default=100, help="per store, with answers by the batch"
+    )
     parser.add_argument("--hours", type=float, default=0.0, help="repeat with new seeds so long")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="at a time")
     parser.add_argument("--report", action="store_true", help="write docs/reliability.md")

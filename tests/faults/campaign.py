@@ -16,7 +16,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from sqlalchemy import Engine
 from web3 import Web3
 
 from tests.bridge.relayer_town import Worker, client_of
+from tests.faults.batches import BatchWorker, claim_committed
 from tests.faults.chaos import Chaos, Weather
 from tests.faults.crowd import ROUND_SECONDS, Crowd, Reach
 from tests.faults.points import RPC_SECONDS, Aim, Doom, PointedStore, Points, pointed_chain
@@ -49,6 +50,7 @@ MINED_MEANWHILE = 0.8
 OPEN_REQUESTS = 10
 WARM_UP_TICKS = 3
 LONGEST_LIFE = 120
+LONGEST_LIFE_OF_BATCHES = 200
 LONGEST_LIFE_OF_ROUNDS = 300
 """In points. A cycle passes forty or so where there is an answer to deliver."""
 
@@ -68,7 +70,11 @@ Sabotage = Callable[[Relayer], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a campaign does; the same plan chooses the same points."""
+    """
+    What a campaign does; the same plan chooses the same points.
+
+    Answers of batches are claimed by the relayer where it `pushes`, else by who asked for them.
+    """
 
     seed: int
     kills: int
@@ -76,6 +82,7 @@ class Plan:
     open_requests: int = OPEN_REQUESTS
     weather: Weather = field(default_factory=Weather)
     sabotage: Sabotage | None = None
+    pushes: bool = False
     url: str | None = None
 
 
@@ -111,8 +118,8 @@ class Campaign:
         self._log = folder / "relayer.log"
         self._crowd = Crowd(folder / "workers")
         self._chance = random.Random(f"{plan.seed} between lives")
-        longest = LONGEST_LIFE_OF_ROUNDS if world.quorum.results > 1 else LONGEST_LIFE
-        self._aim = Aim(plan.seed, longest)
+        self._batch_worker = BatchWorker() if world.batches else None
+        self._aim = Aim(plan.seed, _longest_life(world))
         self._record = Record(plan.seed, points=self._aim.passed, died_at=self._aim.died)
         self._engine: Engine | None = None
         # Nobody in this process uses these lines: whoever is forked from it finds them unopened.
@@ -154,7 +161,7 @@ class Campaign:
             relayer.close()
         self._crowd.let_go()
         for thread in threading.enumerate():
-            if thread.name.startswith(("dispatch", "round")):
+            if thread.name.startswith(("dispatch", "round", "batch")):
                 thread.join()
         self._engine = store._engine
         self._engine.dispose()
@@ -183,6 +190,13 @@ class Campaign:
         self._aim.learn([name for name in passed if not name.startswith(WEATHER)])
         if self._chance.random() < MINED_MEANWHILE:
             self._chaos(0, self._world.chain).mine()
+        if self._world.batches and not self._plan.pushes:
+            self._claim()
+
+    def _claim(self) -> None:
+        """Have those who asked claim, in this process, what their relayer committed."""
+        with closing(Store.open(self._where, lambda: Timestamp(1_000))) as store:
+            claim_committed(self._world, store, self._world.chain)
 
     def _ask(self) -> None:
         wanted = self._record.kills * self._plan.jobs_per_kill + self._plan.open_requests
@@ -241,6 +255,8 @@ class Campaign:
         chaos = self._chaos(0, self._line_of_chaos)
         idle = 0
         for _ in range(DRAIN_CYCLES):
+            if self._world.batches and not self._plan.pushes:
+                claim_committed(self._world, store, self._line_of_chaos)
             chaos.mine()
             try:
                 idle = idle + 1 if relayer.tick().idle else 0
@@ -270,6 +286,8 @@ class Campaign:
 
     def _workers(self, reach: Reach) -> tuple[list[Endpoint], WorkerClient]:
         """Who is asked: one worker that always answers, or a crowd that does not."""
+        if self._batch_worker is not None:
+            return [Endpoint("http://one")], self._batch_worker.client(reach)
         if self._world.quorum.results == 1:
             return [Endpoint("http://one")], client_of(one=Worker())
         return self._crowd.endpoints, self._crowd.client(reach)
@@ -283,13 +301,16 @@ class Campaign:
 
         relayer = Relayer(
             chain,
-            self._world.oracle,
+            self._world.results,
             store,
             self._world.signers[RELAYER],
             endpoints,
             settings=RelayerSettings(
                 finality_depth=FINALITY_DEPTH,
                 start_block=self._world.deployed_at,
+                batch_start_block=self._world.deployed_at,
+                batch_seconds=0.0,
+                pushes=self._plan.pushes,
                 replace_after=2,
                 in_flight=8,
                 patience_seconds=60.0,
@@ -298,6 +319,7 @@ class Campaign:
             listener=_tell,
             client=client,
             holder="a campaign",
+            batches=self._world.oracle if self._world.batches else None,
         )
         self._crowd.hasten(relayer)
         return relayer
@@ -309,9 +331,7 @@ class Campaign:
 
     def _chaos(self, life: int, chain: Chain) -> Chaos:
         seed = f"{self._plan.seed}/{life}/{self._record.kills}"
-        return Chaos(
-            chain, seed, self._world.requester, tuple(self._world.requests), self._plan.weather
-        )
+        return Chaos(chain, seed, self._world.strangers, self._plan.weather)
 
     @contextmanager
     def _logged(self) -> Iterator[None]:
@@ -328,6 +348,12 @@ class Campaign:
                 yield
             finally:
                 structlog.reset_defaults()
+
+
+def _longest_life(world: World) -> int:
+    if world.batches:
+        return LONGEST_LIFE_OF_BATCHES
+    return LONGEST_LIFE_OF_ROUNDS if world.quorum.results > 1 else LONGEST_LIFE
 
 
 def _be(live: Callable[[int], None], trace: int) -> NoReturn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quotary_bridge.chain import Chain
@@ -34,15 +34,13 @@ class Chaos:
         self,
         chain: Chain,
         seed: str,
-        requester: Address,
-        requests: Sequence[bytes],
+        strangers: Mapping[Address, Sequence[bytes]],
         weather: Weather | None = None,
     ) -> None:
-        """`requests` are the requester's signed transactions, by nonce from its first on."""
+        """`strangers` have signed these transactions, by nonce from each one's first on."""
         self._chain = chain
         self._chance = random.Random(seed)
-        self._requester = requester
-        self._requests = requests
+        self._strangers = strangers
         self._weather = weather or Weather()
         self.tell: Callable[[str], object] = _to_nobody
 
@@ -57,11 +55,11 @@ class Chaos:
                 return
 
     def mine(self, blocks: int = 1) -> None:
-        """Mine what is in the pool, and send again what a reorg took from the requester."""
-        known = self._chain.nonce(self._requester)
-        missing = self._requests[known:]
-        if missing:
-            self._chain.send_many(missing)
+        """Mine what is in the pool, and send again what a reorg took from strangers."""
+        for stranger, sent in self._strangers.items():
+            missing = sent[self._chain.nonce(stranger) :] if sent else ()
+            if missing:
+                self._chain.send_many(missing)
         self._chain.rpc("anvil_mine", [hex(blocks)])
 
     def _mine(self) -> None:

@@ -7,13 +7,18 @@ Each breaks one rule of the outbox and nothing else, in a process that was forke
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from quotary_bridge.lifecycle import Released
-from quotary_bridge.model import Slot, SlotState
-from quotary_bridge.relayer import Relayer, follow, outbox
+from eth_utils.crypto import keccak
+from quotary_bridge.lifecycle import Errand, Released, begin_errand
+from quotary_bridge.model import JobKind, Slot, SlotState, errand_key
+from quotary_bridge.relayer import Relayer, batch_asking, follow, outbox
+from quotary_bridge.relayer.batch_asking import BatchAsker
+from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.store import SignedTransaction, Writer
+from quotary_bridge.workers import PreparedBatch
 
 from tests.faults.chaos import Weather
 
@@ -56,18 +61,45 @@ def never_sends_again(relayer: Relayer) -> None:
     own.replace = lambda _cycle: None  # type: ignore[method-assign]
 
 
+def forgets_what_it_signed(_relayer: Relayer) -> None:
+    """A batch and the errand that commits it are one commit: between two, only the errand stays."""
+    store = batch_asking.BatchAsker._store
+
+    def _store_apart(asker: BatchAsker, cycle: Cycle, answer: Any, prepared: PreparedBatch) -> None:
+        call = prepared.commit(asker.book.contract)
+        first = answer.jobs[0].request
+        key = errand_key(first.key, JobKind.COMMITMENT, keccak(call))
+        errand = Errand(key, asker.book.address, call)
+        with cycle.write() as writer:
+            writer.load([first.key])
+            writer.add_errands([begin_errand(first, JobKind.COMMITMENT, errand)])
+        store(asker, cycle, answer, prepared)
+
+    batch_asking.BatchAsker._store = _store_apart  # type: ignore[method-assign]
+
+
 def outbox_of(relayer: Relayer) -> outbox.Outbox:
     """The outbox of a relayer's only account."""
     return relayer._held().first.outbox
 
 
-CAUGHT: Mapping[str, tuple[Callable[[Relayer], None], Weather]] = MappingProxyType(
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A way to be broken, the weather in which it shows, and whether it answers by the batch."""
+
+    sabotage: Callable[[Relayer], None]
+    weather: Weather = field(default_factory=Weather)
+    batches: bool = False
+
+
+CAUGHT: Mapping[str, Mutant] = MappingProxyType(
     {
-        "sends before it commits": (sends_before_it_commits, Weather()),
-        "never sends again": (never_sends_again, LOSSES),
+        "sends before it commits": Mutant(sends_before_it_commits),
+        "never sends again": Mutant(never_sends_again, LOSSES),
+        "forgets what it signed for a batch": Mutant(forgets_what_it_signed, batches=True),
     }
 )
-"""Those that kills alone must bring to light, and in which weather."""
+"""Those that kills alone must bring to light."""
 
 KILLS_BEFORE_CAUGHT = 50
 JOBS_PER_KILL = 1.5

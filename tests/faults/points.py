@@ -39,6 +39,10 @@ GRAVE = ("commit", "eth_sendRawTransaction")
 GRAVE_WEIGHT = 8
 """Commits and broadcasts are where a wrong order would show: they are killed that much more."""
 
+BATCHES = "batch"
+BATCHES_WEIGHT = 2
+"""What is done about a batch comes by once for many requests: it has its turn before the rest."""
+
 RARE = 0.2
 """A point is rare that fewer lives than this share come by..."""
 
@@ -64,7 +68,8 @@ class Aim:
     Chooses where lives end: by a seed and by what earlier lives came by, and by nothing else.
 
     Some kills fall anywhere. Of most, every point has its turn, grave ones first and more. Whoever
-    passes a point on the way that few lives come by, and few have died at, dies there.
+    passes a point on the way that few lives come by, and few have died at, dies there: unless it is
+    meant for a point of batches, which few would reach then, and none twice.
     """
 
     def __init__(self, seed: int, longest: int) -> None:
@@ -86,6 +91,8 @@ class Aim:
         first = min(turns.values())
         meant = self._chance.choice([name for name in names if turns[name] == first])
         self._meant[meant] += 1
+        if meant.startswith(BATCHES):
+            return Doom(self._longest, 1, frozenset((meant,)))
         rare = [
             name
             for name in names
@@ -101,7 +108,8 @@ class Aim:
 
 
 def _weight(name: str) -> int:
-    return GRAVE_WEIGHT if any(what in name for what in GRAVE) else 1
+    grave = GRAVE_WEIGHT if any(what in name for what in GRAVE) else 1
+    return grave * BATCHES_WEIGHT if name.startswith(BATCHES) else grave
 
 
 class Points:

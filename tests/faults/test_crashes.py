@@ -20,6 +20,7 @@ from tests.faults.verdict import Verdict
 from tests.faults.world import world
 
 KILLS = 30
+BATCH_KILLS = 12
 ROUND_PLAN = Plan(20_262, kills=12, jobs_per_kill=0.3, open_requests=4)
 POINTS = [f"step {number} commit" for number in range(9)]
 
@@ -79,6 +80,25 @@ def test_kills_in_the_middle_of_rounds_lose_and_double_nothing(
     # Before and after: seats, what was heard, what was decided, reports, commitments, reveals.
     steps = {name for name in record.points if name.startswith(("rounds.", "errands.", "worker "))}
     assert len(steps) >= 10, f"hardly any point of a round was passed: {sorted(steps)}"
+
+
+@pytest.mark.parametrize("pushes", [False, True])
+def test_kills_in_the_middle_of_batches_commit_and_claim_once(
+    where: Location, tmp_path: Path, *, pushes: bool
+) -> None:
+    """The contract takes a root as often as it is brought: that it comes once is the relayer's."""
+    if pushes is not isinstance(where, Path):
+        pytest.skip("each back end has one of both, and both in the long form")
+    with world(strict=not pushes, batches=True) as place:
+        plan = Plan(20_263, BATCH_KILLS, open_requests=4, pushes=pushes)
+        record = Campaign(place, where, plan, tmp_path).run()
+    verdict = record.verdict
+    assert verdict is not None
+    assert verdict.broken == ()
+    assert record.kills == BATCH_KILLS
+    # Before and after: taken, asked, stored, committed, ended, and pushed where that is ours to do.
+    steps = {name for name in record.points if name.startswith(("batch", "worker "))}
+    assert len(steps) >= 15, f"hardly any point of a batch was passed: {sorted(steps)}"
 
 
 def test_the_harness_catches_a_relayer_that_sends_before_it_commits(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ Nothing lost, nothing doubled: what must be true, on the chain and in the store,
 (e) where the oracle keeps a ledger, what was paid in is what workers have;
 (f) nothing is queued, in the store or in the pool;
 (g) no log and no store holds a secret;
-(i) no worker was asked to show its answer to a second round of the same request.
+(i) no worker was asked to show its answer to a second round of the same request;
+(j) every root was committed once, is of a batch that the store has, and every batch is at its end.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from quotary_bridge.model import Address, JobKind, Timestamp
 from quotary_bridge.store import Location, Store
 from sqlalchemy import text
 
+from tests.faults.batches import unkept
 from tests.faults.world import REQUEST_FEE, World
 
 _ENDED_ROUNDS = frozenset({"reported", "disputed", "abandoned"})
@@ -70,10 +72,11 @@ def _judge(world: World, store: Store, told: list[str], depth: int) -> Verdict:
         *([f"(a) {len(lost)} of {len(asked)} lost"] if lost else []),
         *([f"(a) {len(doubled)} of {len(asked)} answered more than once"] if doubled else []),
         *_nonces(rows, nonce),
-        *_terminal(store, len(asked)),
+        *_terminal(store, len(asked), JobState.SUPERSEDED if world.batches else JobState.FINAL),
         *_canonical(world, rows, depth),
         *(_ledger(world, len(asked)) if world.strict else ()),
         *_queues(world),
+        *(unkept(world, store) if world.batches else ()),
         *told,
     ]
     reverted = sum(1 for row in rows if row["mined_succeeded"] in (False, 0))
@@ -97,8 +100,12 @@ def _nonces(rows: list[dict[str, object]], nonce: int) -> list[str]:
     return [f"(c) {len(given_out)} nonces given out, {nonce} used on the chain"]
 
 
-def _terminal(store: Store, asked: int) -> list[str]:
-    """Every request is final; errands and rounds came to an end of some kind."""
+def _terminal(store: Store, asked: int, end: JobState) -> list[str]:
+    """
+    Every request is at this `end`; errands and rounds came to an end of some kind.
+
+    A request of batches is ended by a claim, which is no delivery of its own.
+    """
     with store._read() as connection:
         jobs = connection.execute(
             text("SELECT kind, state, terminal, count(*) FROM job GROUP BY kind, state, terminal")
@@ -110,7 +117,7 @@ def _terminal(store: Store, asked: int) -> list[str]:
         if kind in (JobKind.ANSWER, JobKind.QUORUM)
     }
     broken = []
-    if requests != {JobState.FINAL.value: asked}:
+    if requests != {end.value: asked}:
         broken.append(f"(d) of {asked} jobs: {requests}")
     moving = {f"{kind} {state}": count for kind, state, terminal, count in jobs if not terminal}
     moving |= {f"round {state}": count for state, count in rounds if state not in _ENDED_ROUNDS}

@@ -1,22 +1,25 @@
-"""A chain with an oracle on it, people who ask, a worker that answers, and a store."""
+"""A chain with an oracle on it, and people who ask and, where answers come by the batch, claim."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import solcx
 from quotary_bridge.anvil import AnvilNode
-from quotary_bridge.chain.contracts import ONE_WORKER, RequestTerms
+from quotary_bridge.chain import Chain
+from quotary_bridge.chain.contracts import ONE_WORKER, BatchOracle, ClaimedAnswer, RequestTerms
 from quotary_bridge.chain.interface import Interface, interface, parse_interface
 from quotary_bridge.chain.sender import Sender
 from quotary_bridge.model import Address, Bytes32, Quorum
+from quotary_bridge.workers import BATCH_TYPE_HASH
 
 from tests.bridge.model_parts import deploy_models
 from tests.bridge.relayer_town import EVERYTHING, OPEN_GATE, question
+from tests.enclave.worker_parts import NOW
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GATE = "0x0000000000000000000000000000000000009a7e"
@@ -36,7 +39,7 @@ Anvil computes the root of its storage anew for every block: a microsecond for e
 
 REQUEST_FEE = 10**15
 REQUEST_GAS = 400_000
-REQUESTER, RELAYER, DEPLOYER = 1, 2, 0
+REQUESTER, RELAYER, CLAIMANT, DEPLOYER = 1, 2, 3, 0
 # Whoever asks pays any base fee: what is tried out is the relayer's patience, not theirs.
 _ANY_PRICE = {"maxFeePerGas": 5_000 * 10**9, "maxPriorityFeePerGas": 10**9}
 
@@ -45,10 +48,18 @@ class World:
     """
     One Anvil whose blocks come only on demand; `strict` oracles refuse a second delivery.
 
-    Requests are for one worker, or for as many as `quorum` says.
+    Requests are for one worker, or for as many as `quorum` says; or, with `batches`, they are made
+    at an oracle of batches.
     """
 
-    def __init__(self, node: AnvilNode, *, strict: bool, quorum: Quorum = ONE_WORKER) -> None:
+    def __init__(
+        self,
+        node: AnvilNode,
+        *,
+        strict: bool,
+        quorum: Quorum = ONE_WORKER,
+        batches: bool = False,
+    ) -> None:
         """
         Deploy the oracle.
 
@@ -57,6 +68,7 @@ class World:
         self.node = node
         self.strict = strict
         self.quorum = quorum
+        self.batches = batches
         self.chain = chain = node.chain
         self.chain_id = node.chain_id
         # Deriving ten accounts takes longer than a relayer's whole life here.
@@ -64,17 +76,13 @@ class World:
         self.gate = Address(chain.web3.to_checksum_address(GATE))
         models = deploy_models(node, self.gate)
         chain.rpc("anvil_setCode", [GATE, OPEN_GATE])
-        creation = interface("ResultOracle").encode_creation([self.gate, models, *EVERYTHING])
-        if not strict:
-            creation = trusting_oracle().encode_creation([self.gate, models])
-        sender = Sender(chain, self.signers[DEPLOYER], timeout_seconds=300)
-        receipt = sender.send(sender.request(None, creation))
-        if receipt.contract_address is None:
-            raise RuntimeError("the oracle was not deployed")
-        self.oracle = Address(receipt.contract_address)
-        self.deployed_at = receipt.block_number
+        self.deployed_at = chain.head().number + 1
+        self.results = self._deployed("ResultOracle", models)
+        self.oracle = self._deployed("BatchOracle", models) if batches else self.results
         self.deadline = chain.head().timestamp + LIFETIME
         self.requests: list[bytes] = []
+        self.claims: list[bytes] = []
+        self.claimed: set[bytes] = set()
         self.terms: list[RequestTerms] = []
         chain.rpc("evm_setAutomine", [False])
         # Reorgs from the start on need blocks to replace.
@@ -90,6 +98,21 @@ class World:
         """Whose nonces are at stake."""
         return self.signers[RELAYER].address
 
+    @property
+    def strangers(self) -> Mapping[Address, list[bytes]]:
+        """Everybody's signed transactions but the relayer's, by nonce."""
+        return {self.requester: self.requests, self.signers[CLAIMANT].address: self.claims}
+
+    def _deployed(self, name: str, models: Address) -> Address:
+        creation = interface(name).encode_creation([self.gate, models, *EVERYTHING])
+        if not self.strict:
+            creation = trusting_oracle().encode_creation([self.gate, models, BATCH_TYPE_HASH])
+        sender = Sender(self.chain, self.signers[DEPLOYER], timeout_seconds=300)
+        receipt = sender.send(sender.request(None, creation))
+        if receipt.contract_address is None:
+            raise RuntimeError("the oracle was not deployed")
+        return Address(receipt.contract_address)
+
     def ask(self) -> None:
         """Sign and send one more request; the chaos sends it again where it gets lost."""
         number = len(self.requests)
@@ -99,24 +122,38 @@ class World:
         )
         self.terms.append(terms)
         data = interface("ResultOracle").encode_call("request", [params.words()])
-        raw = self.signers[REQUESTER].sign_transaction(
+        self._send(self.chain, REQUESTER, self.requests, data, REQUEST_FEE)
+
+    def claim(self, chain: Chain, answer: ClaimedAnswer) -> None:
+        """Claim an answer of a batch as its requester may, once; lost ones are sent again, too."""
+        request_id = answer.made.request_id(self.chain_id, self.oracle)
+        if request_id not in self.claimed:
+            self.claimed.add(request_id)
+            data = BatchOracle(chain, self.oracle).claim(answer)
+            self._send(chain, CLAIMANT, self.claims, data, 0)
+
+    def _send(self, chain: Chain, who: int, sent: list[bytes], data: bytes, value: int) -> None:
+        raw = self.signers[who].sign_transaction(
             {
                 "type": 2,
                 "chainId": self.chain_id,
-                "nonce": number,
+                "nonce": len(sent),
                 "to": self.oracle,
                 "data": data,
-                "value": REQUEST_FEE,
+                "value": value,
                 "gas": REQUEST_GAS,
                 **_ANY_PRICE,
             }
         )
-        self.requests.append(raw)
-        self.chain.send_many([raw])
+        sent.append(raw)
+        chain.send_many([raw])
 
     def answers(self) -> list[bytes]:
-        """The request id of every fulfilment there is on the chain."""
-        topic = interface("ResultOracle").event("RequestFulfilled").topic
+        """The request id of every fulfilment or claim there is on the chain."""
+        contract, event = ("ResultOracle", "RequestFulfilled")
+        if self.batches:
+            contract, event = ("BatchOracle", "ResultClaimed")
+        topic = interface(contract).event(event).topic
         chain = self.chain
         return [log.topics[1] for log in chain.logs([self.oracle], 0, chain.head().number, [topic])]
 
@@ -126,12 +163,16 @@ class World:
 
 
 @contextmanager
-def world(*, strict: bool, quorum: Quorum = ONE_WORKER) -> Iterator[World]:
-    """Start a chain and deploy an oracle on it; one that grows long without growing slow."""
-    with AnvilNode(states_kept=STATES_KEPT) as node:
+def world(*, strict: bool, quorum: Quorum = ONE_WORKER, batches: bool = False) -> Iterator[World]:
+    """
+    Start a chain and deploy an oracle on it; one that grows long without growing slow.
+
+    The worker of batches is a real one, and holds deadlines to its own clock.
+    """
+    with AnvilNode(states_kept=STATES_KEPT, timestamp=NOW if batches else None) as node:
         # Nothing here asks it.
         node.chain.rpc("anvil_setCode", [BLOCK_HASHES, "0x"])
-        yield World(node, strict=strict, quorum=quorum)
+        yield World(node, strict=strict, quorum=quorum, batches=batches)
 
 
 @cache
