@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from operator import gt
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -59,9 +59,10 @@ _MOST_CHARACTERS: Final = 32 * 1024
 """Genuine TCB infos have up to 20 kB. So long a usual document cannot have too many brackets."""
 _VERSIONS: Final = {str(number): number for number in range(0x100)}
 """The versions of components, as JSON writes them."""
-_version: Final = _VERSIONS.__getitem__
 _new: Final = tuple.__new__
 _MAX_ISV_SVN: Final = 0xFFFF
+_ABOVE: Final = PlatformSvn((0x100,), 0)
+"""Above the floors of all levels."""
 
 
 def _hex(length: int) -> str:
@@ -94,6 +95,8 @@ _MODULE_FIELDS: Final = f'"mrsigner":{_hex(48)},"attributes":{_hex(8)},"attribut
 _MODULE: Final = re.compile(rf'"tdxModule":\{{{_MODULE_FIELDS}\}},("tdxModuleIdentities":\[)?')
 _IDENTITY: Final = re.compile(rf'\{{"id":"TDX_([0-9A-F]{{2}})",{_MODULE_FIELDS},"tcbLevels":\[')
 _LEVELS: Final = '"tcbLevels":['
+_BETWEEN: Final = '","'
+"""What stands between two ids, and in none of them: no id has quotation marks."""
 _QE_IDENTITY: Final = re.compile(
     rf'\{{"id":"(QE|TD_QE)","version":2,"issueDate":{_TIME},"nextUpdate":{_TIME},'
     rf'"tcbEvaluationDataNumber":{_NUMBER},"miscselect":{_hex(4)},"miscselectMask":{_hex(4)},'
@@ -182,18 +185,20 @@ def _platform_levels(pattern: re.Pattern[str], text: str) -> tuple[TcbLevel, ...
     between = parts[::stride]
     if between[0] or between.pop() != "]}" or (len(between) > 1 and {*between[1:]} != {","}):
         raise ValueError("something else than levels")
-    floors, levels = [], []
+    levels, last = [], _ABOVE
     for start in range(1, len(parts) - 1, stride):
         pce, end = start + COMPONENT_COUNT, start + stride - 4
-        components = tuple(map(_version, parts[start:pce]))
-        tdx_components = tuple(map(_version, parts[pce + 1 : end]))
-        date, status, advisories = parts[end : end + 3]
+        # All sixteen are looked up by one call; what is no version raises `KeyError`.
+        components = itemgetter(*parts[start:pce])(_VERSIONS)
+        tdx_components = itemgetter(*parts[pce + 1 : end])(_VERSIONS) if end > pce + 1 else ()
+        date, status, ids = parts[end : end + 3]
         floor = _new(PlatformSvn, (components, _number(parts[pce], 0xFFFF), tdx_components))
-        judgement = PLATFORM_STATUSES[status], seconds_of(date), _ids(advisories)
-        floors.append(floor)
-        levels.append(_new(TcbLevel, (floor, *judgement)))
-    if not all(map(gt, floors, floors[1:])):
-        raise ValueError("levels that are not in descending order, each once")
+        if floor >= last:
+            raise ValueError("levels that are not in descending order, each once")
+        advisories = tuple(ids[1:-1].split(_BETWEEN)) if ids else ()
+        level = floor, PLATFORM_STATUSES[status], seconds_of(date), advisories
+        levels.append(_new(TcbLevel, level))
+        last = floor
     return tuple(levels)
 
 
@@ -244,19 +249,15 @@ def _isv_levels(text: str, position: int) -> tuple[tuple[IsvLevel, ...], int]:
         match = _ISV_LEVEL.match(text, position)
         if match is None:
             raise ValueError("something else than a level")
-        number, date, status, advisories, separator = match.groups()
+        number, date, status, ids, separator = match.groups()
         isv_svn = int(number)
         if isv_svn >= last:
             raise ValueError("levels that are not in descending order, each once")
-        judgement = ISV_STATUSES[status], seconds_of(date), _ids(advisories)
-        levels.append(_new(IsvLevel, (isv_svn, *judgement)))
+        advisories = tuple(ids[1:-1].split(_BETWEEN)) if ids else ()
+        level = isv_svn, ISV_STATUSES[status], seconds_of(date), advisories
+        levels.append(_new(IsvLevel, level))
         last, position = isv_svn, match.end()
     return tuple(levels), position
-
-
-def _ids(text: str | None) -> tuple[str, ...]:
-    """Take apart ids in quotation marks, between commas, which no id has beside each other."""
-    return tuple(text[1:-1].split('","')) if text else ()
 
 
 def _number(text: str, limit: int) -> int:
