@@ -2,8 +2,9 @@
 Questions that are out: who was asked for which job, since when, and who is next.
 
 Exchanges run in threads; everything else happens in the thread of the relayer, which hears one
-answer after the other. A question that takes long is hedged: the next worker is asked as well, and
-the first good answer counts.
+answer after the other. It checks them too: a check waits for nothing, and threads that compute at
+the same time only take Python's interpreter from each other. A question that takes long is hedged:
+the next worker is asked as well, and the first good answer counts.
 """
 
 from __future__ import annotations
@@ -18,13 +19,7 @@ from queue import Empty, SimpleQueue
 from quotary_bridge.lifecycle import Job
 from quotary_bridge.model import JobKey, Request, SignedResult, Timestamp
 from quotary_bridge.relayer.cycle import Ports
-from quotary_bridge.workers import (
-    Endpoint,
-    ResultRejectedError,
-    WorkerClient,
-    WorkerFaultError,
-    check_result,
-)
+from quotary_bridge.workers import Endpoint, WorkerClient, check_result
 
 __all__ = ["Answer", "Asker", "Asking"]
 
@@ -59,10 +54,15 @@ class Answer:
     endpoint: Endpoint
     outcome: SignedResult | Exception
 
-    def result(self) -> SignedResult:
-        """Return the checked result; raises `WorkerFaultError` or `ResultRejectedError`."""
+    def result(self, at: Timestamp) -> SignedResult:
+        """
+        Return the result, checked at the chain's time `at`.
+
+        Raises `WorkerFaultError` or `ResultRejectedError`.
+        """
         if isinstance(self.outcome, Exception):
             raise self.outcome
+        check_result(self.asking.request, self.outcome, at, self.endpoint.worker)
         return self.outcome
 
 
@@ -75,6 +75,7 @@ class Asker:
     _running: set[Asking] = field(default_factory=set)
     _out: int = 0
     _answers: SimpleQueue[Answer] = field(default_factory=SimpleQueue)
+    _heard: deque[Answer] = field(default_factory=deque)
     _threads: ThreadPoolExecutor | None = None
 
     def ask(self, asking: Asking) -> None:
@@ -83,25 +84,17 @@ class Asker:
         asking.queued = True
         self._waiting.append(asking)
 
-    def next_answer(self, ports: Ports, at: Timestamp, end: float) -> Answer | None:
+    def next_answer(self, ports: Ports, end: float) -> Answer | None:
         """
         Return the next answer, or None where another question was due first, or `end` came.
 
-        `end` is a time of `time.monotonic`; `at` the chain's time that results are checked at.
+        `end` is a time of `time.monotonic`.
         """
-        self._fill(ports, at)
-        now = time.monotonic()
-        hedges = [asking for asking in self._running if not (asking.spent or asking.queued)]
-        until = min((asking.hedge_at for asking in hedges), default=end)
-        try:
-            answer = self._answers.get(timeout=max(0.0, min(until, end) - now))
-        except Empty:
-            now = time.monotonic()
-            for asking in hedges:
-                if asking.hedge_at <= now:
-                    self._next_turn(asking)
+        if not self._heard:
+            self._hear(ports, end)
+        if not self._heard:
             return None
-        self._out -= 1
+        answer = self._heard.popleft()
         answer.asking.out -= 1
         if not answer.asking.out:
             self._running.discard(answer.asking)
@@ -133,6 +126,25 @@ class Asker:
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._threads = None
 
+    def _hear(self, ports: Ports, end: float) -> None:
+        """Wait for an answer, and take all that came; the next are asked while these are judged."""
+        self._fill(ports)
+        now = time.monotonic()
+        hedges = [asking for asking in self._running if not (asking.spent or asking.queued)]
+        until = min((asking.hedge_at for asking in hedges), default=end)
+        try:
+            self._heard.append(self._answers.get(timeout=max(0.0, min(until, end) - now)))
+            while True:
+                self._heard.append(self._answers.get_nowait())
+        except Empty:
+            now = time.monotonic()
+        self._out -= len(self._heard)
+        if not self._heard:
+            for asking in hedges:
+                if asking.hedge_at <= now:
+                    self._next_turn(asking)
+        self._fill(ports)
+
     def _next_turn(self, asking: Asking) -> None:
         if not asking.queued:
             asking.queued = True
@@ -144,7 +156,7 @@ class Asker:
         del self.asking[asking.job.key]
         return True
 
-    def _fill(self, ports: Ports, at: Timestamp) -> None:
+    def _fill(self, ports: Ports) -> None:
         """Begin as many exchanges as there is room for; hedges have room of their own."""
         width = ports.settings.concurrent_workers
         if self._threads is None:
@@ -163,23 +175,14 @@ class Asker:
             asking.hedge_at = time.monotonic() + ports.settings.hedge_seconds
             self._out += 1
             self._running.add(asking)
-            self._threads.submit(_exchange, self._answers, ports.client, asking, endpoint, at)
+            self._threads.submit(_exchange, self._answers, ports.client, asking, endpoint)
 
 
 def _exchange(
-    answers: SimpleQueue[Answer],
-    client: WorkerClient,
-    asking: Asking,
-    endpoint: Endpoint,
-    at: Timestamp,
+    answers: SimpleQueue[Answer], client: WorkerClient, asking: Asking, endpoint: Endpoint
 ) -> None:
-    request = asking.request
     try:
-        outcome: SignedResult | Exception = client.ask(endpoint, request)
-        if not isinstance(outcome, Exception):
-            check_result(request, outcome, at, endpoint.worker)
-    except (WorkerFaultError, ResultRejectedError) as fault:
+        outcome: SignedResult | Exception = client.ask(endpoint, asking.request)
+    except Exception as fault:  # noqa: BLE001 (judged, or raised, in the relayer's thread)
         outcome = fault
-    except Exception as defect:  # noqa: BLE001 (raised in the relayer's thread, not lost in this one)
-        outcome = defect
     answers.put(Answer(asking, endpoint, outcome))

@@ -110,7 +110,7 @@ class Dispatcher:
         now = time.monotonic()
         end, stored, kept = now + cycle.ports.settings.patience_seconds, now, list[_Kept]()
         while self._asker.asking and now < end:
-            answer = self._asker.next_answer(cycle.ports, cycle.time, end)
+            answer = self._asker.next_answer(cycle.ports, end)
             if answer is not None:
                 kept.extend(self._heard(cycle, answer))
             now = time.monotonic()
@@ -123,7 +123,7 @@ class Dispatcher:
         """Return the answer where it is the first good one; note how its worker did."""
         job, endpoint = answer.asking.job, answer.endpoint
         try:
-            signed = answer.result()
+            signed = answer.result(cycle.time)
             cycle.ports.oracle.require_weights(signed.result, cycle.number)
             _require_active(cycle, signed.result.worker, job.request)
         except (WorkerFaultError, ResultRejectedError) as fault:
