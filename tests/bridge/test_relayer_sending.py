@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import httpx
 import pytest
 from quotary_bridge.chain import TransactionRequest
 from quotary_bridge.chain.records import BlockTag
@@ -19,7 +20,7 @@ from quotary_bridge.errors import (
 )
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, ChainId
-from quotary_bridge.relayer import ProgressKind, Relayer, outbox
+from quotary_bridge.relayer import ProgressKind, Relayer, dispatch, simulate
 from quotary_bridge.relayer.daemon import memory_at_rest
 from quotary_bridge.store import Lease, Store, StoreUnavailableError, Writer
 
@@ -41,12 +42,14 @@ pytest_plugins = ["tests.bridge.relayer_fixtures", "tests.bridge.store_fixtures"
 
 REQUESTS = 5
 LOT = 2
+PATIENCE_SECONDS = 60.0
+"""More than a slow machine needs for what does not fail."""
 
 
 @pytest.fixture(autouse=True)
 def small_lots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few requests make several lots."""
-    monkeypatch.setattr(outbox, "LOT", LOT)
+    monkeypatch.setattr(simulate, "LOT", LOT)
 
 
 class Watched(OneByOne):
@@ -62,6 +65,36 @@ class Watched(OneByOne):
         held = {attempt.raw for slot in slots for attempt in slot.attempts}
         self.lots.append((threading.current_thread().name, len(raws), set(raws) - held))
         return super().send_many(raws)
+
+
+class Signalling(OneByOne):
+    """A node that lets somebody know of the first lot that it took."""
+
+    took: threading.Event
+
+    def send_many(self, raws: Sequence[bytes]) -> list[BridgeError | None]:
+        """Take a lot."""
+        outcomes = super().send_many(raws)
+        self.took.set()
+        return outcomes
+
+
+class Waiting(Worker):
+    """A worker that gives its last answers only when the node has the first ones."""
+
+    def __init__(self, took: threading.Event, at_once: int) -> None:
+        """Give so many answers without waiting."""
+        super().__init__()
+        self._took = took
+        self._left = at_once
+        self.waited_in_vain = False
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """Answer, sooner or later."""
+        self._left -= 1
+        if self._left < 0 and not self._took.wait(PATIENCE_SECONDS):
+            self.waited_in_vain = True
+        return super().answer(request)
 
 
 class Failing(OneByOne):
@@ -134,6 +167,51 @@ def test_every_lot_is_in_the_store_before_it_goes_out(town: Town, store: Store) 
         assert pooled(town) == REQUESTS
         town.automine(on=True)
         drive(relayer, town)
+    require_all_final(town, store, REQUESTS)
+
+
+def test_a_lot_goes_out_while_workers_are_still_asked(
+    town: Town, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's result waits for the answers to all the others."""
+    monkeypatch.setattr(dispatch, "LOT", LOT)
+    through(town, Signalling)
+    chain = town.chain
+    assert isinstance(chain, Signalling)
+    chain.took = threading.Event()
+    # One answer makes the first lot known to be good, the next one has it stored and sent.
+    worker = Waiting(chain.took, at_once=REQUESTS - 1)
+    relayer = relayer_of(
+        town, store, client_of(one=worker), concurrent_workers=1, patience_seconds=PATIENCE_SECONDS
+    )
+    for number in range(REQUESTS):
+        town.ask(b"question %d" % number)
+    with relayer:
+        drive(relayer, town)
+    assert chain.took.is_set()
+    assert not worker.waited_in_vain
+    require_all_final(town, store, REQUESTS)
+
+
+def test_answers_are_kept_where_the_node_goes_away_meanwhile(
+    town: Town, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came and was not committed yet is not asked for again."""
+    finish, failed = simulate.Trials.finish, list[bool]()
+
+    def _finish(self: simulate.Trials, *, wait: bool = True) -> None:
+        if not wait and not failed:
+            failed.append(True)
+            raise RpcUnavailable(Reason.RPC_UNREACHABLE, "nobody answers")
+        finish(self, wait=wait)
+
+    with asked(town, store) as relayer:
+        monkeypatch.setattr(simulate.Trials, "finish", _finish)
+        with pytest.raises(RpcUnavailable):
+            relayer.tick()
+        town.automine(on=True)
+        drive(relayer, town)
+    assert kinds(town).count(ProgressKind.WORKER_ASKED) == REQUESTS
     require_all_final(town, store, REQUESTS)
 
 

@@ -10,15 +10,16 @@ is still out when the cycle goes on is heard in a later one.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from quotary_bridge.errors import ContractError
+from quotary_bridge.errors import ContractError, Transient
 from quotary_bridge.lifecycle import Dispatched, Failed, Job, JobState, Mislaid, Retried
 from quotary_bridge.model import Address, JobKey, JobKind, Request, SignedResult
 from quotary_bridge.relayer.asking import Answer, Asker, Asking
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.relayer.settle import conclude
+from quotary_bridge.relayer.simulate import LOT
 from quotary_bridge.workers import (
     Endpoint,
     ResultRejectedError,
@@ -65,8 +66,12 @@ class Dispatcher:
         """How many jobs wait for an answer."""
         return len(self._asker.asking)
 
-    def run(self, cycle: Cycle, *, begin: bool = True) -> None:
-        """Store answers that came and pass the checks; ask for every job due where we `begin`."""
+    def run(self, cycle: Cycle, *, begin: bool, go_on: Callable[[bool], None]) -> None:
+        """
+        Store answers that came and pass the checks; ask for every job due where we `begin`.
+
+        Calls `go_on` while answers are waited for, with whether more of them were just stored.
+        """
         self._cycles += 1
         due = self._due(cycle) if begin else []
         whole = {job.key: cycle.ports.whole(job.request) for job in due}
@@ -79,7 +84,7 @@ class Dispatcher:
                     writer.advance(job.key, Dispatched() if whole[job.key] else Mislaid())
         for job in due:
             self._ask(cycle, job, whole[job.key])
-        self._collect(cycle)
+        self._collect(cycle, go_on)
 
     def _ask(self, cycle: Cycle, job: Job, request: Request | None) -> None:
         if request is None:
@@ -105,18 +110,25 @@ class Dispatcher:
         due = [job for job in found if job.key not in left and _confirmed(cycle, job)]
         return due[: max(0, room - len(self._asker.asking))]
 
-    def _collect(self, cycle: Cycle) -> None:
+    def _collect(self, cycle: Cycle, go_on: Callable[[bool], None]) -> None:
         """Hear answers until all are in, or the patience of this cycle is over."""
         now = time.monotonic()
-        end, stored, kept = now + cycle.ports.settings.patience_seconds, now, list[_Kept]()
+        end, last, kept = now + cycle.ports.settings.patience_seconds, now, list[_Kept]()
         while self._asker.asking and now < end:
             answer = self._asker.next_answer(cycle.ports, end)
             if answer is not None:
                 kept.extend(self._heard(cycle, answer))
             now = time.monotonic()
-            if kept and now - stored > STORE_SECONDS:
+            due = len(kept) >= LOT or (bool(kept) and now - last > STORE_SECONDS)
+            if due:
                 self._keep(cycle, kept)
-                kept, stored = [], now
+                kept, last = [], now
+            try:
+                go_on(due)
+            except Transient:
+                # That the node went away must not cost the answers that came meanwhile.
+                self._keep(cycle, kept)
+                raise
         self._keep(cycle, kept)
 
     def _heard(self, cycle: Cycle, answer: Answer) -> list[_Kept]:

@@ -10,7 +10,9 @@ Nonce lanes: every account that delivers has a lease, nonces and an outbox of it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from quotary_bridge.chain.accounts import Signer
@@ -21,7 +23,7 @@ from quotary_bridge.relayer.cycle import Cycle, Ports
 from quotary_bridge.relayer.follow import follow
 from quotary_bridge.relayer.holder import is_gone
 from quotary_bridge.relayer.outbox import Outbox
-from quotary_bridge.relayer.simulate import Simulation
+from quotary_bridge.relayer.simulate import Simulation, Trials
 from quotary_bridge.relayer.slots import SlotBook
 from quotary_bridge.store import Lease, Store
 
@@ -78,14 +80,34 @@ class Lanes:
                     pass
             follow(own, endings)
 
-    def deliver(self, cycle: Cycle, *, dry_run: bool) -> None:
-        """Sign, store and send what has results, and see to what is in flight."""
-        lanes = self._each(cycle)
-        shares = self._shares(cycle, lanes)
-        waiting: set[JobKey] = set()
-        for (lane, own), jobs in zip(lanes, shares, strict=True):
-            waiting |= lane.outbox.deliver(own, jobs, dry_run=dry_run)
-        self._waiting = frozenset(waiting)
+    @contextmanager
+    def delivering(self, cycle: Cycle, *, dry_run: bool) -> Iterator[Callable[[bool], None]]:
+        """
+        Sign, store and send what has results, and see to what is in flight.
+
+        Gives a function that goes on with what the node was asked about and, where it is told that
+        there are more results, takes these up; the end of the block does both.
+        """
+        lanes, taken = self._each(cycle), set[JobKey]()
+        with ExitStack() as stack:
+            trials = [
+                stack.enter_context(lane.outbox.delivering(own, dry_run=dry_run))
+                for lane, own in lanes
+            ]
+
+            def _go_on(more: bool) -> None:  # noqa: FBT001 (all that it is told)
+                for trial in trials:
+                    trial.finish(wait=False)
+                if not more:
+                    return
+                shares = self._shares(cycle, list(zip(lanes, trials, strict=True)), taken)
+                for trial, jobs in zip(trials, shares, strict=True):
+                    taken.update(job.key for job in jobs)
+                    trial.add(jobs)
+
+            yield _go_on
+            _go_on(True)
+        self._waiting = frozenset[JobKey]().union(*(lane.outbox.waiting for lane, _ in lanes))
 
     def is_draining(self, store: Store) -> bool:
         """Whether somebody asked any of the accounts to finish."""
@@ -101,22 +123,34 @@ class Lanes:
         beside = [(lane, cycle.beside(lane.signer, lane.lease, lane.book)) for lane in others]
         return [(first, cycle), *beside]
 
-    def _shares(self, cycle: Cycle, lanes: Sequence[tuple[Lane, Cycle]]) -> list[list[Job]]:
-        """Return which jobs each lane delivers next: the oldest ones, as long as there is room."""
+    def _shares(
+        self,
+        cycle: Cycle,
+        lanes: Sequence[tuple[tuple[Lane, Cycle], Trials]],
+        taken: AbstractSet[JobKey],
+    ) -> list[list[Job]]:
+        """
+        Return which jobs each lane delivers next: the oldest ones, as long as there is room.
+
+        None of those that were `taken` in this cycle: nothing new is known of them.
+        """
         most = cycle.ports.settings.in_flight
-        rooms = [lane.outbox.room(own, most) for lane, own in lanes]
+        rooms = [
+            max(0, lane.outbox.room(own, most) - trials.pending) for (lane, own), trials in lanes
+        ]
         shares: list[list[Job]] = [[] for _ in lanes]
         if sum(rooms) <= 0:
             return shares
         # Those that wait for the node to catch up must not keep the place of others.
-        wanted = sum(rooms) + len(self._waiting)
+        wanted = sum(rooms) + len(self._waiting | taken)
         jobs = cycle.free_jobs(JobState.SIGNED, most=wanted, without_slot=True)
         if cycle.ports.batches is not None:
             # They are few, and each carries the answers of many.
             batched = cycle.of(cycle.ports.batches)
             signed = batched.free_jobs(JobState.SIGNED, most=wanted, without_slot=True)
             jobs = (*signed, *jobs)
-        for job in sorted(jobs, key=lambda job: job.key in self._waiting)[: sum(rooms)]:
+        fresh = [job for job in jobs if job.key not in taken]
+        for job in sorted(fresh, key=lambda job: job.key in self._waiting)[: sum(rooms)]:
             widest = max(range(len(rooms)), key=rooms.__getitem__)
             rooms[widest] -= 1
             shares[widest].append(job)

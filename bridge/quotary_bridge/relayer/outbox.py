@@ -3,14 +3,13 @@ The outbox: sign and store, then send; never the other way round.
 
 Sending takes attempts out of the store, and the store gives out only what it has committed. There
 is no path from a signature to a node that does not lead through a commit. While a lot is sent, the
-next one is signed and stored (`quotary_bridge.relayer.sending`).
+next one is answered, signed and stored (`quotary_bridge.relayer.sending`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from functools import partial
+from contextlib import contextmanager
 from itertools import islice
 
 from quotary_bridge.chain import TransactionRequest
@@ -40,16 +39,20 @@ from quotary_bridge.relayer.fees import capped, raised
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.relayer.sending import Given, Sending
 from quotary_bridge.relayer.settle import conclude
-from quotary_bridge.relayer.simulate import GAS_LIMIT, Delivery, Outcome, Simulation, deliveries
+from quotary_bridge.relayer.simulate import (
+    GAS_LIMIT,
+    Delivery,
+    Outcome,
+    Simulation,
+    Trials,
+    deliveries,
+)
 from quotary_bridge.store import SignedTransaction
 
 __all__ = ["Outbox"]
 
 CANCEL_GAS = 21_000
 """What a transfer of nothing to oneself costs."""
-
-LOT = 100
-"""How many deliveries are stored before they are sent: as many as one exchange holds."""
 
 _SUPERSEDING = frozenset({"AlreadyFulfilled", "AlreadyFailed", "AlreadyRefunded", "RequestExpired"})
 _SENDABLE = frozenset({JobState.QUEUED, JobState.BROADCAST})
@@ -77,48 +80,51 @@ class Outbox:
         # Behind a transaction that nobody can pay for, others would only wait.
         return 0 if self._broke else max(0, most - len(cycle.open_slots))
 
-    def deliver(
-        self, cycle: Cycle, jobs: Sequence[Job], *, dry_run: bool = False
-    ) -> frozenset[JobKey]:
+    @property
+    def waiting(self) -> frozenset[JobKey]:
+        """Jobs of this cycle that must wait until the node has caught up with their requests."""
+        return frozenset(self._waiting)
+
+    @contextmanager
+    def delivering(self, cycle: Cycle, *, dry_run: bool = False) -> Iterator[Trials]:
         """
-        Deliver `jobs`, which have results and no nonces, and see to what is in flight.
+        See to what is in flight, and deliver jobs, which have results and no nonces, as they come.
 
         1. raise the fees of what is stuck;
         2. send what no node is known to have, before anything that has a higher nonce;
-        3. simulate, sign and store deliveries, a lot at a time, and send each lot from its commit
-           on: the next one is simulated and stored meanwhile;
-        4. close gaps; wait until all of it is sent; note what was.
+        3. simulate, sign and store the deliveries of the jobs that are added, a lot at a time, and
+           send each lot from its commit on: whatever else the block does is done meanwhile;
+        4. where the block ends: close gaps; wait until all of it is sent; note what was.
 
-        Returns the jobs that must wait until the node has caught up with their requests. Raises
-        what kept transactions from being sent: they stay as they were stored. With `dry_run` it
-        only simulates, and tells.
+        Raises what kept transactions from being sent: they stay as they were stored. With `dry_run`
+        it only simulates, and tells.
         """
         self._waiting = set()
+        begun: set[TransactionHash] = set()
         with Sending(cycle.ports.chain) as sending:
-            if dry_run:
-                self._show(cycle, jobs, sending)
-            else:
-                self._send(cycle, jobs, sending)
+
+            def _judge(tried: Sequence[Delivery], outcomes: Sequence[Outcome]) -> None:
+                ready = self._judged(cycle, tried, outcomes)
+                if dry_run:
+                    _show(cycle, ready)
+                elif ready:
+                    self._store(cycle, ready)
+                    sending.give(_fresh(cycle, begun))
+
+            if not dry_run:
+                self.replace(cycle)
+                sending.give(self._unsent(cycle))
+                # What a node refused, and cannot be replaced, is among these and stays at home.
+                begun.update(slot.latest.hash for slot in cycle.open_slots)
+            trials = Trials(cycle, self._simulation, sending, _judge)
+            yield trials
+            trials.finish()
+            if not dry_run:
+                self.close_gaps(cycle)
+                sending.give(_fresh(cycle, begun))
         self._note(cycle, sending.outcomes)
         sending.require_complete()
         self._resent = not dry_run
-        return frozenset(self._waiting)
-
-    def _send(self, cycle: Cycle, jobs: Sequence[Job], sending: Sending) -> None:
-        self.replace(cycle)
-        sending.give(self._unsent(cycle))
-        # What a node refused, and cannot be replaced, is among these and stays at home.
-        begun = {slot.latest.hash for slot in cycle.open_slots}
-        for ready in self._simulated(cycle, jobs, sending):
-            self._store(cycle, ready)
-            sending.give(_fresh(cycle, begun))
-        self.close_gaps(cycle)
-        sending.give(_fresh(cycle, begun))
-
-    def _show(self, cycle: Cycle, jobs: Sequence[Job], sending: Sending) -> None:
-        for ready in self._simulated(cycle, jobs, sending):
-            for job, _, gas in ready:
-                cycle.tell(ProgressKind.WOULD_DELIVER, job.key, gas=gas)
 
     def close_gaps(self, cycle: Cycle) -> None:
         """Use up nonces that are missing below ours, or none of ours will ever be mined."""
@@ -182,26 +188,6 @@ class Outbox:
         known = cycle.ports.chain.known([slot.latest.hash for slot in sent])
         pooled = {slot.id for slot, is_known in zip(sent, known, strict=True) if is_known}
         return [(slot, slot.latest) for slot in waiting if slot.id not in pooled]
-
-    def _simulated(
-        self, cycle: Cycle, jobs: Sequence[Job], sending: Sending
-    ) -> Iterator[list[_Ready]]:
-        """Yield of each lot what can be delivered now; the next one is tried out meanwhile."""
-        lots = (jobs[start : start + LOT] for start in range(0, len(jobs), LOT))
-        trials = (self._tried(cycle, lot, sending) for lot in lots)
-        trial = next(trials, None)
-        while trial is not None:
-            tried, outcomes = trial[0], trial[1].result()
-            trial = next(trials, None)
-            ready = self._judged(cycle, tried, outcomes)
-            if ready:
-                yield ready
-
-    def _tried(
-        self, cycle: Cycle, jobs: Sequence[Job], sending: Sending
-    ) -> tuple[list[Delivery], Future[list[Outcome]]]:
-        tried = list(zip(jobs, deliveries(cycle, jobs), strict=True))
-        return tried, sending.ask(partial(self._simulation.run, cycle, tried))
 
     def _judged(
         self, cycle: Cycle, tried: Sequence[Delivery], outcomes: Sequence[Outcome]
@@ -320,6 +306,11 @@ class Outbox:
     def _held(self, cycle: Cycle, slot: Slot, error: BridgeError) -> None:
         details = {"nonce": slot.nonce, "reason": error.reason.value, "detail": str(error)}
         cycle.tell(ProgressKind.TRANSACTION_HELD, slot.job, **details)
+
+
+def _show(cycle: Cycle, ready: Sequence[_Ready]) -> None:
+    for job, _, gas in ready:
+        cycle.tell(ProgressKind.WOULD_DELIVER, job.key, gas=gas)
 
 
 def _fresh(cycle: Cycle, begun: set[TransactionHash]) -> list[Given]:

@@ -5,9 +5,10 @@ The relayer: one cycle after another, each pinned to one block.
 2. read requests (`quotary_bridge.intake`);
 3. follow the nonces that are in flight;
 4. settle what needs no delivery, reopen what a reorg took the reason from;
-5. ask workers, check and keep their answers, alone, in rounds, or by the batch;
-6. simulate, sign and store deliveries; close gaps; raise fees of what is stuck;
-7. send what no node has.
+5. raise fees of what is stuck; send what no node has;
+6. ask workers, check and keep their answers, alone, in rounds, or by the batch;
+7. simulate, sign, store and send deliveries, the first ones while answers still come in; close
+   gaps.
 
 Each step commits what it found before the next begins, and each can be repeated: a relayer that
 dies anywhere goes on from the store. It is not trusted: it may delay, never forge.
@@ -206,13 +207,13 @@ class Relayer:
             self._batches.run(cycle, begin=not draining)
         if not draining:
             self._supply.run(cycle)
-        self._dispatcher.run(cycle, begin=not draining)
-        if not self._dry_run:
-            # A worker shows its answer to one round only: trying that out would use it up.
-            self._rounds.run(cycle, begin=not draining)
-        if self._batches is not None:
-            self._batches.hear(cycle, end)
-        lanes.deliver(cycle, dry_run=self._dry_run)
+        with lanes.delivering(cycle, dry_run=self._dry_run) as deliver:
+            self._dispatcher.run(cycle, begin=not draining, go_on=deliver)
+            if not self._dry_run:
+                # A worker shows its answer to one round only: trying that out would use it up.
+                self._rounds.run(cycle, begin=not draining)
+            if self._batches is not None:
+                self._batches.hear(cycle, end)
         return self._report(cycle, drained=draining and self._is_drained(cycle, lanes))
 
     def _held(self) -> Lanes:

@@ -1,5 +1,5 @@
 """
-Sending beside storing: while a lot goes out, the next one is tried out, signed and committed.
+Sending beside storing: while a lot goes out, the next is answered, tried out, signed and committed.
 
 1. what is sent are attempts, which nobody has before the commit that holds them has ended;
 2. one thread asks the node, in the order in which it was told to;

@@ -9,16 +9,19 @@ estimate has the last word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 
 from quotary_bridge.chain import TransactionRequest
 from quotary_bridge.errors import ContractError
 from quotary_bridge.lifecycle import Job
 from quotary_bridge.model import JobKey
 from quotary_bridge.relayer.cycle import Cycle
+from quotary_bridge.relayer.sending import Sending
 
-__all__ = ["GAS_LIMIT", "Delivery", "Outcome", "Simulation", "deliveries"]
+__all__ = ["GAS_LIMIT", "LOT", "Delivery", "Outcome", "Simulation", "Trials", "deliveries"]
 
 GAS_LIMIT = 2**24
 """The most gas one transaction may use (EIP-7825)."""
@@ -27,6 +30,9 @@ GAS_MARGIN_PERCENT = 25
 """An estimate is exact for the state it was made on, and the state moves before mining."""
 
 SHAPES_REMEMBERED = 256
+
+LOT = 100
+"""How many deliveries are tried out, and stored, at a time: as many as one exchange holds."""
 
 Outcome = int | ContractError
 """The gas to offer, or why the delivery would revert."""
@@ -37,7 +43,11 @@ _Shape = tuple[int, int]
 
 
 class Simulation:
-    """Remembers, by the callback's gas and the length of the call data, what gas was needed."""
+    """
+    Remembers, by the callback's gas and the length of the call data, what gas was needed.
+
+    Safe to use from several threads.
+    """
 
     def __init__(self) -> None:
         """Know no shape."""
@@ -54,9 +64,9 @@ class Simulation:
 
     def _tried(self, cycle: Cycle, deliveries: Sequence[Delivery]) -> dict[JobKey, Outcome]:
         """Execute deliveries with the gas of their shape; leaves out those that failed."""
-        known = [
-            (each, self._gas[_shape(each)]) for each in deliveries if _shape(each) in self._gas
-        ]
+        # Asked once of each: another thread may forget a shape at any moment.
+        gas_of = [(each, self._gas.get(_shape(each))) for each in deliveries]
+        known = [(each, gas) for each, gas in gas_of if gas is not None]
         asked = [replace(call, gas=gas) for (_, call), gas in known]
         outcomes = cycle.ports.chain.calls(asked, cycle.number)
         return {
@@ -89,6 +99,49 @@ class Simulation:
             self._gas.clear()
         self._gas[_shape(delivery)] = offered
         return offered
+
+
+class Trials:
+    """
+    The deliveries of one cycle, a lot at a time.
+
+    The node is asked in the thread of `sending`; `judge` hears in the caller's what came of a lot,
+    when the next one is on trial already.
+    """
+
+    def __init__(
+        self,
+        cycle: Cycle,
+        simulation: Simulation,
+        sending: Sending,
+        judge: Callable[[Sequence[Delivery], Sequence[Outcome]], None],
+    ) -> None:
+        """Have nothing on trial."""
+        self._cycle = cycle
+        self._simulation = simulation
+        self._sending = sending
+        self._judge = judge
+        self._trial: tuple[list[Delivery], Future[list[Outcome]]] | None = None
+
+    @property
+    def pending(self) -> int:
+        """How many deliveries nothing was decided about yet."""
+        return 0 if self._trial is None else len(self._trial[0])
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Try the deliveries of `jobs` out, and have all judged but the last lot of them."""
+        for start in range(0, len(jobs), LOT):
+            lot = jobs[start : start + LOT]
+            tried = list(zip(lot, deliveries(self._cycle, lot), strict=True))
+            outcomes = self._sending.ask(partial(self._simulation.run, self._cycle, tried))
+            self.finish()
+            self._trial = tried, outcomes
+
+    def finish(self, *, wait: bool = True) -> None:
+        """Have the last lot judged; without `wait` only where that need not wait for the node."""
+        if self._trial is not None and (wait or self._trial[1].done()):
+            (tried, outcomes), self._trial = self._trial, None
+            self._judge(tried, outcomes.result())
 
 
 def deliveries(cycle: Cycle, jobs: Sequence[Job]) -> list[TransactionRequest]:
