@@ -46,6 +46,9 @@ _FIELDS: Final = attrgetter(*(field.name for field in fields(Result)))
 DOMAINS_REMEMBERED: Final = 16
 """A relayer serves one oracle; a test may know several."""
 
+SIGNERS_REMEMBERED: Final = 256
+"""More workers than one relayer asks."""
+
 # SEC 1 leaves s and n - s both valid; the contract takes the lower one only, and so do we.
 _HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _RECOVERY_IDS: Final = (27, 28)
@@ -79,4 +82,10 @@ def signer_of(digest: bytes, signature: bytes) -> Address | None:
         key = PublicKey.from_signature_and_message(compact, digest, hasher=None)
     except Exception:  # noqa: BLE001 (the library raises a bare one where no key fits)
         return None
-    return address_from(keccak(key.format(compressed=False)[1:])[12:])
+    return _address_of(key.format(compressed=False))
+
+
+@lru_cache(SIGNERS_REMEMBERED)
+def _address_of(point: bytes) -> Address:
+    """Return the address of a public key in its uncompressed form: few workers sign much."""
+    return address_from(keccak(point[1:])[12:])
