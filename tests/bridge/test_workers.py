@@ -43,7 +43,7 @@ from quotary_bridge.workers.client import ANSWER_BYTES_LIMIT
 from quotary_enclave.worker.statements import model_id_of
 
 from tests.bridge.relayer_town import Worker, client_of
-from tests.enclave.worker_parts import NOW, CountingModel, make_worker
+from tests.enclave.worker_parts import NOW, CountingModel, make_worker, request_id, terms_of
 from tests.enclave.worker_parts import client_of as enclave_client
 
 ORACLE = Address("0x0000000000000000000000000000000000000001")
@@ -51,18 +51,19 @@ ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 ONE = Endpoint("http://one")
 TWO = Endpoint("http://two:8080/base/")
 
+TERMS = terms_of(b"a question")
 REQUEST = Request(
     chain_id=ChainId(31337),
     oracle=ORACLE,
-    request_id=Bytes32(bytes([9]) * 32),
-    app_id=Bytes32(bytes([1]) * 32),
+    request_id=Bytes32(request_id(TERMS, ORACLE)),
+    app_id=Bytes32(b"\x66" * 32),
     model_id=Bytes32(bytes(model_id_of(CountingModel()))),
     requester=ORACLE,
     input=b"a question",
     deadline=Timestamp(NOW + 60),
     callback_gas=0,
     fee=Wei(0),
-    terms=b"",
+    terms=TERMS,
     block=BlockRef(BlockNumber(7), BlockHash(bytes(32))),
 )
 
@@ -113,7 +114,7 @@ def test_a_refusal_of_the_enclave_is_told_with_its_code() -> None:
         said = inside.post(asked.url.path, content=asked.content)
         return httpx.Response(said.status_code, content=said.content)
 
-    other = replace(REQUEST, model_id=Bytes32(bytes(32)))
+    other = replace(REQUEST, terms=terms_of(b"a question", model_id=b"\x01" * 32))
     with pytest.raises(WorkerFaultError) as caught:
         answering(_forward).ask(ONE, other)
     assert caught.value.kind is FaultKind.REFUSED
@@ -132,6 +133,7 @@ def test_the_question_names_everything_the_result_is_bound_to() -> None:
         answering(_note).ask(TWO, REQUEST)
     assert str(asked[0].url) == "http://two:8080/base/v1/quotary/results"
     assert json.loads(asked[0].content) == {
+        "terms": f"0x{REQUEST.terms.hex()}",
         "requestId": f"0x{REQUEST.request_id.hex()}",
         "appId": f"0x{REQUEST.app_id.hex()}",
         "modelId": f"0x{REQUEST.model_id.hex()}",

@@ -27,7 +27,7 @@ from quotary_enclave.worker.app import _Gateway
 from quotary_enclave.worker.bounded_json import MAX_DEPTH, loads
 from quotary_enclave.worker.statements import model_id_of
 
-from tests.enclave.worker_parts import SEED, CountingModel, client_of, make_worker
+from tests.enclave.worker_parts import SEED, CountingModel, client_of, make_worker, question_of
 
 CHAT = "/v1/chat/completions"
 POSTS = (CHAT, "/v1/quotary/register", "/v1/quotary/results")
@@ -240,15 +240,7 @@ def test_logs_hold_no_secret_and_no_plaintext(caplog: pytest.LogCaptureFixture) 
         client.get(f"/v1/aci/receipts/{CANARY}", headers=headers)
         client.get(f"/v1/attestation/report?signing_address={CANARY}&nonce={'00' * 32}")
         client.get(f"/{CANARY}")
-        request = {
-            "requestId": "0x" + "55" * 32,
-            "appId": "0x" + "66" * 32,
-            "modelId": "0x" + model_id_of(model).hex(),
-            "input": "0x" + CANARY.encode().hex(),
-            "deadline": 2**63,
-            "oracle": "0x" + "11" * 20,
-            "chainId": 1,
-        }
+        request = question_of(CANARY.encode(), model_id=model_id_of(model))
         client.post("/v1/quotary/results", json=request)
     ours = [line for line in caplog.records if line.name == "quotary_enclave.worker"]
     events = [json.loads(line.getMessage()) for line in ours]

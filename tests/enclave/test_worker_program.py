@@ -19,6 +19,8 @@ from eth_account.messages import encode_defunct
 from quotary_enclave.model import ModelUnavailableError
 from quotary_enclave.model.weights import find_weights
 
+from tests.enclave.worker_parts import question_of
+
 ROOT = Path(__file__).resolve().parents[2]
 AT = 1_790_000_000
 
@@ -68,15 +70,9 @@ def test_a_worker_process_serves_and_stops() -> None:
                 encode_defunct(text=signed["text"]), signature=signed["signature"]
             )
             assert recovered == ready["worker"]
-            request = {
-                "requestId": "0x" + "55" * 32,
-                "appId": "0x" + "66" * 32,
-                "modelId": model["quotary"]["modelId"],
-                "input": "0x" + b"Pay for an audit?\nOptions: yes | no\nReply: label".hex(),
-                "deadline": AT + 600,
-                "oracle": "0x" + "11" * 20,
-                "chainId": 31337,
-            }
+            content = b"Pay for an audit?\nOptions: yes | no\nReply: label"
+            served = bytes.fromhex(model["quotary"]["modelId"][2:])
+            request = question_of(content, AT + 600, model_id=served)
             result = client.post("/v1/quotary/results", json=request).json()
             assert bytes.fromhex(result["output"][2:]) in (b"yes", b"no")
         run.send_signal(signal.SIGTERM)

@@ -11,21 +11,25 @@ from eth_abi.abi import encode
 from eth_account import Account
 from eth_utils.crypto import keccak
 from quotary_enclave.keys import Address
-from quotary_enclave.worker import WorkerConfig
+from quotary_enclave.worker import WorkerConfig, results
 from quotary_enclave.worker.statements import model_id_of
 from starlette.testclient import TestClient
 
 from tests.enclave.test_worker_statements import typed_data
 from tests.enclave.worker_parts import (
+    CHAIN,
     NOW,
+    ORACLE,
     CountingModel,
     SettableClock,
     client_of,
     make_worker,
+    question_of,
     report_data_of,
+    request_id,
+    terms_of,
 )
 
-ORACLE = "0x" + "11" * 20
 OPERATOR = "0x" + "aB" * 20
 REGISTRATION = {
     "chainId": 31337,
@@ -35,15 +39,10 @@ REGISTRATION = {
     "challengeBlock": 7,
     "challenge": "0x" + "44" * 32,
 }
-REQUEST = {
-    "requestId": "0x" + "55" * 32,
-    "appId": "0x" + "66" * 32,
-    "modelId": "0x" + model_id_of(CountingModel()).hex(),
-    "input": "0x" + b"Why?".hex(),
-    "deadline": NOW + 60,
-    "oracle": ORACLE,
-    "chainId": 31337,
-}
+RESULTS = "/v1/quotary/results"
+QUESTION = question_of(b"Why?")
+QUESTION_SERVED = None
+MOST = results.LIFETIME_LIMIT
 
 
 def refusal(client: TestClient, path: str, document: object) -> tuple[int, str, str | None]:
@@ -52,8 +51,8 @@ def refusal(client: TestClient, path: str, document: object) -> tuple[int, str, 
     return response.status_code, error["code"], error["param"]
 
 
-def result_of(client: TestClient, **changes: Any) -> dict[str, Any]:
-    response = client.post("/v1/quotary/results", json=REQUEST | changes)
+def result_of(client: TestClient, question: dict[str, Any] | None = None) -> dict[str, Any]:
+    response = client.post(RESULTS, json=question or QUESTION)
     assert response.status_code == 200, response.text
     document: dict[str, Any] = response.json()
     return document
@@ -116,10 +115,11 @@ def test_a_result_is_signed_by_the_worker_over_all_it_says() -> None:
     assert output == b"4 characters"
     assert result["outputHash"] == "0x" + sha256(output).hexdigest()
     assert result["inputCommitment"] == "0x" + sha256(b"Why?").hexdigest()
-    assert result["modelId"] == REQUEST["modelId"]
+    assert result["modelId"] == "0x" + model_id_of(CountingModel()).hex()
     assert result["weightsRoot"] == "0x" + CountingModel.weights_root.hex()
-    for name in ("requestId", "appId", "deadline"):
-        assert result[name] == REQUEST[name]
+    assert result["requestId"] == "0x" + request_id(terms_of(b"Why?")).hex()
+    assert (result["appId"], result["deadline"]) == ("0x" + "66" * 32, NOW + 60)
+    assert (result["decision"], result["round"]) == (result["outputHash"], "0x" + "00" * 32)
     assert (result["keyEpoch"], result["policyVersion"], result["units"]) == (0, 0, 4)
     digest = digest_of(result)
     assert document["digest"] == "0x" + digest.hex()
@@ -142,21 +142,12 @@ def digest_of(result: dict[str, Any]) -> bytes:
             return result
 
     class Domain:
-        """The domain of `REQUEST`."""
+        """The domain of `QUESTION`."""
 
-        chain_id = 31337
+        chain_id = CHAIN
         oracle = ORACLE
 
     return typed_data(Shown(), Domain())  # type: ignore[arg-type]
-
-
-def test_two_results_for_one_request_differ_in_their_nonce() -> None:
-    """Two statements can be told apart; what they say is the same."""
-    client = client_of(make_worker())
-    first, second = (result_of(client) for _ in range(2))
-    assert first["output"] == second["output"]
-    assert first["result"].pop("nonce") != second["result"].pop("nonce")
-    assert first["result"] == second["result"]
 
 
 @pytest.mark.parametrize(
@@ -174,34 +165,41 @@ def test_two_results_for_one_request_differ_in_their_nonce() -> None:
 )
 def test_an_input_is_text_or_messages(content: bytes, length: int) -> None:
     """Well-formed messages are a conversation; anything else is the question itself."""
-    document = result_of(client_of(make_worker()), input="0x" + content.hex())
+    document = result_of(client_of(make_worker()), question_of(content))
     assert bytes.fromhex(document["output"][2:]) == f"{length} characters".encode()
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("question", "expected"),
     [
-        ({"modelId": "0x" + "00" * 32}, (404, "model_not_served", "modelId")),
-        ({"input": "0x" + "61" * 65_537}, (413, "input_too_large", "input")),
-        ({"input": "0xff"}, (400, "input_not_text", "input")),
-        ({"input": "0x"}, (400, "question_empty", None)),
-        ({"deadline": NOW - 1}, (410, "deadline_expired", "deadline")),
-        ({"deadline": 1 << 64}, (400, "bad_field", "deadline")),
-        ({"deadline": True}, (400, "bad_field", "deadline")),
-        ({"deadline": -1}, (400, "bad_field", "deadline")),
-        ({"requestId": "0x" + "00" * 31}, (400, "bad_field", "requestId")),
-        ({"chainId": 1}, (403, "chain_not_served", "chainId")),
-        ({"oracle": "0x" + "12" * 20}, (403, "oracle_not_served", "oracle")),
+        (question_of(b"Why?", model_id=b"\x01" * 32), (404, "model_not_served", "modelId")),
+        (question_of(b"a" * 65_537), (413, "input_too_large", "input")),
+        (question_of(b"\xff"), (400, "input_not_text", "input")),
+        (question_of(b""), (400, "question_empty", None)),
+        (question_of(b"Why?", NOW - 1), (410, "deadline_expired", "deadline")),
+        (question_of(b"Why?", NOW + MOST), QUESTION_SERVED),
+        (question_of(b"Why?", NOW + MOST + 1), (400, "deadline_out_of_range", "deadline")),
+        (question_of(b"Why?", results=2, seats=3), (400, "bad_field", "terms")),
+        (question_of(b"Why?", results=0, seats=1), (400, "bad_field", "terms")),
+        (QUESTION | {"terms": "0x"}, (400, "bad_field", "terms")),
+        (QUESTION | {"terms": None}, (400, "bad_field", "terms")),
+        (QUESTION | {"input": "0x61"}, (400, "bad_field", "input")),
+        (QUESTION | {"chainId": True}, (400, "bad_field", "chainId")),
+        (QUESTION | {"chainId": -1}, (400, "bad_field", "chainId")),
+        (QUESTION | {"chainId": 1}, (403, "chain_not_served", "chainId")),
+        (QUESTION | {"oracle": "0x" + "12" * 20}, (403, "oracle_not_served", "oracle")),
     ],
 )
 def test_a_request_out_of_bounds_is_refused(
-    changes: dict[str, Any], expected: tuple[int, str, str | None]
+    question: dict[str, Any], expected: tuple[int, str, str | None] | None
 ) -> None:
     """Each refusal has its own code, before anything is signed."""
-    config = WorkerConfig(chain_id=31337, oracles=frozenset({Address(ORACLE)}))
+    config = WorkerConfig(chain_id=CHAIN, oracles=frozenset({Address(ORACLE)}))
     client = client_of(make_worker(config))
-    assert result_of(client)["chainId"] == 31337
-    assert refusal(client, "/v1/quotary/results", REQUEST | changes) == expected
+    if expected is QUESTION_SERVED:
+        assert result_of(client, question)["result"]["deadline"] == NOW + MOST
+    else:
+        assert refusal(client, RESULTS, question) == expected
 
 
 def test_a_deadline_that_passes_while_the_model_runs_is_missed() -> None:
@@ -217,4 +215,4 @@ def test_a_deadline_that_passes_while_the_model_runs_is_missed() -> None:
             return super().answer(messages)
 
     client = client_of(make_worker(model=SlowModel(), clock=clock))
-    assert refusal(client, "/v1/quotary/results", REQUEST) == (410, "deadline_expired", "deadline")
+    assert refusal(client, RESULTS, QUESTION) == (410, "deadline_expired", "deadline")

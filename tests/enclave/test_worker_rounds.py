@@ -12,23 +12,25 @@ from eth_abi.abi import encode
 from eth_account import Account
 from eth_utils.crypto import keccak
 from quotary_enclave.model import Answer, Message, Units
-from quotary_enclave.worker import Limits, WorkerConfig
-from quotary_enclave.worker.rounds import Rule
-from quotary_enclave.worker.statements import model_id_of
+from quotary_enclave.worker.terms import Rule
 from starlette.testclient import TestClient
 
 from tests.enclave.test_worker_results import digest_of
-from tests.enclave.worker_parts import NOW, CountingModel, SettableClock, client_of, make_worker
+from tests.enclave.worker_parts import (
+    CHAIN,
+    NOW,
+    ORACLE,
+    CountingModel,
+    SettableClock,
+    client_of,
+    make_worker,
+    request_id,
+    terms_of,
+)
 
-ORACLE = "0x" + "11" * 20
-CHAIN = 31337
 QUESTION = b"Why?"
 COMMITMENTS, REVEALS = "/v1/quotary/commitments", "/v1/quotary/reveals"
 OTHERS = [bytes([1]) * 32, b"\xfe" * 32]
-_REQUEST = (
-    "(bytes32,bytes32,bytes32,address,uint64,uint32,uint64,uint64,"
-    "(address,address,uint96,uint96,uint96),(uint8,uint8,uint8,uint8,uint8,uint128),address[])"
-)
 
 
 class Judging(CountingModel):
@@ -45,19 +47,7 @@ def terms(
 ) -> bytes:
     """`abi.encode` of a request that two of three workers must answer."""
     results, seats = quorum.get("results", 2), quorum.get("seats", 3)
-    nobody = "0x" + "00" * 20
-    words = (
-        *(b"\x66" * 32, model_id_of(CountingModel()), sha256(content).digest()),
-        *("0x" + "77" * 20, 5, 0, 0, deadline),
-        *((nobody, nobody, 10, 0, 0), (results, seats, 1, 1, int(rule), 0), []),
-    )
-    return encode([_REQUEST], [words])
-
-
-def request_id(encoded: bytes) -> bytes:
-    """The id as the contract takes it: the terms decoded and encoded anew."""
-    head = encode(["uint256", "address", "uint256"], [CHAIN, ORACLE, 96])
-    return keccak(head + encoded[32:])
+    return terms_of(content, deadline, results=results, seats=seats, rule=int(rule))
 
 
 def question(encoded: bytes, content: bytes = QUESTION) -> dict[str, Any]:
@@ -165,7 +155,9 @@ def test_a_request_cannot_be_told_in_two_ways() -> None:
     commit(client, encoded)
     other = question(encoded, b"What?")
     assert refusal(client, COMMITMENTS, other) == (400, "bad_field", "input")
-    for bad in (encoded[:-32], b"", encoded.replace(b"\x02", b"\x00"), terms(results=1, seats=1)):
+    elsewhere = (32 + len(encoded[32:])).to_bytes(32) + encoded[32:] + terms(deadline=NOW + 99)[32:]
+    several = (encoded[:-32], b"", encoded.replace(b"\x02", b"\x00"), terms(results=1, seats=1))
+    for bad in (*several, elsewhere):
         document = question(encoded) | {"terms": "0x" + bad.hex()}
         assert refusal(client, COMMITMENTS, document) == (400, "bad_field", "terms")
 
@@ -189,17 +181,6 @@ def test_the_deadline_ends_commitments_and_reveals() -> None:
     assert refusal(client, REVEALS, closed) == (410, "deadline_expired", "deadline")
     late = question(terms(deadline=NOW + 1))
     assert refusal(client, COMMITMENTS, late) == (410, "deadline_expired", "deadline")
-
-
-def test_what_was_revealed_and_forgotten_is_never_committed_to_again() -> None:
-    """Otherwise whoever makes a worker forget could show its answer to a second round."""
-    client = client_of(make_worker(WorkerConfig(limits=Limits(retained=1))))
-    encoded = terms()
-    own = commit(client, encoded)
-    assert client.post(REVEALS, json=opening(encoded, sorted([own, *OTHERS]))).status_code == 200
-    commit(client, terms(deadline=NOW + 61))
-    found = refusal(client, COMMITMENTS, question(encoded))
-    assert found == (409, "already_revealed", "round")
 
 
 def test_two_who_ask_at_once_get_the_same_commitment() -> None:

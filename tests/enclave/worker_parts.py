@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
 from quotary_enclave.keys import WorkerKeys
 from quotary_enclave.model import Answer, Message, ModelReason, QuestionError, Sha256, Units
 from quotary_enclave.simulator import Simulator
 from quotary_enclave.worker import QuoteSource, Worker, WorkerConfig, create_app, simulated_tdx
+from quotary_enclave.worker.statements import model_id_of
 from starlette.testclient import TestClient
 
 NOW = 1_790_000_000
 """What the workers' clocks show."""
+
+ORACLE = "0x" + "11" * 20
+CHAIN = 31337
+
+_REQUEST = (
+    "(bytes32,bytes32,bytes32,address,uint64,uint32,uint64,uint64,"
+    "(address,address,uint96,uint96,uint96),(uint8,uint8,uint8,uint8,uint8,uint128),address[])"
+)
 
 SEED = bytes(range(32))
 
@@ -32,6 +44,41 @@ class CountingModel:
         if count == 0:
             raise QuestionError(ModelReason.QUESTION_EMPTY, "nothing was asked")
         return Answer(f"{count} characters", Units(count), Units(2))
+
+
+def terms_of(
+    content: bytes,
+    deadline: int = NOW + 60,
+    *,
+    results: int = 1,
+    seats: int = 1,
+    rule: int = 0,
+    model_id: bytes | None = None,
+) -> bytes:
+    """`abi.encode` of a request that `results` of `seats` workers must answer."""
+    nobody = "0x" + "00" * 20
+    words = (
+        *(b"\x66" * 32, model_id or model_id_of(CountingModel()), sha256(content).digest()),
+        *("0x" + "77" * 20, 5, 0, 0, deadline),
+        *((nobody, nobody, 10, 0, 0), (results, seats, 1, 1, rule, 0), []),
+    )
+    return encode([_REQUEST], [words])
+
+
+def request_id(encoded: bytes, oracle: str = ORACLE) -> bytes:
+    """The id as the contract takes it: the terms decoded and encoded anew."""
+    head = encode(["uint256", "address", "uint256"], [CHAIN, oracle, 96])
+    return keccak(head + encoded[32:])
+
+
+def question_of(content: bytes, deadline: int = NOW + 60, **asked: Any) -> dict[str, Any]:
+    """What a worker is asked at `ORACLE`: see `terms_of`."""
+    return {
+        "terms": "0x" + terms_of(content, deadline, **asked).hex(),
+        "input": "0x" + content.hex(),
+        "oracle": ORACLE,
+        "chainId": CHAIN,
+    }
 
 
 class SettableClock:

@@ -242,7 +242,9 @@ def _url(endpoint: str, path: str) -> httpx.URL:
 
 
 def _question(request: Request) -> dict[str, object]:
+    # A worker of ours reads it all from the terms; other fields are for those that do not.
     return {
+        "terms": f"0x{request.terms.hex()}",
         "requestId": f"0x{request.request_id.hex()}",
         "appId": f"0x{request.app_id.hex()}",
         "modelId": f"0x{request.model_id.hex()}",

@@ -32,6 +32,8 @@ class Limits:
     """Requests that may wait for a core; more are told to come again."""
     retained: int = 4096
     """Receipts kept; one is below 2 KB."""
+    kept_bytes: int = 128 * 1024 * 1024
+    """Answers to requests that have not ended, where no folder keeps them: 80,000 short ones."""
     body_seconds: float = 30.0
     """Time a caller has to send a body."""
 

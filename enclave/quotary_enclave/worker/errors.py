@@ -33,6 +33,7 @@ class WorkerReason(StrEnum):
     CHAIN_NOT_SERVED = "chain_not_served"
     CREDENTIAL_MISSING = "credential_missing"
     DEADLINE_EXPIRED = "deadline_expired"
+    DEADLINE_OUT_OF_RANGE = "deadline_out_of_range"
     ENCODING_UNSUPPORTED = "encoding_unsupported"
     INPUT_NOT_TEXT = "input_not_text"
     INPUT_TOO_LARGE = "input_too_large"

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from quotary_enclave.keys import WorkerKeys
 from quotary_enclave.model import Answer, Message, Model
@@ -23,12 +23,25 @@ from quotary_enclave.worker.fields import (
     read_documents,
     read_uint,
 )
+from quotary_enclave.worker.memory import Memory
 from quotary_enclave.worker.openai import read_messages
-from quotary_enclave.worker.rounds import Pledge, Pledges, Terms, decision_of, read_round
+from quotary_enclave.worker.rounds import (
+    NO_ROUND,
+    Pledge,
+    Pledges,
+    already_revealed,
+    decision_of,
+    read_round,
+    require_before,
+)
 from quotary_enclave.worker.statements import Result, ResultDomain, SignedResult, model_id_of
+from quotary_enclave.worker.terms import Rule, Terms, bad_terms
 from quotary_enclave.worker.vault import Vault
 
-__all__ = ["Notary", "messages_of"]
+__all__ = ["LIFETIME_LIMIT", "Notary", "messages_of"]
+
+LIFETIME_LIMIT: Final = 31 * 24 * 3600
+"""Seconds a request may have left: the contract gives it 30 days at most, and clocks differ."""
 
 Ask = Callable[[Sequence[Message]], Answer]
 """Asks the model; raises `WorkerError` for a question it refuses."""
@@ -76,46 +89,33 @@ class Notary:
     pledges: Pledges = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin with no commitments but those in the vault."""
-        object.__setattr__(self, "pledges", Pledges(self.config.limits.retained, self.vault))
+        """Begin with no answers but those in the vault."""
+        memory = Memory(self.config.limits.kept_bytes)
+        entries = memory if self.vault is None else self.vault
+        object.__setattr__(self, "pledges", Pledges(self.clock, entries))
 
     def notarise(self, document: Document, ask: Ask) -> SignedResult:
         """
-        Answer and sign.
+        Answer and sign; whoever asks again gets the same answer.
 
-        `document`: `requestId, appId, modelId, input, deadline, oracle, chainId`. Raises
-        `WorkerError`: malformed fields, a chain, an oracle or a model not served, an input too
-        large or not text, a deadline that has passed (before or while the model ran).
+        `document`: `terms, input, oracle, chainId`. Raises `WorkerError`: malformed fields, a
+        request for several workers, a chain, an oracle or a model not served, an input too large
+        or not text, a deadline that has passed (before or while the model ran) or is too far away,
+        more answers than can be kept.
         """
         domain = self._domain(document)
-        request_id = read_bytes32(document, "requestId")
-        app_id = read_bytes32(document, "appId")
-        model_id = read_bytes32(document, "modelId")
-        deadline = read_uint(document, "deadline", 64)
-        content = read_bytes(document, "input")
-        self._admit(model_id, deadline, content)
-        answer = ask(messages_of(content))
-        self._require_before(deadline)
-        output = answer.text.encode()
-        output_hash = Bytes32(sha256(output).digest())
-        result = Result(
-            request_id=request_id,
-            app_id=app_id,
-            model_id=model_id,
-            weights_root=Bytes32(self.model.weights_root),
-            input_commitment=Bytes32(sha256(content).digest()),
-            output_hash=output_hash,
+        terms, content = self._asked(document, domain)
+        if terms.results != 1:
+            raise bad_terms("a request that one worker answers")
+        self._require_before(terms.deadline)
+        pledge = self.pledges.find(domain, terms.request_id)
+        if pledge is None:
+            self._admit(terms.model_id, terms.deadline, content)
+            answer = ask(messages_of(content))
             # One worker's answer is compared with nobody's, in no round.
-            decision=output_hash,
-            round=Bytes32(bytes(32)),
-            key_epoch=0,
-            policy_version=0,
-            worker=self.keys.result.address,
-            units=answer.units,
-            nonce=secrets.randbits(256),
-            deadline=deadline,
-        )
-        return SignedResult.sign(domain, result, output, self.keys)
+            alone = self._pledge(terms, answer, Rule.EXACT, NO_ROUND)
+            pledge = self.pledges.keep(domain, alone)
+        return SignedResult.sign(domain, pledge.unsigned, pledge.output, self.keys)
 
     def answer_many(self, document: Document, ask: Ask) -> dict[str, Any]:
         """
@@ -171,18 +171,16 @@ class Notary:
         model's answers cannot be compared by.
         """
         domain = self._domain(document)
-        terms = Terms.read(document, domain)
-        content = read_bytes(document, "input")
-        if Bytes32(sha256(content).digest()) != terms.input_commitment:
-            raise RefusalError(
-                WorkerReason.BAD_FIELD, "input must be what the terms commit to", param="input"
-            )
+        terms, content = self._asked(document, domain)
+        if terms.results == 1:
+            raise bad_terms("a request that several workers answer")
         pledge = self.pledges.find(domain, terms.request_id)
         if pledge is None:
             self._admit(terms.model_id, terms.deadline, content)
             answer = ask(messages_of(content))
-            self._require_before(terms.deadline)
-            pledge = self.pledges.keep(domain, self._pledge(terms, answer), self.clock())
+            pledge = self.pledges.keep(domain, self._pledge(terms, answer, terms.rule))
+        if pledge.revealed is not None:
+            raise already_revealed()
         return {
             "requestId": "0x" + terms.request_id.hex(),
             "worker": self.keys.result.address,
@@ -199,12 +197,30 @@ class Notary:
         """
         domain = self._domain(document)
         request_id, commitments = read_bytes32(document, "requestId"), read_round(document)
-        now = self.clock()
-        result, output = self.pledges.reveal(domain, request_id, commitments, now)
-        self._require_before(result.deadline)
+        result, output = self.pledges.reveal(domain, request_id, commitments)
         return SignedResult.sign(domain, result, output, self.keys)
 
-    def _pledge(self, terms: Terms, answer: Answer) -> Pledge:
+    def _asked(self, document: Document, domain: ResultDomain) -> tuple[Terms, bytes]:
+        """The terms in `document`, and the input they commit to."""
+        terms = Terms.read(document, domain)
+        content = read_bytes(document, "input")
+        if Bytes32(sha256(content).digest()) != terms.input_commitment:
+            raise RefusalError(
+                WorkerReason.BAD_FIELD, "input must be what the terms commit to", param="input"
+            )
+        # An answer is kept until then, and what is made up must not be kept for ever.
+        latest = self.clock() + LIFETIME_LIMIT
+        if terms.deadline > latest:
+            raise RefusalError(
+                WorkerReason.DEADLINE_OUT_OF_RANGE,
+                f"{terms.deadline} is later than {latest}: no request lives that long",
+                param="deadline",
+            )
+        return terms, content
+
+    def _pledge(
+        self, terms: Terms, answer: Answer, rule: Rule, shown: Bytes32 | None = None
+    ) -> Pledge:
         output = answer.text.encode()
         unsigned = Result(
             request_id=terms.request_id,
@@ -213,8 +229,8 @@ class Notary:
             weights_root=Bytes32(self.model.weights_root),
             input_commitment=terms.input_commitment,
             output_hash=Bytes32(sha256(output).digest()),
-            decision=decision_of(answer, terms.rule),
-            round=Bytes32(bytes(32)),
+            decision=decision_of(answer, rule),
+            round=NO_ROUND,
             key_epoch=0,
             policy_version=0,
             worker=self.keys.result.address,
@@ -222,7 +238,7 @@ class Notary:
             nonce=secrets.randbits(256),
             deadline=terms.deadline,
         )
-        return Pledge(terms, unsigned, output)
+        return Pledge(terms, unsigned, output, shown)
 
     def _domain(self, document: Document) -> ResultDomain:
         domain = ResultDomain(read_uint(document, "chainId", 256), read_address(document, "oracle"))
@@ -259,8 +275,4 @@ class Notary:
         self._require_before(deadline)
 
     def _require_before(self, deadline: int) -> None:
-        now = self.clock()
-        if now > deadline:
-            raise RefusalError(
-                WorkerReason.DEADLINE_EXPIRED, f"{deadline} is past; it is {now}", 410, "deadline"
-            )
+        require_before(deadline, self.clock())

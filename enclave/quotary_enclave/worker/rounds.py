@@ -1,20 +1,28 @@
 """
-Answers that are compared with other workers': a commitment first, the answer to a closed round.
+Answers to requests of the chain: each is given once, and is the same whenever it is asked for.
+
+Two outputs that a worker signed for one question end it, whoever brings them, and a model that is
+asked again may answer otherwise. So an answer is kept before anything of it is shown, until its
+request has ended and nothing is signed for it any more; where no more can be kept, no more is
+answered. What a request asks, until when, of how many workers and by which rule they are compared,
+follows from its terms, and its id is the hash of these: nobody can have the same request answered
+twice by telling it differently.
+
+What one worker is asked alone is signed at once, for no round. Answers that are compared with other
+workers' are shown later:
 
 1. A commitment is a salted hash of the answer: it shows nothing.
 2. The relayer closes the round: the list of all commitments there are.
 3. The answer is signed for one closed round, ours among its commitments, once per request.
 
-So whoever sees an answer cannot take part in its round any more. What a request asks, and by which
-rule answers are compared, follows from its terms, and its id is the hash of these: nobody can have
-the same request answered twice by telling it differently. Who may ask this model outside of rounds
-learns what it says about the same input; that is for whoever runs the worker to allow.
+So whoever sees an answer cannot take part in its round any more. Who may ask this model outside of
+requests learns what it says about the same input; that is for whoever runs the worker to allow.
 
-With a vault a worker that starts anew goes on with the same commitments: the answer is kept, not
-only its salt, as a model that is asked again may answer otherwise, and two answers signed for one
-question end a worker. It is on the disk before the commitment leaves, and that it was revealed
-before the answer does. A host that puts an older vault back has one answer shown to two rounds. It
-learns what it could have learnt by asking its model; to others the rule holds as before.
+Without a vault the worker's identity ends with the process, and so does what is kept: nothing can
+be held against the next one. With a vault a worker that starts anew goes on with the same answers.
+A host that puts an older vault back, or runs a copy, has a worker of its own answer one request
+twice, or show one answer to two rounds. It learns what it could have learnt by asking its model,
+and has its own worker revoked where the answers differ; to others the rule holds as before.
 
 Byte formats: docs/formats.md, "Result".
 """
@@ -22,91 +30,37 @@ Byte formats: docs/formats.md, "Result".
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from enum import IntEnum
 from hashlib import sha256
 from itertools import pairwise
 from threading import Lock
-from typing import Any, Final, Self
+from typing import Any, Self
 
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError
+from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from quotary_enclave.model import Answer
 from quotary_enclave.worker import bounded_json
+from quotary_enclave.worker.config import Clock
 from quotary_enclave.worker.errors import RefusalError, WorkerReason
-from quotary_enclave.worker.fields import Bytes32, Document, read_bytes, read_bytes32_list
+from quotary_enclave.worker.fields import Bytes32, Document, read_bytes32_list
+from quotary_enclave.worker.memory import Entries
 from quotary_enclave.worker.statements import Result, ResultDomain
-from quotary_enclave.worker.vault import Vault
+from quotary_enclave.worker.terms import MOST_SEATS, Rule, Terms
 
-__all__ = ["MOST_SEATS", "Pledge", "Pledges", "Rule", "Terms", "decision_of", "read_round"]
+__all__ = [
+    "NO_ROUND",
+    "Pledge",
+    "Pledges",
+    "already_revealed",
+    "decision_of",
+    "read_round",
+    "require_before",
+]
 
-MOST_SEATS: Final = 16
-"""The contract allows no more."""
-
-REVEALED_REMEMBERED: Final = 1 << 18
-"""Requests answered once and for all; requests live for 30 days at most."""
-
-_PAYMENT: Final = "(address,address,uint96,uint96,uint96)"
-_QUORUM: Final = "(uint8,uint8,uint8,uint8,uint8,uint128)"
-_REQUEST: Final = (
-    f"(bytes32,bytes32,bytes32,address,uint64,uint32,uint64,uint64,{_PAYMENT},{_QUORUM},address[])"
-)
-_OFFSET: Final = 32
-"""The terms are one dynamic value: one word says where it starts."""
-
-
-class Rule(IntEnum):
-    """How answers of several workers are compared."""
-
-    EXACT = 0
-    CLASS = 1
-    TOLERANCE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a worker has to know of a request that several workers answer."""
-
-    request_id: Bytes32
-    app_id: Bytes32
-    model_id: Bytes32
-    input_commitment: Bytes32
-    deadline: int
-    results: int
-    seats: int
-    rule: Rule
-
-    @classmethod
-    def read(cls, document: Document, domain: ResultDomain) -> Self:
-        """The terms in `document`, with the id they have at `domain`. Raises `RefusalError`."""
-        encoded = read_bytes(document, "terms")
-        try:
-            (words,) = decode((_REQUEST,), encoded)
-            rule = Rule(words[9][4])
-        except (DecodingError, ValueError) as error:
-            raise _bad_terms("a request as the contract encodes it") from error
-        results, seats = words[9][:2]
-        if not 1 < results <= seats <= MOST_SEATS:
-            raise _bad_terms("a request that several workers answer")
-        head = encode(("uint256", "address", "uint256"), (domain.chain_id, domain.oracle, 3 * 32))
-        return cls(
-            request_id=Bytes32(keccak(head + encoded[_OFFSET:])),
-            app_id=Bytes32(words[0]),
-            model_id=Bytes32(words[1]),
-            input_commitment=Bytes32(words[2]),
-            deadline=words[7],
-            results=results,
-            seats=seats,
-            rule=rule,
-        )
-
-
-def _bad_terms(expected: str) -> RefusalError:
-    return RefusalError(WorkerReason.BAD_FIELD, f"terms must be {expected}", param="terms")
+NO_ROUND = Bytes32(bytes(32))
+"""What an answer that is compared with nobody's is shown to."""
 
 
 def decision_of(answer: Answer, rule: Rule) -> Bytes32:
@@ -132,7 +86,7 @@ def read_round(document: Document) -> tuple[Bytes32, ...]:
 
 @dataclass(slots=True)
 class Pledge:
-    """An answer that was committed to: all of its statement but the round it is revealed in."""
+    """The one answer to a request: all of its statement but the round it is revealed in."""
 
     terms: Terms
     unsigned: Result
@@ -180,57 +134,51 @@ def _meant(value: str | int) -> Any:  # noqa: ANN401 (what the field holds)
     return bytes.fromhex(str(value)[1:]) if raw else value
 
 
-_Name = tuple[ResultDomain, Bytes32]
-
-
 @dataclass(slots=True)
 class Pledges:
     """
-    The last `capacity` commitments, and with a `vault` all that are of use.
+    The one answer to every request, until the request has ended.
 
-    Safe across threads. Every method raises `RefusalError` where the vault cannot be used.
+    Safe across threads. Every method raises `RefusalError` where entries cannot be read or written.
     """
 
-    capacity: int
-    vault: Vault | None = None
-    _pledges: OrderedDict[_Name, Pledge] = field(default_factory=OrderedDict)
-    _revealed: OrderedDict[_Name, None] = field(default_factory=OrderedDict)
+    clock: Clock
+    entries: Entries
     _lock: Lock = field(default_factory=Lock)
 
     def find(self, domain: ResultDomain, request_id: Bytes32) -> Pledge | None:
-        """
-        The commitment to this request, None where there is none yet.
-
-        Raises `RefusalError(ALREADY_REVEALED)` where the answer was shown: it has no other round.
-        """
-        name = (domain, request_id)
+        """The answer to this request, None where there is none yet."""
         with self._lock:
-            pledge = self._found(name)
-            if name in self._revealed or (pledge is not None and pledge.revealed is not None):
-                raise _already_revealed()
-            return pledge
+            return self._found(_entry(domain, request_id))
 
-    def keep(self, domain: ResultDomain, pledge: Pledge, now: int) -> Pledge:
-        """Remember `pledge` at `now`; returns the one that counts: whichever came first."""
-        name = (domain, pledge.terms.request_id)
+    def keep(self, domain: ResultDomain, pledge: Pledge) -> Pledge:
+        """
+        Remember `pledge`; returns the one that counts: whichever came first.
+
+        Raises `RefusalError`: `DEADLINE_EXPIRED`, `OVERLOADED` where no more can be kept.
+        """
+        name = _entry(domain, pledge.terms.request_id)
         with self._lock:
             kept = self._found(name)
             if kept is not None:
                 return kept
-            self._put(name, pledge, now)
-            self._remember(name, pledge)
+            # Read in here: by an older time a twin of this answer may be forgotten already.
+            now = self.clock()
+            require_before(pledge.terms.deadline, now)
+            self.entries.put(name, pledge.encode(), pledge.terms.deadline, now)
             return pledge
 
     def reveal(
-        self, domain: ResultDomain, request_id: Bytes32, commitments: Sequence[Bytes32], now: int
+        self, domain: ResultDomain, request_id: Bytes32, commitments: Sequence[Bytes32]
     ) -> tuple[Result, bytes]:
         """
-        What to sign at `now` for the closed round of `commitments`, and the output.
+        What to sign for the closed round of `commitments`, and the output.
 
-        Raises `RefusalError`: `NOT_COMMITTED`, `ROUND_NOT_CLOSED` where this is no closed round
-        with our commitment in it, `ALREADY_REVEALED` where the answer was shown to another one.
+        Raises `RefusalError`: `NOT_COMMITTED`, `DEADLINE_EXPIRED`, `ROUND_NOT_CLOSED` where this
+        is no closed round with our commitment in it, `ALREADY_REVEALED` where the answer was shown
+        to another one.
         """
-        name = (domain, request_id)
+        name = _entry(domain, request_id)
         with self._lock:
             pledge = self._found(name)
             if pledge is None:
@@ -239,37 +187,21 @@ class Pledges:
                 )
             digest = _closed(pledge, commitments)
             if pledge.revealed not in (None, digest):
-                raise _already_revealed()
+                raise already_revealed()
+            now = self.clock()
+            require_before(pledge.terms.deadline, now)
             if pledge.revealed is None:
                 # Kept before anybody sees it: what could not be kept is not shown.
-                self._put(name, replace(pledge, revealed=digest), now)
-                pledge.revealed = digest
-            self._revealed[name] = None
-            if len(self._revealed) > REVEALED_REMEMBERED:
-                self._revealed.popitem(last=False)
+                shown = replace(pledge, revealed=digest)
+                self.entries.put(name, shown.encode(), pledge.terms.deadline, now)
         return replace(pledge.unsigned, round=digest), pledge.output
 
-    def _found(self, name: _Name) -> Pledge | None:
-        pledge = self._pledges.get(name)
-        if pledge is None and self.vault is not None:
-            kept = self.vault.get(_entry(name))
-            if kept is not None:
-                pledge = Pledge.decode(kept)
-                self._remember(name, pledge)
-        return pledge
-
-    def _remember(self, name: _Name, pledge: Pledge) -> None:
-        self._pledges[name] = pledge
-        while len(self._pledges) > self.capacity:
-            self._pledges.popitem(last=False)
-
-    def _put(self, name: _Name, pledge: Pledge, now: int) -> None:
-        if self.vault is not None:
-            self.vault.put(_entry(name), pledge.encode(), pledge.terms.deadline, now)
+    def _found(self, name: bytes) -> Pledge | None:
+        kept = self.entries.get(name)
+        return None if kept is None else Pledge.decode(kept)
 
 
-def _entry(name: _Name) -> bytes:
-    domain, request_id = name
+def _entry(domain: ResultDomain, request_id: Bytes32) -> bytes:
     return encode(("uint256", "address"), (domain.chain_id, domain.oracle)) + request_id
 
 
@@ -288,7 +220,16 @@ def _closed(pledge: Pledge, commitments: Sequence[Bytes32]) -> Bytes32:
     return Bytes32(keccak(b"".join(commitments)))
 
 
-def _already_revealed() -> RefusalError:
+def require_before(deadline: int, now: int) -> None:
+    """Raise `RefusalError(DEADLINE_EXPIRED)` where `deadline` is past at `now`, Unix seconds."""
+    if now > deadline:
+        raise RefusalError(
+            WorkerReason.DEADLINE_EXPIRED, f"{deadline} is past; it is {now}", 410, "deadline"
+        )
+
+
+def already_revealed() -> RefusalError:
+    """The refusal to show an answer to a second round."""
     return RefusalError(
         WorkerReason.ALREADY_REVEALED, "the answer was revealed to another round", 409, "round"
     )

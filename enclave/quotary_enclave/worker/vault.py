@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from quotary_enclave.keys import SEED_BYTES, WorkerKeys
 from quotary_enclave.worker.errors import ConfigurationError, RefusalError, WorkerReason
+from quotary_enclave.worker.memory import full
 
 __all__ = ["Vault"]
 
@@ -134,9 +135,7 @@ class Vault:
                 path.unlink()
         self._count = sum(1 for _ in self._folder.glob(_ENTRIES))
         if self._count >= ENTRIES_LIMIT:
-            raise RefusalError(
-                WorkerReason.OVERLOADED, f"{self._count} answers are still to be revealed", 503
-            )
+            raise full(self._count)
 
     def _read(self, file: str) -> bytes | None:
         try:
