@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 NOW = 1_790_000_000
 """What the workers' clocks show."""
 
-ORACLE = "0x" + "11" * 20
+ORACLE = "0x" + "1a" * 20
 CHAIN = 31337
 
 _REQUEST = (
