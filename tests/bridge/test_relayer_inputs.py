@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -248,6 +249,18 @@ def test_who_has_the_input_takes_the_request(
     require_all_final(town, store)
     assert worker.asked == 1
     assert kinds(town).count(ProgressKind.INPUT_SUPPLIED) == 1
+
+
+def test_two_may_hand_in_the_same_input_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One begins and ends while the other is between writing its draft and giving it its name."""
+    folder, commitment = InputFolder(tmp_path), commitment_to(SECRET)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", lambda _: (patched.undo(), folder.put(commitment, SECRET)))
+        assert folder.put(commitment, SECRET)
+    assert folder.get(commitment) == SECRET
+    assert [path.name for path in tmp_path.iterdir()] == [commitment.hex()]
 
 
 def test_a_folder_takes_what_has_its_name_and_forgets_what_is_old(tmp_path: Path) -> None:

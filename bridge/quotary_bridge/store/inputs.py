@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import time
 from enum import StrEnum
 from hashlib import sha256
@@ -81,7 +82,8 @@ class InputFolder:
         if len(self.commitments()) >= INPUTS_LIMIT:
             raise InputRefusedError(InputRefusal.FULL, f"{INPUTS_LIMIT} inputs are kept already")
         path = self._folder / found
-        draft = path.with_name(f"{found}.{os.getpid()}.new")
+        # Nobody else's: two who hand in the same input at once each finish what they began.
+        draft = path.with_name(f"{found}.{secrets.token_hex(8)}.new")
         with open(draft, "wb", opener=_private) as file:
             file.write(content)
             file.flush()
