@@ -20,6 +20,7 @@ from tests.enclave.worker_parts import (
     ORACLE,
     CountingModel,
     SettableClock,
+    asked_twice_at_once,
     client_of,
     make_worker,
     question_of,
@@ -90,14 +91,7 @@ def test_two_who_ask_at_once_get_the_same_answer() -> None:
             return super().answer(messages)
 
     worker = make_worker(model=Slow())
-    found: list[dict[str, Any]] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(worker.result(QUESTION))) for _ in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    found = asked_twice_at_once(lambda: worker.result(QUESTION))
     assert len(found) == 2
     assert found[0] == found[1]
 

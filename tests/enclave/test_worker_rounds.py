@@ -22,6 +22,7 @@ from tests.enclave.worker_parts import (
     ORACLE,
     CountingModel,
     SettableClock,
+    asked_twice_at_once,
     client_of,
     make_worker,
     request_id,
@@ -193,15 +194,6 @@ def test_two_who_ask_at_once_get_the_same_commitment() -> None:
             return super().answer(messages)
 
     worker = make_worker(model=Slow())
-    found: list[str] = []
-
-    def ask() -> None:
-        found.append(worker.commitment(question(terms()))["commitment"])
-
-    threads = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    found = asked_twice_at_once(lambda: worker.commitment(question(terms()))["commitment"])
     assert len(found) == 2
     assert len(set(found)) == 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
@@ -15,6 +16,8 @@ from quotary_enclave.simulator import Simulator
 from quotary_enclave.worker import QuoteSource, Worker, WorkerConfig, create_app, simulated_tdx
 from quotary_enclave.worker.statements import model_id_of
 from starlette.testclient import TestClient
+
+_Found = TypeVar("_Found")
 
 NOW = 1_790_000_000
 """What the workers' clocks show."""
@@ -115,6 +118,17 @@ def make_worker(
 
 def client_of(worker: Worker) -> TestClient:
     return TestClient(create_app(worker))
+
+
+def asked_twice_at_once(ask: Callable[[], _Found]) -> list[_Found]:
+    """What two threads find that `ask` beside each other."""
+    found: list[_Found] = []
+    threads = [threading.Thread(target=lambda: found.append(ask())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
 
 
 def report_data_of(quote: bytes) -> bytes:
