@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -173,7 +175,10 @@ def test_a_relayer_carries_batches_and_gives_out_what_its_worker_signed(
     assert told["batches"] == {"signed": 0, "committed": 0, "ended": 1}
     file = tmp_path / "exported.json"
     wanted = ("--request", f"0x{ids[0].hex()}", *database, *flags)
-    exported = quotary("batch", "export", file, *wanted, "--json")
+    with closing(sqlite3.connect(database[1], isolation_level=None)) as relayer:
+        # As one does that writes meanwhile: looking on waits for nobody.
+        relayer.execute("BEGIN IMMEDIATE")
+        exported = quotary("batch", "export", file, *wanted, "--json")
     prepared = PreparedBatch.from_json(file.read_text())
     assert (exported.code, exported.json["answers"]) == (0, len(prepared.made))
     assert set(asked) <= set(prepared.made)

@@ -35,7 +35,7 @@ from tests.bridge.relayer_town import (
     require_all_final,
     settings_of,
 )
-from tests.bridge.store_parts import OpenStore
+from tests.bridge.store_parts import CHAIN, SIGNER, OpenStore
 from tests.bridge.test_cli import Command, runner
 
 pytest_plugins = ["tests.bridge.relayer_fixtures"]
@@ -88,6 +88,15 @@ def test_status_says_how_far_everything_is(
     assert (signer["signer"], signer["at_work"]) == (address(town), False)
     assert signer["nonces"] == {"final": 2}
     assert "2 final" in quotary("relay", "status", "--database", path).out
+
+
+def test_status_neither_waits_for_a_writer_nor_holds_one_up(
+    path: Path, living: Store, quotary: Command
+) -> None:
+    """A relayer is in the middle of a commit; its record is large, and checking it takes long."""
+    with living.write(living.acquire(CHAIN, SIGNER, "busy")):
+        (signer,) = quotary("relay", "status", "--database", path, "--json").json["signers"]
+    assert signer["holder"] == "busy"
 
 
 def test_a_record_that_is_not_there_is_not_made(path: Path, quotary: Command) -> None:

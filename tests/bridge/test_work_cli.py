@@ -132,7 +132,10 @@ def _ran(*, steps: int) -> dict[str, object]:
 
 
 def test_what_is_written_down_is_listed(quotary: Command, database: tuple[str, Path]) -> None:
-    """As lines and as JSON; an empty record says so."""
+    """As lines and as JSON; an empty record says so, and one that is not there is not made."""
+    assert quotary("work", "list", *database).code == 6
+    assert not database[1].exists()
+    quotary("work", "run", "--once", *database)
     assert "no tasks" in quotary("work", "list", *database).out
     quotary("work", "collateral", "--fmspc", "b0c06f000000", *database)
     assert "b0c06f000000" in quotary("work", "list", *database).out
@@ -143,10 +146,11 @@ def test_what_is_written_down_is_listed(quotary: Command, database: tuple[str, P
 def test_mistakes_are_named(quotary: Command, database: tuple[str, Path], tmp_path: Path) -> None:
     """An unknown task, no receipt, an engine without its server, proofs without a prover."""
     cases = {
-        ("show", "proof", "ab"): "CONFIGURATION_INVALID",
-        ("list", "--engine", "procrastinate"): None,
+        ("show", "proof", "ab"): "FILE_UNREADABLE",
         ("run", "--once", "--engine", "procrastinate"): "CONFIGURATION_INVALID",
         ("run", "--once", "--kind", "proof"): "CONFIGURATION_MISSING",
+        ("list", "--engine", "procrastinate"): None,
+        ("show", "collateral", "ab"): "CONFIGURATION_INVALID",
     }
     for arguments, reason in cases.items():
         ran = quotary("work", *arguments, *database, "--json")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import time
 from argparse import ArgumentParser, Namespace, _SubParsersAction
-from pathlib import Path
 
 from quotary.cli.output import ExitCode
 
 from quotary_bridge.cli.answer import answer, command
 from quotary_bridge.cli.options import add_output_flags, address
-from quotary_bridge.errors import ConfigurationError, NotFinal, Reason
+from quotary_bridge.errors import NotFinal, Reason
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, Timestamp
 from quotary_bridge.store import Overview, Store, location
@@ -95,8 +94,7 @@ def _stopped(store: Store, asked: set[Address], seconds: float) -> bool:
     """Whether all leases in question were given back, within `seconds`."""
     end = time.monotonic() + seconds
     while True:
-        at_work = {s.signer for s in store.overview().signers if s.expires_at > _now()}
-        if not asked & at_work:
+        if not asked & store.signers_at_work():
             return True
         if time.monotonic() >= end:
             return False
@@ -104,15 +102,8 @@ def _stopped(store: Store, asked: set[Address], seconds: float) -> bool:
 
 
 def existing_store(database: str) -> Store:
-    """Open the record that a relayer wrote; raises `ConfigurationError` where there is none."""
-    where = location(database)
-    if isinstance(where, Path) and not where.is_file():
-        raise ConfigurationError(
-            Reason.FILE_UNREADABLE,
-            f"there is no record {where}",
-            "name the one that quotary relay run writes, with --database",
-        )
-    return Store.open(where, _now)
+    """Open the record that a relayer writes, as it is; raises `ConfigurationError`."""
+    return Store.open_existing(location(database), _now)
 
 
 def _now() -> Timestamp:

@@ -184,7 +184,7 @@ def _run(args: Namespace) -> int:
 
 @command
 def _list(args: Namespace) -> int:
-    with _book(args) as book:
+    with _existing_book(args) as book:
         reports = book.reports()
     lines = "\n".join(_line(report) for report in reports) or "no tasks"
     answer(args, {"tasks": [_fields(report) for report in reports]}, lines)
@@ -193,7 +193,7 @@ def _list(args: Namespace) -> int:
 
 @command
 def _show(args: Namespace) -> int:
-    with _book(args) as book:
+    with _existing_book(args) as book:
         report = book.report(args.kind, args.key)
     if report is None:
         raise ConfigurationError(
@@ -215,6 +215,13 @@ def _show(args: Namespace) -> int:
 @contextmanager
 def _book(args: Namespace) -> Iterator[TaskBook]:
     with closing(TaskBook.open(location(args.database), _now)) as book:
+        yield book
+
+
+@contextmanager
+def _existing_book(args: Namespace) -> Iterator[TaskBook]:
+    """Open the book to look at it: others may be at work with it, so nothing is changed."""
+    with closing(TaskBook.open_existing(location(args.database), _now)) as book:
         yield book
 
 

@@ -17,9 +17,9 @@ from sqlalchemy.exc import DatabaseError, NoSuchModuleError
 
 from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.store.location import Location, PostgresUrl
-from quotary_bridge.store.migrate import bring_up_to_date
+from quotary_bridge.store.migrate import bring_up_to_date, require_newest
 
-__all__ = ["READS", "open_engine"]
+__all__ = ["READS", "open_engine", "open_existing"]
 
 BUSY_TIMEOUT_MILLISECONDS = 30_000
 """How long a writer waits for another: longer than any backup or checkpoint of a healthy disk."""
@@ -56,12 +56,47 @@ def open_engine(where: Location) -> Engine:
     return engine
 
 
+def open_existing(where: Location) -> Engine:
+    """
+    Open the database at `where` as it is: nothing is made, checked or brought up to date.
+
+    For whoever looks at a record while relayers work with it: this reads two rows and waits for no
+    writer. Raises `ConfigurationError` where there is no record, where it cannot be opened, and
+    where its revision is not exactly the one that this bridge works with.
+    """
+    name = str(where) if isinstance(where, PostgresUrl) else where.name
+    if isinstance(where, Path) and not where.is_file():
+        raise ConfigurationError(
+            Reason.FILE_UNREADABLE,
+            f"there is no record {where}",
+            "name the one that a relayer writes, with --database",
+        )
+    engine = _postgres(where) if isinstance(where, PostgresUrl) else _sqlite_engine(where)
+    try:
+        with engine.connect().execution_options(**READS) as connection:
+            require_newest(connection, name)
+    except (DatabaseError, sqlite3.Error) as error:
+        engine.dispose()
+        raise _unusable(name, getattr(error, "orig", error)) from error
+    except ConfigurationError:
+        engine.dispose()
+        raise
+    return engine
+
+
 def _sqlite(path: Path) -> Engine:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
     except OSError as error:
         raise _unusable(path.name, error) from error
+    engine = _sqlite_engine(path)
+    # What the file keeps, and not the connection: set by whoever may also make it.
+    event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA journal_mode=WAL"))
+    return engine
+
+
+def _sqlite_engine(path: Path) -> Engine:
     engine = create_engine(f"sqlite+pysqlite:///{path}")
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -92,7 +127,6 @@ def _configure_sqlite(raw: sqlite3.Connection, _record: object) -> None:
     raw.isolation_level = None
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MILLISECONDS}",
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
     ):

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, inspect, text
 
 from quotary_bridge.errors import ConfigurationError, Reason
 
-__all__ = ["bring_up_to_date"]
+__all__ = ["bring_up_to_date", "require_newest"]
 
 NEWEST = "0009"
 """The revision this bridge works with; a test holds it equal to the newest migration."""
@@ -57,6 +57,20 @@ def bring_up_to_date(connection: Connection, name: str) -> None:
         # Stores of the first version kept no books, and are what the first revision makes.
         command.stamp(config, _FIRST)
     command.upgrade(config, NEWEST)
+
+
+def require_newest(connection: Connection, name: str) -> None:
+    """Raise `ConfigurationError` where the store called `name` has any other revision than ours."""
+    found = _revision(connection)
+    if found == NEWEST:
+        return
+    has = "no revision at all" if found is None else f"revision {found}"
+    raise ConfigurationError(
+        Reason.CONFIGURATION_INVALID,
+        f"the store {name} has {has}, this bridge works with {NEWEST}",
+        "look at it with the version of the bridge that wrote it; `quotary relay run` brings an "
+        "older one up to date",
+    )
 
 
 def _revision(connection: Connection) -> str | None:

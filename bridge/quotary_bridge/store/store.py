@@ -29,7 +29,7 @@ from quotary_bridge.store import batches, leases, queries, rounds
 from quotary_bridge.store.availability import StoreUnavailableError, available
 from quotary_bridge.store.batches import BatchRecord, Member
 from quotary_bridge.store.claims import chunked, claimant
-from quotary_bridge.store.engine import READS, open_engine
+from quotary_bridge.store.engine import READS, open_engine, open_existing
 from quotary_bridge.store.leases import Lease
 from quotary_bridge.store.location import Location
 from quotary_bridge.store.overview import Overview, overview
@@ -66,6 +66,11 @@ class Store:
     def open(cls, where: Location, now: Callable[[], Timestamp]) -> Self:
         """Open or create the store at `where`; raises `ConfigurationError`."""
         return cls(open_engine(where), now)
+
+    @classmethod
+    def open_existing(cls, where: Location, now: Callable[[], Timestamp]) -> Self:
+        """Open the store at `where` as it is, see `open_existing`; raises `ConfigurationError`."""
+        return cls(open_existing(where), now)
 
     def close(self) -> None:
         """Close every connection."""
@@ -108,6 +113,12 @@ class Store:
         """Ask all relayers, or that of `signer`, to finish; returns the leases they hold."""
         with self._transaction() as connection:
             return leases.drain(connection, self._now(), signer)
+
+    def signers_at_work(self) -> set[Address]:
+        """Return the accounts whose leases have not run out."""
+        now = self._now()
+        with self._read() as connection:
+            return {held.signer for held, until, _ in leases.all_leases(connection) if until > now}
 
     def overview(self) -> Overview:
         """Return how far everything is; reads all rows."""

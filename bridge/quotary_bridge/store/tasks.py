@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, RowMapping, select, update
 
 from quotary_bridge.model import Timestamp
 from quotary_bridge.store.availability import available
-from quotary_bridge.store.engine import READS, open_engine
+from quotary_bridge.store.engine import READS, open_engine, open_existing
 from quotary_bridge.store.location import Location
 from quotary_bridge.store.tables import task
 from quotary_bridge.store.upsert import upsert
@@ -89,6 +89,11 @@ class TaskBook:
     def open(cls, where: Location, now: Callable[[], Timestamp]) -> Self:
         """Open or create the store at `where`; raises `ConfigurationError`."""
         return cls(open_engine(where), now)
+
+    @classmethod
+    def open_existing(cls, where: Location, now: Callable[[], Timestamp]) -> Self:
+        """Open the store at `where` as it is, see `open_existing`; raises `ConfigurationError`."""
+        return cls(open_existing(where), now)
 
     def close(self) -> None:
         """Close every connection."""
