@@ -19,7 +19,7 @@ from structlog.typing import FilteringBoundLogger
 
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.accounts import Signer
-from quotary_bridge.errors import Transient
+from quotary_bridge.errors import BridgeError, Transient
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, Timestamp
 from quotary_bridge.relayer.progress import Listener, Progress
@@ -32,6 +32,9 @@ __all__ = ["Observer", "RelayerConfig", "RunReport", "memory_at_rest", "run", "s
 
 ONCE_SECONDS = 600.0
 """How long a single cycle waits for workers: there is no later one that could hear them."""
+
+LOOK_SECONDS = 0.25
+"""How often a relayer that has something in flight looks for the next block: one small question."""
 
 _FAILURES_BEFORE_LONGEST_PAUSE = 5
 
@@ -180,9 +183,27 @@ def _loop(
         if ended is not None and ended.drained:
             log.info("drained")
             break
-        stop.wait(poll_seconds * 2 ** min(failures, _FAILURES_BEFORE_LONGEST_PAUSE))
+        pause = poll_seconds * 2 ** min(failures, _FAILURES_BEFORE_LONGEST_PAUSE)
+        _rest(relayer, ended, stop, pause)
     log.info("stopped")
     return report
+
+
+def _rest(relayer: Relayer, ended: TickReport | None, stop: threading.Event, pause: float) -> None:
+    """Rest for `pause` seconds; where something waits for a block, only until there is one."""
+    end = time.monotonic() + pause
+    while ended is not None and ended.waits and not stop.is_set():
+        try:
+            if relayer.has_newer_block(ended):
+                return
+        except BridgeError:
+            # The next cycle meets it too, and says so.
+            break
+        left = end - time.monotonic()
+        if left <= LOOK_SECONDS:
+            break
+        stop.wait(LOOK_SECONDS)
+    stop.wait(max(0.0, end - time.monotonic()))
 
 
 @contextmanager

@@ -117,6 +117,10 @@ class Lanes:
         """Whether no lane has anything in flight."""
         return not any(own.slots for _, own in self._each(cycle))
 
+    def have_unmined(self, cycle: Cycle) -> bool:
+        """Whether any lane has something in flight that no block holds."""
+        return any(own.open_slots for _, own in self._each(cycle))
+
     def _each(self, cycle: Cycle) -> list[tuple[Lane, Cycle]]:
         """Return every lane with its view of the cycle."""
         first, *others = self._lanes

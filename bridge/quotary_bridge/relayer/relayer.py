@@ -53,7 +53,8 @@ class TickReport:
     What one cycle did.
 
     `idle`: every known job can no longer move. `skipped`: the node was behind, nothing was done.
-    `drained`: we were asked to finish, and everything we began is final.
+    `drained`: we were asked to finish, and everything we began is final. `waits`: something is in
+    flight that no block holds, so that the next block tells more.
     """
 
     block: BlockNumber
@@ -61,6 +62,7 @@ class TickReport:
     idle: bool
     skipped: bool = False
     drained: bool = False
+    waits: bool = False
 
 
 class Relayer:
@@ -191,6 +193,10 @@ class Relayer:
             chain.set_aside()
         return report
 
+    def has_newer_block(self, report: TickReport) -> bool:
+        """Whether the node has a block above that of `report`; raises what asking it raises."""
+        return self._ports.chain.head().number > report.block
+
     def _cycle(self) -> TickReport:
         ports, lanes = self._ports, self._held()
         cycle = Cycle(ports, lanes.first.lease, ports.chain.head(), lanes.first.book)
@@ -214,7 +220,11 @@ class Relayer:
                 self._rounds.run(cycle, begin=not draining)
             if self._batches is not None:
                 self._batches.hear(cycle, end)
-        return self._report(cycle, drained=draining and self._is_drained(cycle, lanes))
+        return self._report(
+            cycle,
+            drained=draining and self._is_drained(cycle, lanes),
+            waits=lanes.have_unmined(cycle),
+        )
 
     def _held(self) -> Lanes:
         """Return the lanes; the first time, see whom we deal with, and take their leases."""
@@ -241,7 +251,9 @@ class Relayer:
         self._behind += 1
         return self._behind <= self._ports.settings.lag_patience
 
-    def _report(self, cycle: Cycle, *, skipped: bool = False, drained: bool = False) -> TickReport:
+    def _report(
+        self, cycle: Cycle, *, skipped: bool = False, drained: bool = False, waits: bool = False
+    ) -> TickReport:
         ports = self._ports
         idle = not ports.store.has_open_jobs(ports.chain_id, ports.oracle.address)
         return TickReport(
@@ -250,6 +262,7 @@ class Relayer:
             idle=idle and (self._batches is None or self._batches.is_idle(ports)),
             skipped=skipped,
             drained=drained,
+            waits=waits,
         )
 
 

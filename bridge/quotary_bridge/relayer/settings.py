@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.model import BlockNumber, Wei
 
-__all__ = ["RelayerSettings"]
+__all__ = ["IN_FLIGHT", "RelayerSettings"]
+
+IN_FLIGHT = 16
+"""
+What every client's pool keeps of one account however full it is (geth and Erigon `accountslots`,
+reth's slots per sender). Of what is more than that, a full pool drops the highest nonces first and
+other nodes do not take what is passed on to them, so it waits, and its fees are raised in vain.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +25,11 @@ class RelayerSettings:
     `confirmations`: blocks that hold a request, its own included, before a worker is asked.
     `finality_depth`: blocks on top of one before it counts as final; 0 suits a chain without
     reorgs only. `replace_after`: blocks a transaction may stay unmined before its fees are raised.
+    `in_flight`: transactions of one account that no block holds, at most: see `IN_FLIGHT`.
+    `concurrent_workers`: questions that are out at a time, hedges on top; `results_per_job`:
+    answers that the chain may refuse before a request is given up; `max_fee`: no transaction offers
+    more for a unit of gas. `poll_seconds`: the rest between two cycles; while something waits for a
+    block, no longer than to the next one.
     `lag_patience`: cycles a node may be behind what we saw before that counts as a reorg.
     `patience_seconds`: how long one cycle waits for workers; who takes longer is heard later.
     `hedge_seconds`: how long one worker may take before the next one is asked as well.
@@ -32,7 +44,7 @@ class RelayerSettings:
     confirmations: int = 1
     finality_depth: int = 6
     replace_after: int = 3
-    in_flight: int = 16
+    in_flight: int = IN_FLIGHT
     concurrent_workers: int = 4
     results_per_job: int = 8
     max_fee: Wei = Wei(500 * 10**9)  # noqa: RUF009 (a name for an integer, no call)
@@ -59,6 +71,7 @@ class RelayerSettings:
             ("results_per_job", 1),
             ("max_fee", 1),
             ("lag_patience", 0),
+            ("poll_seconds", 0),
             ("patience_seconds", 0),
             ("hedge_seconds", 0),
             ("round_seconds", 0),
@@ -66,7 +79,8 @@ class RelayerSettings:
             ("batch_seconds", 0),
             ("batch_start_block", 0),
         ):
-            if getattr(self, name) < least:
+            # Not `<`: what is no number at all is not less either.
+            if not getattr(self, name) >= least:
                 raise ConfigurationError(
                     Reason.CONFIGURATION_INVALID,
                     f"{name} is {getattr(self, name)} and must be at least {least}",
