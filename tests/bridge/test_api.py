@@ -189,6 +189,32 @@ def test_pages_of_others_learn_and_do_nothing(filled: Store, tmp_path: Path) -> 
         assert client.request(method, "/v1/requests", headers=headers).status_code == 405
 
 
+OURS = (
+    *("127.0.0.1:8760", "[::1]:8760", "192.0.2.7", "LocalHost:1", "localhost."),
+    *("relayer.internal", "RELAYER.internal:8760"),
+)
+NOT_OURS = (
+    *("elsewhere.example", "elsewhere.example:8760", "127.0.0.1.elsewhere.example"),
+    *("localhost.elsewhere.example", "relayer.internal.example", "[elsewhere.example]", ""),
+)
+
+
+def test_a_name_has_to_be_known(filled: Store) -> None:
+    """A page may give its own name our address, and would then be one origin with us."""
+    where = listening("127.0.0.1:0", None, ["Relayer.internal"])
+    with (
+        Server(create_app(view_of(filled)), where) as server,
+        httpx.Client(base_url=server.url, timeout=60, trust_env=False) as browser,
+    ):
+        for path in ("/v1/results", "/metrics", "/healthz", "/openapi.json"):
+            for host in OURS:
+                assert browser.get(path, headers={"host": host}).status_code == 200, host
+            for host in NOT_OURS:
+                refused = browser.get(path, headers={"host": host})
+                assert refused.status_code == 403, host
+                assert refused.json()["error"]["code"] == "Forbidden"
+
+
 @pytest.mark.parametrize("where", ["0.0.0.0:80", "192.0.2.1:80", "[::]:80", "example.org:80"])
 def test_others_reach_it_with_a_token_only(where: str) -> None:
     """Loopback by default, and by mistake too."""
@@ -278,13 +304,15 @@ def test_an_api_counts_what_a_relayer_does(town: Town, store: Store) -> None:
             report = relayer.tick()
             for event in report.events:
                 api.heard(event)
+            api.cycled(replace(report, skipped=True), 0.5)
+            skipped = httpx.get(f"{api.url}/readyz", timeout=60).status_code
             api.cycled(report, 0.5)
             api.cycled(None, 0.5)
             text = httpx.get(f"{api.url}/metrics", timeout=60).text
             after = httpx.get(f"{api.url}/readyz", timeout=60).status_code
         finally:
             api.stopped()
-    assert (before, after) == (503, 200)
+    assert (before, skipped, after) == (503, 503, 200)
     assert 'quotary_events_total{kind="transaction_sent"} 1.0' in text
     assert 'quotary_cycles_total{outcome="failed"} 1.0' in text
     assert f"quotary_block {float(report.block)}" in text

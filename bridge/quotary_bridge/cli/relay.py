@@ -98,7 +98,7 @@ def _run(args: Namespace) -> int:
     )
     stop = threading.Event()
     token = token_from(args.token_file)
-    api = None if args.listen is None else Api(listening(args.listen, token))
+    api = None if args.listen is None else Api(listening(args.listen, token, args.allow_host))
 
     def _hear(progress: Progress) -> None:
         if api is not None:

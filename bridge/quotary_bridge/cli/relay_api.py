@@ -56,7 +56,8 @@ class Api:
         if report is None:
             self._metrics.cycle("failed", seconds, None)
             return
-        self._last = time.monotonic()
+        if not report.skipped:
+            self._last = time.monotonic()
         self._metrics.cycle("skipped" if report.skipped else "done", seconds, report.block)
 
     def stopped(self) -> None:

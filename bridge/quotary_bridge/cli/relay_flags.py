@@ -177,6 +177,13 @@ def _add_api_flags(parser: ArgumentParser) -> None:
         "/healthz, /readyz and /metrics there",
     )
     group.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which it may be asked, besides addresses and localhost; repeatable",
+    )
+    group.add_argument(
         "--token-file", metavar="PATH", help="who asks the API has to know its first line"
     )
 

@@ -138,6 +138,7 @@ _ERROR = {"$ref": "#/components/schemas/Error"}
 _REFUSED = {
     "400": _answer("a parameter makes no sense", _ERROR),
     "401": _answer("the token is missing or wrong", _ERROR),
+    "403": _answer("not asked for by an address, localhost, or a name of ours", _ERROR),
     "503": _answer("the record cannot be read now", _ERROR),
 }
 _PAGE = [
@@ -182,7 +183,7 @@ _HAND_IN = {
         "200": _answer("it was here already", _one("Input")),
         "201": _answer("it is here now", _one("Input")),
         **_REFUSED,
-        "403": _answer("no page of a browser hands inputs in", _ERROR),
+        "403": _answer("as elsewhere; and no page of a browser hands inputs in", _ERROR),
         "404": _answer("no inputs are taken here", _ERROR),
         "408": _answer("the input took too long", _ERROR),
         "409": _answer("the input has another hash", _ERROR),
@@ -219,7 +220,7 @@ OPENAPI: dict[str, Any] = {
             "get": {
                 "summary": "Whether the process lives",
                 "security": [],
-                "responses": {"200": _answer("it does", _HEALTH)},
+                "responses": {"200": _answer("it does", _HEALTH), "403": _REFUSED["403"]},
             }
         },
         "/readyz": {
@@ -228,6 +229,7 @@ OPENAPI: dict[str, Any] = {
                 "security": [],
                 "responses": {
                     "200": _answer("they do", _HEALTH),
+                    "403": _REFUSED["403"],
                     "503": _answer("not lately", _HEALTH),
                 },
             }
@@ -240,7 +242,8 @@ OPENAPI: dict[str, Any] = {
                         "description": "the text format, version 0.0.4",
                         "content": {"text/plain": {"schema": {"type": "string"}}},
                     },
-                    "401": _answer("the token is missing or wrong", _ERROR),
+                    "401": _REFUSED["401"],
+                    "403": _REFUSED["403"],
                     "503": _answer("the record cannot be read now", _ERROR),
                 },
             }

@@ -1,10 +1,15 @@
-"""Serving beside a relayer: one thread, on the loopback unless a token guards it."""
+"""
+Serving beside a relayer: one thread, on the loopback unless a token guards it.
+
+Whoever asks has to ask for an address, `localhost`, or a name that is known to be ours.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -13,6 +18,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from quotary_bridge.errors import ConfigurationError, Reason
+from quotary_bridge.http.hosts import KnownHosts
 
 __all__ = ["Listening", "Server", "listening"]
 
@@ -24,20 +30,21 @@ MINIMUM_TOKEN_CHARACTERS = 16
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where to listen; the token stays out of every text."""
+    """Where to listen, and by which further names; the token stays out of every text."""
 
     host: str
     port: int
     token: str | None = None
+    names: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         """Without the token."""
         return f"Listening({self.host}, {self.port})"
 
 
-def listening(where: str, token: str | None) -> Listening:
+def listening(where: str, token: str | None, names: Iterable[str] = ()) -> Listening:
     """
-    Parse `HOST:PORT`; port 0 chooses one.
+    Parse `HOST:PORT`; port 0 chooses one. `names` are those that lead there besides.
 
     Raises `ConfigurationError` where it is none, where the token is short, and where anybody could
     reach it and no token guards it.
@@ -56,7 +63,7 @@ def listening(where: str, token: str | None) -> Listening:
             f"{host} can be reached by others, and no token guards the API",
             "listen on 127.0.0.1, or give --token-file",
         )
-    return Listening(host, int(port), token)
+    return Listening(host, int(port), token, frozenset(names))
 
 
 class Server:
@@ -76,7 +83,7 @@ class Server:
         self.url = f"http://{f'[{where.host}]' if ':' in where.host else where.host}:{port}"
         self._server = uvicorn.Server(
             uvicorn.Config(
-                app,
+                KnownHosts(app, where.names | {where.host}),
                 log_config=None,
                 access_log=False,
                 server_header=False,
