@@ -14,10 +14,9 @@ import signal
 import threading
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -35,10 +34,11 @@ from web3 import Web3
 
 from tests.bridge.relayer_town import Worker, client_of
 from tests.faults.batches import BatchWorker, claim_committed
-from tests.faults.chaos import Chaos, Weather
+from tests.faults.chaos import Chaos
 from tests.faults.crowd import ROUND_SECONDS, Crowd, Reach
-from tests.faults.points import RPC_SECONDS, Aim, Doom, PointedStore, Points, pointed_chain
-from tests.faults.verdict import Verdict, judge
+from tests.faults.plans import Plan, Record
+from tests.faults.points import RPC_SECONDS, Aim, Doom, PointedStore, Points, pointed_chain, seldom
+from tests.faults.verdict import judge
 from tests.faults.world import RELAYER, World
 
 CANARY = "canary-7c1e0b"
@@ -47,11 +47,13 @@ CANARY = "canary-7c1e0b"
 MINED_MEANWHILE = 0.8
 """How often the chain goes on between a relayer's death and its restart."""
 
-OPEN_REQUESTS = 10
+MOST_OPEN = 3
+"""Requests are asked as planned while fewer are open than so many times those at the start."""
+
 WARM_UP_TICKS = 3
 LONGEST_LIFE = 120
 LONGEST_LIFE_OF_BATCHES = 200
-LONGEST_LIFE_OF_ROUNDS = 300
+LONGEST_LIFE_OF_ROUNDS = 200
 """In points. A cycle passes forty or so where there is an answer to deliver."""
 
 DRAIN_CYCLES = 400
@@ -63,40 +65,6 @@ STARTS_ANEW = 8
 
 WEATHER = "weather: "
 """How a trace tells what happened on the chain from the points that were passed."""
-
-Sabotage = Callable[[Relayer], None]
-"""What a mutant changes in a relayer before it runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """
-    What a campaign does; the same plan chooses the same points.
-
-    Answers of batches are claimed by the relayer where it `pushes`, else by who asked for them.
-    """
-
-    seed: int
-    kills: int
-    jobs_per_kill: float = 0.5
-    open_requests: int = OPEN_REQUESTS
-    weather: Weather = field(default_factory=Weather)
-    sabotage: Sabotage | None = None
-    pushes: bool = False
-    url: str | None = None
-
-
-@dataclass(slots=True)
-class Record:
-    """What happened in a campaign, and the verdict."""
-
-    seed: int
-    kills: int = 0
-    seconds: float = 0.0
-    points: Counter[str] = field(default_factory=Counter)
-    died_at: Counter[str] = field(default_factory=Counter)
-    happened: Counter[str] = field(default_factory=Counter)
-    verdict: Verdict | None = None
 
 
 def _unnoticed(_name: str) -> None:
@@ -119,19 +87,20 @@ class Campaign:
         self._crowd = Crowd(folder / "workers")
         self._chance = random.Random(f"{plan.seed} between lives")
         self._batch_worker = BatchWorker() if world.batches else None
-        self._aim = Aim(plan.seed, _longest_life(world))
+        self._aim = Aim(plan.seed, _longest_life(world), covers=plan.more_kills > 0)
         self._record = Record(plan.seed, points=self._aim.passed, died_at=self._aim.died)
         self._engine: Engine | None = None
+        self._answered = 0
         # Nobody in this process uses these lines: whoever is forked from it finds them unopened.
         self._line = Web3(JsonRpcProvider(self._url, RPC_SECONDS))
         self._line_of_chaos = world.node.chain
 
-    def run(self, *, until: Callable[[], bool] = lambda: False) -> Record:
-        """Kill as often as planned, or `until` says so; then let it finish, and judge."""
+    def run(self) -> Record:
+        """Kill as often as planned; then let it finish, and judge."""
         began = time.monotonic()
         with self._logged():
             self._warm_up()
-            while self._record.kills < self._plan.kills and not until():
+            while self._goes_on():
                 self._live_and_die()
             self._drain()
         self._record.seconds = time.monotonic() - began
@@ -143,6 +112,15 @@ class Campaign:
             broken = (*self._record.verdict.broken, f"(i) {len(twice)} reveals to a second round")
             self._record.verdict = replace(self._record.verdict, broken=broken)
         return self._record
+
+    def _goes_on(self) -> bool:
+        kills, plan = self._record.kills, self._plan
+        if kills < plan.kills:
+            return True
+        missed = len(self._aim.passed) < plan.least_points or not all(
+            map(seldom, self._aim.untouched)
+        )
+        return missed and kills < plan.kills + plan.more_kills
 
     def _warm_up(self) -> None:
         """
@@ -180,7 +158,7 @@ class Campaign:
 
     def _live_and_die(self) -> None:
         self._ask()
-        doom = self._aim.next()
+        doom = self._aim.next(at_untouched=self._record.kills >= self._plan.kills)
         status, passed = self._fork(lambda trace: self._relay(doom, trace))
         if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
             raise RelayerDefectError("\n".join(passed[-40:]))
@@ -200,8 +178,15 @@ class Campaign:
 
     def _ask(self) -> None:
         wanted = self._record.kills * self._plan.jobs_per_kill + self._plan.open_requests
-        while len(self._world.requests) < wanted:
+        while len(self._world.requests) < wanted and not self._too_many_open():
             self._world.ask()
+
+    def _too_many_open(self) -> bool:
+        """Whether lives as short as these are would only fall further behind."""
+        most = MOST_OPEN * self._plan.open_requests
+        if len(self._world.requests) - self._answered >= most:
+            self._answered = len(self._world.answers())
+        return len(self._world.requests) - self._answered >= most
 
     def _drain(self) -> None:
         """Let one relayer live until nothing is left to do."""

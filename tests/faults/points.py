@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from quotary_bridge.chain import Chain
@@ -49,13 +50,30 @@ RARE = 0.2
 FEW = 0.01
 """... and is waited for until this share has died there."""
 
+UNTOUCHED_FIRST = 0.5
+"""The share of lives that are meant for nothing but points that nobody died at yet."""
+
+SELDOM: Mapping[str, str] = MappingProxyType(
+    {
+        "settle._applied commit": "a job is settled by something else than its own delivery, where"
+        " a reorg undoes an answer and with it what was known of it",
+        "simulate._tried eth_call": "one life tries two deliveries of one shape, which those of"
+        " batches hardly ever are",
+    }
+)
+"""What so few lives come by that a campaign need not have died there, and when they do."""
+
+SCOUTS = 2
+"""So many lives go first and as far as any, to find what points there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Doom:
     """
     Where a process dies: at the `occurrence`-th point whose name is one of `names`.
 
-    At the `latest`-th point of any name it dies in any case.
+    At the `latest`-th point of any name it dies in any case, those of other threads not counted:
+    how many questions workers are asked beside it says nothing of how far a relayer has come.
     """
 
     latest: int
@@ -67,44 +85,63 @@ class Aim:
     """
     Chooses where lives end: by a seed and by what earlier lives came by, and by nothing else.
 
-    Some kills fall anywhere. Of most, every point has its turn, grave ones first and more. Whoever
-    passes a point on the way that few lives come by, and few have died at, dies there: unless it is
-    meant for a point of batches, which few would reach then, and none twice.
+    One that `covers` sends scouts first; then whoever passes a point that nobody died at yet dies
+    there, and every other life is meant for nothing else while there is such a point. Of the rest,
+    some end anywhere; of most, every point has its turn, grave ones first and more. Whoever passes
+    a point on the way that few lives come by, and few have died at, dies there: unless it is meant
+    for a point of batches, which few would reach then, and none twice.
     """
 
-    def __init__(self, seed: int, longest: int) -> None:
+    def __init__(self, seed: int, longest: int, *, covers: bool = False) -> None:
         """`longest` is how many points a life passes at most."""
         self._chance = random.Random(seed)
         self._longest = longest
+        self._covers = covers
         self._meant: Counter[str] = Counter()
         self._lives = 0
         self.passed: Counter[str] = Counter()
         self.died: Counter[str] = Counter()
 
-    def next(self) -> Doom:
-        """Where the next life ends."""
+    @property
+    def untouched(self) -> frozenset[str]:
+        """The points that lives passed and none died at."""
+        return frozenset(name for name in self.passed if not self.died[name])
+
+    def next(self, *, at_untouched: bool = False) -> Doom:
+        """Where the next life ends; `at_untouched`, where none has died yet, or at the latest."""
+        if self._covers and self._lives < SCOUTS:
+            return Doom(self._longest)
+        untouched = self.untouched if self._covers else frozenset()
+        if untouched and (at_untouched or self._chance.random() < UNTOUCHED_FIRST):
+            return Doom(self._longest, 1, untouched)
         names = sorted(self.passed)
         if not names or self._chance.random() < ANYWHERE:
-            return Doom(self._chance.randint(1, self._longest))
+            return Doom(self._chance.randint(1, self._longest), 1, untouched)
         # By half a turn more than it had, so that a short campaign has come by what is grave.
         turns = {name: (self._meant[name] + 0.5) / _weight(name) for name in names}
         first = min(turns.values())
         meant = self._chance.choice([name for name in names if turns[name] == first])
         self._meant[meant] += 1
         if meant.startswith(BATCHES):
-            return Doom(self._longest, 1, frozenset((meant,)))
-        rare = [
+            return Doom(self._longest, 1, untouched | {meant})
+        rare = {
             name
             for name in names
             if self.passed[name] < RARE * self._lives and self.died[name] < FEW * self._lives
-        ]
-        return Doom(self._longest, self._chance.choice((1, 1, 1, 2)), frozenset((meant, *rare)))
+        }
+        often = 1 if untouched else self._chance.choice((1, 1, 1, 2))
+        return Doom(self._longest, often, untouched | rare | {meant})
 
     def learn(self, passed: Sequence[str]) -> None:
         """Take in which points a life passed; it died at the last one."""
         self._lives += 1
         self.passed.update(passed)
         self.died[passed[-1]] += 1
+
+
+def seldom(name: str) -> bool:
+    """Whether a campaign need not have died at this point."""
+    return name.rpartition(",")[0] in SELDOM
 
 
 def _weight(name: str) -> int:
@@ -132,6 +169,7 @@ class Points:
     def reach(self, name: str) -> None:
         """Be at the point called `name`; may not return."""
         with self._turn:
+            self._passed += 1
             self.pass_by(name)
             self._disturb()
 
@@ -141,7 +179,6 @@ class Points:
             os.write(self._trace, f"{name}\n".encode())
             if self._doom is None:
                 return
-            self._passed += 1
             self._chosen += name in self._doom.names
             if self._passed >= self._doom.latest or self._chosen >= self._doom.occurrence:
                 os.kill(os.getpid(), signal.SIGKILL)

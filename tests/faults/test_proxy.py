@@ -9,7 +9,8 @@ import requests
 from quotary_bridge.chain import Chain
 from quotary_bridge.errors import FeeTooLow, RpcUnavailable, WrongChain
 
-from tests.faults.campaign import Campaign, Plan
+from tests.faults.campaign import Campaign
+from tests.faults.plans import Plan
 from tests.faults.proxy import CONTROL, Manners, Odds, proxied
 from tests.faults.world import RELAYER, World, world
 

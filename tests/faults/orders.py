@@ -1,0 +1,156 @@
+"""
+The campaigns there are, each carried out in a process of its own, and what is told of each.
+
+A campaign ends well only where no promise was broken and every point that lives passed was one that
+some died at. A relayer that is broken on purpose is caught only by a promise it broke: a harness
+that fails has caught nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from quotary_bridge.chain.contracts import ONE_WORKER
+
+from tests.bridge.postgres import running_postgres
+from tests.faults.campaign import Campaign
+from tests.faults.crowd import QUORUM
+from tests.faults.mutants import CAUGHT, JOBS_PER_KILL
+from tests.faults.plans import Plan, Record
+from tests.faults.points import seldom
+from tests.faults.world import world
+
+PUSHED, CLAIMED = "pushed", "claimed"
+"""Who brings the answers of a batch to the chain: the relayer, or who asked for them."""
+
+MORE_KILLS = 150
+"""How many kills a campaign has beyond its plan for points that nobody died at yet."""
+
+LEAST_POINTS = {"one worker": 70, "three of five": 75, "batches": 85}
+"""How many points lives have passed that were killed often enough to come by all."""
+
+MEMORY = Path("/dev/shm")  # noqa: S108 (everything lies in a folder of its own there)
+MEMORY_FREE_BYTES = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """
+    One campaign to carry out; `strict` where the oracle refuses duplicates.
+
+    With `rounds`, three of five workers must agree, and half of those there are do not behave. With
+    `batches`, answers come by the batch, and are claimed by the relayer where that says `PUSHED`,
+    else by who asked. With a `mutant`, a relayer that is broken in this way, which must not go
+    unnoticed.
+    """
+
+    seed: int
+    kills: int
+    strict: bool
+    postgres: bool = False
+    rounds: bool = False
+    batches: str = ""
+    mutant: str = ""
+
+    @property
+    def plan(self) -> Plan:
+        """What is done; a round costs more than an answer, so there are fewer of them."""
+        plan = Plan(
+            self.seed,
+            self.kills,
+            pushes=self.batches == PUSHED,
+            more_kills=MORE_KILLS,
+            least_points=LEAST_POINTS[self.answered_by.partition(",")[0]],
+        )
+        if self.mutant:
+            how = CAUGHT[self.mutant]
+            return replace(
+                plan,
+                jobs_per_kill=JOBS_PER_KILL,
+                weather=how.weather,
+                sabotage=how.sabotage,
+                more_kills=0,
+            )
+        return replace(plan, jobs_per_kill=0.3, open_requests=4) if self.rounds else plan
+
+    @property
+    def answered_by(self) -> str:
+        """Who answers, as the report says it."""
+        if self.batches:
+            return f"batches, {self.batches}"
+        return "three of five" if self.rounds else "one worker"
+
+
+def carry_out(order: Order) -> dict[str, Any]:
+    """
+    Carry a campaign out and return its figures; what breaks it is a figure, too.
+
+    Stores lie in memory where there is room: a kill takes nothing from the kernel that a disk would
+    have kept, and relayers need not wait for one.
+    """
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_FREE_BYTES
+    tempfile.tempdir = str(MEMORY) if in_memory else None
+    figures: dict[str, Any] = {**asdict(order), "in_memory": in_memory}
+    figures["answered_by"] = order.answered_by
+    try:
+        record = _record(order)
+    except AssertionError as error:
+        figures |= {"kills": 0, "broken": [f"a relayer ended by itself: {error}"]}
+        caught = False
+    else:
+        figures |= _told(record)
+        caught = bool(figures["broken"])
+        if not order.mutant:
+            figures["broken"] += uncovered(record, order.plan)
+    spent = os.times()
+    # All that it started has ended and been waited for, but PostgreSQL, which is no child of ours.
+    figures["core_seconds"] = round(sum(spent[:4]), 1)
+    if order.mutant:
+        figures["caught_by"] = figures["broken"]
+        missed = [f"a relayer that {order.mutant} was not caught", *figures["broken"]]
+        figures["broken"] = [] if caught else missed
+    return figures
+
+
+def uncovered(record: Record, plan: Plan) -> list[str]:
+    """Say where points were passed and nobody died, or hardly any were passed."""
+    spared = [name for name in record.spared if not seldom(name)]
+    few = len(record.points) < plan.least_points
+    return [
+        *([f"nobody was killed at {', '.join(spared)}"] if spared else []),
+        *([f"only {len(record.points)} of {plan.least_points} points were passed"] if few else []),
+    ]
+
+
+def _record(order: Order) -> Record:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        where: Any = folder / "store.sqlite"
+        if order.postgres:
+            where = stack.enter_context(running_postgres()).database()
+        quorum = QUORUM if order.rounds else ONE_WORKER
+        chain = world(strict=order.strict, quorum=quorum, batches=bool(order.batches))
+        place = stack.enter_context(chain)
+        return Campaign(place, where, order.plan, folder).run()
+
+
+def _told(record: Record) -> dict[str, Any]:
+    if record.verdict is None:
+        raise RuntimeError("a campaign ended without a verdict")
+    return {
+        "kills": record.kills,
+        "seconds": round(record.seconds, 1),
+        "points": len(record.points),
+        "points_killed_at": len(record.points) - len(record.spared),
+        "spared": record.spared,
+        "died_at": dict(record.died_at),
+        "happened": dict(record.happened),
+        **asdict(record.verdict),
+        "broken": list(record.verdict.broken),
+    }
