@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from quotary_bridge.errors import ConfigurationError, Reason
+from quotary_bridge.errors import BridgeError, ConfigurationError, Reason
 from quotary_bridge.http import Listening, Metrics, Server, View, create_app
 from quotary_bridge.relayer import Progress, ProgressKind, Relayer, TickReport
 from quotary_bridge.store import Store
@@ -16,6 +16,9 @@ __all__ = ["Api", "token_from"]
 
 READY_SECONDS = 120.0
 """A relayer whose last whole cycle is older than that is not ready, whatever it waits for."""
+
+LOOK_SECONDS = 30.0
+"""How old balances and ages may be: a few small questions, and no alert is in more of a hurry."""
 
 
 class Api:
@@ -26,6 +29,8 @@ class Api:
         self._where = where
         self._metrics = Metrics(kind.value for kind in ProgressKind)
         self._last: float | None = None
+        self._look_at = 0.0
+        self._relayer: Relayer | None = None
         self._server: Server | None = None
 
     @property
@@ -47,6 +52,7 @@ class Api:
             open_jobs=store.open_counts,
             inputs=relayer.inputs,
         )
+        self._relayer = relayer
         self._server = Server(create_app(view, self._where.token), self._where)
         self._server.__enter__()
         structlog.get_logger("quotary.api").info("listening", url=self._server.url)
@@ -58,13 +64,30 @@ class Api:
             return
         if not report.skipped:
             self._last = time.monotonic()
-        self._metrics.cycle("skipped" if report.skipped else "done", seconds, report.block)
+        outcome = "skipped" if report.skipped else "done"
+        self._metrics.cycle(outcome, seconds, report.block, report.final)
+        self._look()
 
     def stopped(self) -> None:
         """Serve no more."""
         if self._server is not None:
             self._server.__exit__(None, None, None)
             self._server = None
+        self._relayer = None
+
+    def _look(self) -> None:
+        """Ask for balances and the oldest request's age, now and then."""
+        now = time.monotonic()
+        if self._relayer is None or now < self._look_at:
+            return
+        self._look_at = now + LOOK_SECONDS
+        try:
+            found = self._relayer.vitals()
+        except BridgeError as error:
+            # What is wrong with the node or the record the next cycle meets, too.
+            structlog.get_logger("quotary.api").info("vitals_unknown", reason=error.reason.value)
+            return
+        self._metrics.vitals(found.balances, found.oldest_seconds)
 
     def _is_ready(self) -> bool:
         return self._last is not None and time.monotonic() - self._last < READY_SECONDS

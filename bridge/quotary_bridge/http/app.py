@@ -219,9 +219,9 @@ def _readyz(view: View, _request: Request) -> Response:
 
 
 def _metrics(view: View, _request: Request) -> Response:
-    return Response(
-        view.metrics.exposition(view.open_jobs(), view.store.open_rounds()), media_type=CONTENT_TYPE
-    )
+    store = view.store
+    text = view.metrics.exposition(view.open_jobs(), store.open_rounds(), store.open_batch_counts())
+    return Response(text, media_type=CONTENT_TYPE)
 
 
 def _page(request: Request, *more: str) -> tuple[int, JobKey | None]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -41,6 +41,7 @@ from quotary_bridge.relayer.rounds import Rounds
 from quotary_bridge.relayer.settings import RelayerSettings
 from quotary_bridge.relayer.settle import settle
 from quotary_bridge.relayer.supply import Supply
+from quotary_bridge.relayer.vitals import Vitals, look
 from quotary_bridge.store import InputFolder, Store
 from quotary_bridge.workers import Endpoint, WorkerClient, WorkerPool
 
@@ -53,6 +54,7 @@ class TickReport:
     What one cycle did.
 
     `idle`: every known job can no longer move. `skipped`: the node was behind, nothing was done.
+    `final`: the newest block that was read and can no longer change, None where nothing was read.
     `drained`: we were asked to finish, and everything we began is final. `waits`: something is in
     flight that no block holds, so that the next block tells more.
     """
@@ -63,6 +65,7 @@ class TickReport:
     skipped: bool = False
     drained: bool = False
     waits: bool = False
+    final: BlockNumber | None = None
 
 
 class Relayer:
@@ -193,6 +196,10 @@ class Relayer:
             chain.set_aside()
         return report
 
+    def vitals(self) -> Vitals:
+        """Look at what nobody tells while it is well; raises what asking the node raises."""
+        return look(self._ports, [signer.address for signer in self._signers])
+
     def has_newer_block(self, report: TickReport) -> bool:
         """Whether the node has a block above that of `report`; raises what asking it raises."""
         return self._ports.chain.head().number > report.block
@@ -220,11 +227,9 @@ class Relayer:
                 self._rounds.run(cycle, begin=not draining)
             if self._batches is not None:
                 self._batches.hear(cycle, end)
-        return self._report(
-            cycle,
-            drained=draining and self._is_drained(cycle, lanes),
-            waits=lanes.have_unmined(cycle),
-        )
+        drained = draining and self._is_drained(cycle, lanes)
+        done = self._report(cycle, drained=drained)
+        return replace(done, waits=lanes.have_unmined(cycle), final=report.anchor.number)
 
     def _held(self) -> Lanes:
         """Return the lanes; the first time, see whom we deal with, and take their leases."""
@@ -251,9 +256,7 @@ class Relayer:
         self._behind += 1
         return self._behind <= self._ports.settings.lag_patience
 
-    def _report(
-        self, cycle: Cycle, *, skipped: bool = False, drained: bool = False, waits: bool = False
-    ) -> TickReport:
+    def _report(self, cycle: Cycle, *, skipped: bool = False, drained: bool = False) -> TickReport:
         ports = self._ports
         idle = not ports.store.has_open_jobs(ports.chain_id, ports.oracle.address)
         return TickReport(
@@ -262,7 +265,6 @@ class Relayer:
             idle=idle and (self._batches is None or self._batches.is_idle(ports)),
             skipped=skipped,
             drained=drained,
-            waits=waits,
         )
 
 

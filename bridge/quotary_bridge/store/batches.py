@@ -127,6 +127,7 @@ _CLAIM = (
     .where(batch_member.c.batch_key == bindparam("the_key"))
     .where(batch_member.c.place == bindparam("the_place"))
 )
+_OPEN_COUNTS = select(batch.c.state, func.count()).where(_OPEN).group_by(batch.c.state)
 _COUNTS = select(batch.c.state, func.count()).group_by(batch.c.state)
 _TURN = func.row_number().over(
     partition_by=job.c.requester, order_by=(job.c.block_number, job.c.request_id)
@@ -190,6 +191,11 @@ def members_of(connection: Connection, key: JobKey) -> list[Member]:
     """Return the requests of a batch, in the order of its answers."""
     rows = connection.execute(_MEMBERS, {"the_key": key}).mappings()
     return [_member(row) for row in rows]
+
+
+def open_counts(connection: Connection) -> dict[BatchState, int]:
+    """Return how many batches something can still come of, by state."""
+    return {BatchState(state): count for state, count in connection.execute(_OPEN_COUNTS)}
 
 
 def counts(connection: Connection) -> dict[BatchState, int]:

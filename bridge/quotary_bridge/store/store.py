@@ -27,7 +27,7 @@ from quotary_bridge.model import (
 from quotary_bridge.rounds import Round, RoundState
 from quotary_bridge.store import batches, leases, queries, rounds
 from quotary_bridge.store.availability import StoreUnavailableError, available
-from quotary_bridge.store.batches import BatchRecord, Member
+from quotary_bridge.store.batches import BatchRecord, BatchState, Member
 from quotary_bridge.store.claims import chunked, claimant
 from quotary_bridge.store.engine import READS, open_engine, open_existing
 from quotary_bridge.store.leases import Lease
@@ -285,6 +285,11 @@ class Store:
         """Return the batches that something can still come of, oldest first."""
         with self._read() as connection:
             return batches.open_batches(connection, chain_id, oracle)
+
+    def open_batch_counts(self) -> dict[BatchState, int]:
+        """Return how many batches of all oracles something can still come of, by state."""
+        with self._read() as connection:
+            return batches.open_counts(connection)
 
     def finished_batches(self, chain_id: ChainId, oracle: Address) -> set[JobKey]:
         """Return those open batches none of whose requests can still move."""
