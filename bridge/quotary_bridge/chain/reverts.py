@@ -14,12 +14,12 @@ from quotary.errors import Reason as EvidenceReason
 from quotary_bridge.chain.interface import KnownError, error_catalogue
 from quotary_bridge.errors import ContractError
 
-__all__ = ["decode_revert", "error_name", "revert_data"]
+__all__ = ["REVERT_CODE", "decode_revert", "error_name", "revert_data"]
 
 _ERROR_SELECTOR = bytes.fromhex("08c379a0")  # Error(string)
 _PANIC_SELECTOR = bytes.fromhex("4e487b71")  # Panic(uint256)
 # EIP-1474 leaves it open; geth, reth, besu and anvil use 3 for a revert with data.
-_REVERT_CODE = 3
+REVERT_CODE = 3
 # An error that carries an error that carries an error…: hostile depth must end.
 _DEPTH_LIMIT = 4
 _SELECTOR, _WORD = 4, 32
@@ -50,9 +50,9 @@ def revert_data(code: int, message: str, data: object) -> bytes | None:
         data = data.get("data") or data.get("result")
     if isinstance(data, str):
         found = _HEX.search(data)
-        if found and (code == _REVERT_CODE or "revert" in f"{message} {data}".lower()):
+        if found and (code == REVERT_CODE or "revert" in f"{message} {data}".lower()):
             return bytes.fromhex(found.group()[2:])
-    return b"" if code == _REVERT_CODE or "execution reverted" in message.lower() else None
+    return b"" if code == REVERT_CODE or "execution reverted" in message.lower() else None
 
 
 def decode_revert(

@@ -11,7 +11,7 @@ from web3 import AsyncWeb3, Web3
 
 from quotary_bridge.chain.contracts import RequestParams
 from quotary_bridge.client import steps
-from quotary_bridge.client.steps import SLEEP, Asked, Oracle, Step, Steps
+from quotary_bridge.client.steps import NOW, SLEEP, Asked, Oracle, Step, Steps
 from quotary_bridge.model import Address
 
 __all__ = ["ANSWER_SECONDS", "MINED_SECONDS", "POLL_SECONDS", "AsyncClient", "Client"]
@@ -70,6 +70,8 @@ class Client:
         if step.method == SLEEP:
             time.sleep(*step.arguments)
             return None
+        if step.method == NOW:
+            return time.monotonic()
         return getattr(self._web3.eth, step.method)(*step.arguments)
 
 
@@ -124,4 +126,6 @@ class AsyncClient:
         if step.method == SLEEP:
             await asyncio.sleep(*step.arguments)
             return None
+        if step.method == NOW:
+            return time.monotonic()
         return await getattr(self._web3.eth, step.method)(*step.arguments)

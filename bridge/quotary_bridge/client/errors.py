@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from functools import cache
 
+from web3.exceptions import ContractLogicError, Web3RPCError
+
 from quotary_bridge.chain.interface import error_catalogue
-from quotary_bridge.chain.reverts import decode_revert
+from quotary_bridge.chain.reverts import REVERT_CODE, decode_revert, revert_data
+from quotary_bridge.chain.wire import error_of
 from quotary_bridge.errors import ContractError, Permanent, Reason
 
 __all__ = ["BatchUnusableError", "OracleError", "RequestEndedError", "error_class", "typed"]
@@ -64,6 +67,28 @@ def typed(error: ContractError) -> OracleError:
 def from_revert(data: bytes) -> OracleError:
     """Return the error that revert data encode."""
     return typed(decode_revert(data))
+
+
+def refusal(error: ContractLogicError | Web3RPCError) -> OracleError | None:
+    """
+    Return what a contract said in an error of Web3's, None where no contract said anything.
+
+    Web3 knows the words that some nodes use for a revert, and takes others for an error of the node
+    itself; the data are there all the same.
+    """
+    if isinstance(error, ContractLogicError):
+        data = revert_data(REVERT_CODE, "", error.data) or b""
+        message = (error.message or "").lower()
+        if isinstance(error.data, dict):
+            # Web3's own words, put before those of any node that answers in this form.
+            message = message.removeprefix("execution reverted: ")
+        said = bool(data) or "revert" in message
+        return from_revert(data) if said else None
+    answer = error.rpc_response
+    if answer is None or "error" not in answer:
+        return None
+    found = revert_data(*error_of(answer))
+    return None if found is None else from_revert(found)
 
 
 def __getattr__(name: str) -> type[OracleError]:

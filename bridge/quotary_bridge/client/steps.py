@@ -11,13 +11,13 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from web3.exceptions import ContractLogicError, TimeExhausted
+from web3.exceptions import ContractLogicError, TimeExhausted, Web3RPCError
 
 from quotary_bridge.chain.contracts import ProofKind, RequestParams
 from quotary_bridge.chain.contracts.base import ZERO_ADDRESS, address_of
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.records import Log
-from quotary_bridge.client.errors import RequestEndedError, from_revert
+from quotary_bridge.client.errors import RequestEndedError, refusal
 from quotary_bridge.errors import NotFinal, Reason, RpcUnavailable
 from quotary_bridge.model import Address, BlockNumber, Bytes32
 
@@ -43,15 +43,16 @@ _ASKED = "RequestCreated"
 _ANSWERED = "RequestFulfilled"
 _ENDED = ("RequestFailed", "RequestRefunded")
 SLEEP = "sleep"
-"""The one step that is no method of `web3.eth`."""
+NOW = "now"
+"""The two steps that are no methods of `web3.eth`: to rest, and to read a clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A method of `web3.eth`, or `SLEEP`, and its arguments."""
+    """A method of `web3.eth`, or `SLEEP` for seconds, or `NOW` in seconds, and its arguments."""
 
     method: str
-    arguments: tuple[Any, ...]
+    arguments: tuple[Any, ...] = ()
 
 
 _T = TypeVar("_T")
@@ -112,7 +113,7 @@ def send(  # noqa: PLR0917 (what a transaction is made of; the clients name each
     """Try a call, send it, and wait for its receipt; raises `OracleError` or `NotFinal`."""
     call = _call(oracle, function, arguments) | {"from": sender, "value": value}
     yield from _tried(call, "latest")
-    digest = yield Step("send_transaction", (call,))
+    digest = yield from _typed(Step("send_transaction", (call,)))
     try:
         receipt = yield Step("wait_for_transaction_receipt", (digest, seconds))
     except TimeExhausted:
@@ -177,28 +178,31 @@ def ending(
 
 
 def wait(oracle: Oracle, asked: Asked, seconds: float, poll: float) -> Steps[Answer]:
-    """Return the answer as soon as there is one; raises `NotFinal` after `seconds`."""
+    """Return the answer as soon as there is one; raises `NotFinal`, see `await_`."""
     return await_(lambda: look(oracle, asked), asked, seconds, poll)
 
 
 def await_(
     look_again: Callable[[], Steps[_T | None]], asked: Asked, seconds: float, poll: float
 ) -> Steps[_T]:
-    """Return what `look_again` finds as soon as it does; raises `NotFinal` after `seconds`."""
-    waited = 0.0
+    """
+    Return what `look_again` finds as soon as it does; raises `NotFinal` after `seconds`.
+
+    What the node takes to answer counts. A question that was asked in time is waited for.
+    """
+    end = (yield Step(NOW)) + seconds
     while True:
         found = yield from look_again()
         if found is not None:
             return found
-        if waited >= seconds:
+        left = end - (yield Step(NOW))
+        if left <= 0:
             raise NotFinal(
                 Reason.NOT_FINAL_IN_TIME,
                 f"no answer to 0x{asked.request_id.hex()} after {seconds:g} s",
                 "it may still come, until the request's deadline",
             )
-        pause = min(poll, seconds - waited)
-        yield Step(SLEEP, (pause,))
-        waited += pause
+        yield Step(SLEEP, (min(poll, left),))
 
 
 def logs_of(oracle: Oracle, receipt: Mapping[str, Any], event: str) -> Iterator[Log]:
@@ -231,19 +235,18 @@ def topic(oracle: Oracle, event: str) -> bytes:
 
 
 def _tried(call: Mapping[str, Any], at: Any) -> Steps[bytes]:  # noqa: ANN401 (a height or a name)
-    try:
-        data = yield Step("call", (call, at))
-    except ContractLogicError as error:
-        raise from_revert(_revert_data(error)) from None
-    return bytes(data)
+    return bytes((yield from _typed(Step("call", (call, at)))))
 
 
-def _revert_data(error: ContractLogicError) -> bytes:
-    data = error.data if isinstance(error.data, str) else ""
+def _typed(step: Step) -> Steps[Any]:
+    """Take a step that a contract may refuse; raises `OracleError` where it does."""
     try:
-        return bytes.fromhex(data.removeprefix("0x"))
-    except ValueError:
-        return b""
+        return (yield step)
+    except (ContractLogicError, Web3RPCError) as error:
+        refused = refusal(error)
+        if refused is None:
+            raise
+        raise refused from None
 
 
 def _call(oracle: Oracle, function: str, arguments: Sequence[Any]) -> dict[str, Any]:
