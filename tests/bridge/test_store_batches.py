@@ -8,9 +8,12 @@ import pytest
 from quotary_bridge.lifecycle import Dispatched, Errand, Failed, Sealed, begin, begin_errand
 from quotary_bridge.model import Address, BlockNumber, Bytes32, JobKey, JobKind, errand_key
 from quotary_bridge.store import BatchRecord, BatchState, Commitment, Lease, Store
+from quotary_bridge.store.tables import batch_member, metadata
+from quotary_bridge.store.tables import slot as slot_table
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from tests.bridge.store_parts import BLOCK, CHAIN, ORACLE, SIGNER, WORKER, request_of
+from tests.bridge.store_parts import BLOCK, CHAIN, ORACLE, SIGNER, WORKER, queue, request_of
 
 pytest_plugins = ["tests.bridge.store_fixtures"]
 
@@ -99,6 +102,27 @@ def test_claims_are_counted_and_a_batch_without_open_requests_is_finished(
             writer.advance(key, Failed("it ended", BLOCK))
             writer.advance(key, Sealed())
     assert store.finished_batches(CHAIN, ORACLE) == {held.key}
+
+
+def test_every_row_says_under_which_lease_it_was_written(store: Store, lease: Lease) -> None:
+    """Whatever is written, the token is: a trace of who wrote what, also after a takeover."""
+    held = stored(store, lease)
+    slot = queue(store, lease, number=5)
+    later = store.acquire(CHAIN, SIGNER, "one")
+    assert later.token > lease.token
+    with store.write(later) as writer:
+        batches = writer.batches()
+        batches.claimed_by(held.key, batches.members(held.key)[1:], held.key)
+        writer.count_broadcast(slot)
+    with store._engine.connect() as connection:
+        members = select(batch_member.c.token).order_by(batch_member.c.place)
+        assert connection.execute(members).scalars().all() == [lease.token] + [later.token] * 2
+        assert connection.execute(select(slot_table.c.token)).scalars().all() == [later.token]
+
+
+def test_no_table_of_requests_lacks_the_token() -> None:
+    """Those that a relayer writes; tasks have tokens of their own."""
+    assert {name for name, table in metadata.tables.items() if "token" not in table.c} == set()
 
 
 def test_what_is_undone_leaves_no_batch(store: Store, lease: Lease) -> None:

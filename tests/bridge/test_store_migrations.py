@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import BlockNumber, Timestamp
-from quotary_bridge.store import Lease, Location, Store, migrate
+from quotary_bridge.store import BatchRecord, Lease, Location, Store, migrate
 from quotary_bridge.store.tables import metadata
 from sqlalchemy import event
 
@@ -77,6 +77,32 @@ def test_a_store_of_the_first_version_is_taken_over(
         context = MigrationContext.configure(connection)
         assert context.get_current_revision() == migrate.NEWEST
         assert compare_metadata(context, metadata) == []
+
+
+def test_members_of_batches_from_before_bear_the_token_of_their_batch(
+    database: Location, clock: Clock, open_store: OpenStore
+) -> None:
+    """Revision 10 finds out who wrote them."""
+    old = open_store(database, clock)
+    old.acquire(CHAIN, SIGNER, "one")
+    # The second lease of the account has another token than the first one of a store.
+    lease = old.acquire(CHAIN, SIGNER, "one")
+    queue(old, lease)
+    key = request_of(1).key
+    row = BatchRecord(
+        *(key, CHAIN, ORACLE, *(request_of(1).app_id,) * 2),
+        *(SIGNER, request_of(1).app_id, BlockNumber(5)),
+    )
+    with old.write(lease) as writer:
+        writer.batches().add(row, "signed", [key])
+    with old._engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE batch_member DROP COLUMN token")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0009'")
+    old.close()
+    store = open_store(database, clock)
+    with store._engine.connect() as connection:
+        found = connection.exec_driver_sql("SELECT token FROM batch_member").scalars().all()
+    assert found == [lease.token] == [2]
 
 
 def test_a_newer_store_is_refused(store: Store, database: Location, clock: Clock) -> None:

@@ -217,10 +217,8 @@ class BatchWriter:
         row = {name: getattr(record, name) for name in _PLAIN}
         row |= {"state": record.state.value, "document": document, "token": self._lease.token}
         self._connection.execute(insert(batch), row)
-        members = [
-            {"batch_key": record.key, "place": place, "job_key": key, "tries": 0}
-            for place, key in enumerate(jobs)
-        ]
+        row = {"batch_key": record.key, "tries": 0, "token": self._lease.token}
+        members = [{**row, "place": place, "job_key": key} for place, key in enumerate(jobs)]
         self._connection.execute(insert(batch_member), members)
 
     def holding(self, jobs: Sequence[JobKey]) -> set[JobKey]:
@@ -257,6 +255,7 @@ class BatchWriter:
                 "the_place": each.place,
                 "errand": errand,
                 "tries": each.tries + (each.errand is not None),
+                "token": self._lease.token,
             }
             for each in members
         ]

@@ -18,7 +18,7 @@ from quotary_bridge.errors import ConfigurationError, Reason
 
 __all__ = ["bring_up_to_date", "require_newest"]
 
-NEWEST = "0009"
+NEWEST = "0010"
 """The revision this bridge works with; a test holds it equal to the newest migration."""
 
 _FIRST = "0001"

@@ -201,6 +201,7 @@ batch_member = Table(
     Column("job_key", LargeBinary(32), ForeignKey("job.key"), nullable=False),
     Column("errand", LargeBinary(32)),
     Column("tries", Integer, nullable=False),
+    Column("token", BigInteger, nullable=False, server_default=text("0")),
     Index("batch_member_job", "job_key"),
 )
 

@@ -319,7 +319,7 @@ class Writer:
 
     def count_broadcast(self, slot_id: int) -> None:
         """Note that the latest attempt was taken by a node."""
-        self._broadcasts.append(self._of_slot(slot_id))
+        self._broadcasts.append({**self._of_slot(slot_id), "token": self._lease.token})
         self.slot_changes.append(changes.broadcast(slot_id))
 
     def resolve_slot(self, held: Slot, state: SlotState, inclusion: Inclusion | None) -> None:
