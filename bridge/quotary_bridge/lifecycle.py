@@ -166,9 +166,14 @@ class ResultStored:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """No usable result came of it: another worker has to be asked. Drops a result in use."""
+    """
+    No usable result came of it: another worker has to be asked. Drops a result in use.
+
+    `counts` is whether it uses one of the job's attempts up: not where the worker was to blame.
+    """
 
     reason: str
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +212,11 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The request can never be answered by us; `block` is where that was seen."""
+    """
+    An errand came to nothing too often; `block` is where that was seen.
+
+    What answers a request never ends so: it is open until its request ends, or expires.
+    """
 
     reason: str
     block: BlockRef
@@ -351,7 +360,7 @@ def _worked_on(job: Job, event: Supplied | Mislaid | Dispatched | ResultStored |
         return replace(job, state=JobState.DISPATCHED, reason=None)
     if isinstance(event, ResultStored):
         return replace(job, state=JobState.SIGNED, result=event.ordinal)
-    tried = replace(job, retries=job.retries + 1, reason=event.reason)
+    tried = replace(job, retries=job.retries + event.counts, reason=event.reason)
     # An errand has no other call than its own.
     return tried if job.errand else replace(tried, state=JobState.SEEN, result=None)
 

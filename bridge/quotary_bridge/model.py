@@ -69,6 +69,8 @@ ADDRESSES_REMEMBERED = 1 << 10
 _RESULTS_AT = 14 * WORD_BYTES
 # And after their offset, app and model.
 _COMMITMENT_AT = 3 * WORD_BYTES
+# After the quorum, the place of the workers; their number stands there.
+_WORKERS_AT = 21 * WORD_BYTES
 _OF_NOTHING = sha256(b"").digest()
 
 KEYS_REMEMBERED = 1 << 14
@@ -194,6 +196,11 @@ class Request:
     def results_needed(self) -> int:
         """How many workers' answers must agree."""
         return int.from_bytes(self.terms[_RESULTS_AT : _RESULTS_AT + WORD_BYTES])
+
+    @property
+    def workers_named(self) -> int:
+        """How many workers the answer is reserved to, 0 where any of the app may give it."""
+        return int.from_bytes(self.terms[_WORKERS_AT : _WORKERS_AT + WORD_BYTES])
 
     @property
     def input_commitment(self) -> Bytes32:

@@ -39,6 +39,8 @@ LIFETIME = 3600
 RELAYER = 2
 FEE = 10**15
 
+IDENTITY_PATH = "/v1/quotary/worker"
+
 EVERYTHING = ((10**6, 10**9, 10**6, 10**9), ((ZERO_ADDRESS, 0),))
 """Quotas and tokens of an oracle that takes whatever a test asks."""
 
@@ -134,9 +136,12 @@ def client_of(**workers: Worker) -> WorkerClient:
     """A client that reaches `workers` by host name, and nobody else."""
 
     def _route(question: httpx.Request) -> httpx.Response:
-        if question.url.path != "/v1/quotary/results" or question.url.host not in workers:
+        worker = workers.get(question.url.host)
+        if worker is not None and question.url.path == IDENTITY_PATH:
+            return httpx.Response(200, json={"worker": worker.address})
+        if worker is None or question.url.path != "/v1/quotary/results":
             return httpx.Response(404)
-        return workers[question.url.host].answer(question)
+        return worker.answer(question)
 
     return WorkerClient(httpx.MockTransport(_route))
 

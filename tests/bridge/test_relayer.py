@@ -200,19 +200,21 @@ def test_a_worker_revoked_after_it_signed_is_stopped_by_the_simulation(
     assert worker.asked >= 2
 
 
-def test_a_job_fails_with_the_contracts_reason_after_too_many_refused_results(
+def test_a_job_whose_results_are_refused_too_often_rests_with_the_contracts_reason(
     town: Town, store: Store
 ) -> None:
-    """A result that always reverts must end, and say why."""
+    """The statement ended before it was brought: that is the answer's fault, and is counted."""
     town.ask()
-    worker = Worker()
+    soon = Timestamp(town.chain.head().timestamp + 60)
+    worker = Worker(distort=changed(deadline=soon))
     prepared(town, store, worker)
-    town.set_gate(closed_gate("OperatorMissing"))
+    town.node.advance_to(soon + 1)
     with relayer_of(town, store, client_of(one=worker), results_per_job=1) as relayer:
-        relayer.tick()
+        drive(relayer, town, cycles=10)
     job = store.job(town.key(1))
     assert job is not None
-    assert (job.state, job.reason) == (JobState.FAILED, "OperatorMissing")
+    assert (job.state, job.retries, job.reason) == (JobState.SEEN, 1, "ResultExpired")
+    assert worker.asked == 1
 
 
 def test_a_request_that_somebody_else_answered_is_superseded(town: Town, store: Store) -> None:

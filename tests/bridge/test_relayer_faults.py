@@ -237,26 +237,26 @@ def test_a_delivery_that_reverts_when_mined_is_made_anew_after_finality(
     require_all_final(town, store)
 
 
-def test_deliveries_that_always_revert_end_in_failure(town: Town, store: Store) -> None:
-    """They must not spend the account's funds for ever."""
+def test_deliveries_that_always_revert_are_made_no_more(town: Town, store: Store) -> None:
+    """They must not spend the account's funds for ever; the job is open till its deadline."""
     town.ask()
     with relayer_of(town, store, client_of(one=Worker()), results_per_job=1) as relayer:
         reverted(town, relayer)
     job = store.job(town.key(1))
     assert job is not None
-    assert (job.state, job.reason) == (JobState.FAILED, "Reverted")
+    assert (job.state, job.reason) == (JobState.SEEN, "Reverted")
     assert town.chain.nonce(address(town)) == town.nonce_before + 1
 
 
-def test_a_delivery_that_no_node_takes_frees_its_nonce_and_ends(town: Town, store: Store) -> None:
-    """The nonce is used up by nothing, so that others can follow; the job fails by name."""
+def test_a_delivery_that_no_node_takes_frees_its_nonce_and_rests(town: Town, store: Store) -> None:
+    """The nonce is used up by nothing, so that others can follow; the job says why it waits."""
     town.ask()
     through(town, Picky)
     with relayer_of(town, store, client_of(one=Worker()), results_per_job=1) as relayer:
         drive(relayer, town)
     job = store.job(town.key(1))
     assert job is not None
-    assert (job.state, job.reason) == (JobState.FAILED, "TransactionRefused")
+    assert (job.state, job.reason) == (JobState.SEEN, "TransactionRefused")
     assert town.chain.nonce(address(town)) == town.nonce_before + 1
 
 

@@ -63,7 +63,7 @@ def _add_answering_flags(parser: ArgumentParser) -> None:
         type=int,
         default=_DEFAULT.results_per_job,
         metavar="N",
-        help="answers that the chain may refuse before a request is given up (%(default)s)",
+        help="answers that may come to nothing before none but new workers are asked (%(default)s)",
     )
     group.add_argument(
         "--refund",

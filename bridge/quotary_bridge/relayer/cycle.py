@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 from quotary_bridge.chain import Block, Chain
 from quotary_bridge.chain.accounts import Signer
-from quotary_bridge.chain.contracts import Activity
 from quotary_bridge.errors import Transient
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import (
@@ -16,7 +15,6 @@ from quotary_bridge.model import (
     BlockHash,
     BlockNumber,
     BlockRef,
-    Bytes32,
     ChainId,
     Fees,
     JobKey,
@@ -29,6 +27,7 @@ from quotary_bridge.model import (
     Wei,
 )
 from quotary_bridge.relayer.oracle import Oracle
+from quotary_bridge.relayer.panel import Panel
 from quotary_bridge.relayer.progress import Listener, Progress, ProgressKind
 from quotary_bridge.relayer.settings import RelayerSettings
 from quotary_bridge.relayer.slots import SlotBook
@@ -102,7 +101,7 @@ class Cycle:
     book: SlotBook
     events: list[Progress] = field(default_factory=list)
     _hashes: dict[BlockNumber, BlockHash | None] = field(default_factory=dict)
-    _activities: dict[tuple[Address, Bytes32], Activity] = field(default_factory=dict)
+    _panel: Panel | None = None
     _final: BlockNumber | None = None
     _used: Nonce | None = None
     _fees: Fees | None = None
@@ -147,7 +146,10 @@ class Cycle:
         # Asked of the witnesses once, and for all accounts.
         final = self.final_number
         ports = replace(self.ports, signer=signer)
-        return replace(self, ports=ports, lease=lease, book=book, _final=final, _used=None)
+        known = self.panel
+        return replace(
+            self, ports=ports, lease=lease, book=book, _panel=known, _final=final, _used=None
+        )
 
     def of(self, served: Address) -> Cycle:
         """Return the same cycle for the requests of another oracle: that of batches."""
@@ -184,12 +186,12 @@ class Cycle:
         found = self.ports.chain.block_hashes(wanted)
         self._hashes.update(zip(wanted, map(_hash_or_none, found), strict=True))
 
-    def active(self, worker: Address, app_id: Bytes32) -> Activity:
-        """Whether `worker` may answer for `app_id` at the pinned block, asked once a cycle."""
-        if (worker, app_id) not in self._activities:
-            found = self.ports.oracle.activity(worker, app_id, self.number)
-            self._activities[worker, app_id] = found
-        return self._activities[worker, app_id]
+    @property
+    def panel(self) -> Panel:
+        """Whose answers the chain takes at the pinned block, each question asked once a cycle."""
+        if self._panel is None:
+            self._panel = Panel(self.ports.oracle, self.number, self.time)
+        return self._panel
 
     def final(self, block: BlockRef) -> bool:
         """Whether `block`, known to be canonical, has the finality depth on top of it."""

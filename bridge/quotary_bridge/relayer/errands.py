@@ -37,6 +37,7 @@ __all__ = [
     "dispute",
     "equivocation",
     "finish_ended",
+    "open_to_others",
     "quorum_call",
     "reassignment",
     "refund",
@@ -84,6 +85,16 @@ def reassignment(cycle: Cycle, request: Request) -> Job:
     contract = cycle.ports.oracle.contract
     call = contract.reassign(RequestTerms.decode(request.terms))
     return _of_oracle(contract, request, JobKind.REASSIGN, call)
+
+
+def open_to_others(cycle: Cycle, jobs: Sequence[Job]) -> set[JobKey]:
+    """Have requests reassigned whose own workers had their time; returns for which that is new."""
+    if not jobs:
+        return set()
+    with cycle.write() as writer:
+        added = writer.add_errands(reassignment(cycle, job.request) for job in jobs)
+    tell_errands(cycle, added)
+    return {each.request.key for each in added}
 
 
 def refund(cycle: Cycle, request: Request) -> Job:

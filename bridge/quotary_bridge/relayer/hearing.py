@@ -18,6 +18,7 @@ from quotary_bridge.model import Address, Bytes32, JobKey, Rule, SignedResult, T
 from quotary_bridge.relayer.cycle import Cycle, Ports
 from quotary_bridge.relayer.errands import equivocation
 from quotary_bridge.relayer.exchanges import Exchanges, Heard, Outcome, Step
+from quotary_bridge.relayer.identities import Identities
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.relayer.table import Table
 from quotary_bridge.rounds import (
@@ -41,10 +42,6 @@ from quotary_bridge.workers import (
 
 __all__ = ["Change", "Floor"]
 
-IDENTIFY_SECONDS = 2.0
-IDENTIFY_AGAIN_SECONDS = 10.0
-"""A worker that does not say who it is may not have started yet."""
-
 AGAIN_SECONDS = 0.5
 """How long a worker is left alone that cannot reveal just now."""
 
@@ -66,13 +63,12 @@ class Change:
 
 
 class Floor:
-    """Where workers are asked and heard; knows who answers where."""
+    """Where workers are asked and heard."""
 
-    def __init__(self, exchanges: Exchanges) -> None:
-        """Know nobody."""
+    def __init__(self, exchanges: Exchanges, identities: Identities) -> None:
+        """Ask nobody yet."""
         self._exchanges = exchanges
-        self._known: dict[str, Address] = {}
-        self._asked_at: dict[str, float] = {}
+        self._identities = identities
 
     def close(self) -> None:
         """Wait for nobody any more."""
@@ -80,32 +76,15 @@ class Floor:
 
     def workers(self, cycle: Cycle) -> dict[Address, str]:
         """Return the workers that are known, healthy ones first, with their endpoints."""
-        endpoints = cycle.ports.pool.candidates(cycle.number)
-        # Whoever only says it is a worker must not stand in for one that we were told of.
-        told = {endpoint.worker for endpoint in endpoints if endpoint.worker is not None}
         found: dict[Address, str] = {}
-        for endpoint in endpoints:
-            said = self._known.get(endpoint.url)
-            worker = endpoint.worker or (None if said in told else said)
-            if worker is not None:
-                found.setdefault(worker, endpoint.url)
+        by_url = self._identities.by_url(cycle.ports.pool.candidates(cycle.number))
+        for url, worker in by_url.items():
+            found.setdefault(worker, url)
         return found
 
     def identify(self, cycle: Cycle) -> None:
-        """Ask endpoints whose worker is not known who they are, and wait a moment for that."""
-        now, ports = time.monotonic(), cycle.ports
-        asked = [each for each in ports.pool.health() if self._is_unknown(each, now)]
-        for endpoint in asked:
-            self._asked_at[endpoint.url] = now
-            ask = partial(ports.client.identify, endpoint)
-            self._exchanges.start(Step.IDENTIFY, endpoint, ask)
-        end = now + IDENTIFY_SECONDS
-        while time.monotonic() < end and any(
-            self._exchanges.is_out(Step.IDENTIFY, each.url, None, 0) for each in asked
-        ):
-            # Whatever else comes meanwhile was asked by a round that waits: it is asked again.
-            for heard in self._exchanges.hear(end - time.monotonic()):
-                self._identified(cycle, heard)
+        """Learn who answers at endpoints where that is not known."""
+        self._identities.identify(cycle)
 
     def ask(self, cycle: Cycle, tables: Iterable[Table]) -> None:
         """Begin every exchange that is due."""
@@ -123,7 +102,6 @@ class Floor:
         """Return what comes of everything heard within `seconds`."""
         changes: dict[Table, Change] = {}
         for heard in self._exchanges.hear(seconds):
-            self._identified(cycle, heard)
             table = None if heard.job is None else tables.get(heard.job)
             if table is None or table.held.ordinal != heard.round or not _expected(table, heard):
                 continue
@@ -147,23 +125,6 @@ class Floor:
                 seat = table.held.seat_of(event.worker)
                 if seat is not None:
                     self._failed(cycle, table.job.key, seat.url, event.fault, "took too long")
-
-    def _is_unknown(self, endpoint: Endpoint, now: float) -> bool:
-        if endpoint.worker is not None or endpoint.url in self._known:
-            return False
-        asked = self._asked_at.get(endpoint.url)
-        return asked is None or now - asked >= IDENTIFY_AGAIN_SECONDS
-
-    def _identified(self, cycle: Cycle, heard: Heard) -> None:
-        if heard.step is not Step.IDENTIFY:
-            return
-        if isinstance(heard.outcome, str):
-            self._known[heard.endpoint.url] = heard.outcome
-        elif isinstance(heard.outcome, WorkerFaultError):
-            fault = heard.outcome
-            self._failed(cycle, None, heard.endpoint.url, fault.kind, fault.detail)
-        elif isinstance(heard.outcome, Exception):
-            raise heard.outcome
 
     def _ask(
         self, ports: Ports, table: Table, seat: Seat, endpoint: Endpoint, at: Timestamp
@@ -213,7 +174,7 @@ class Floor:
     ) -> RoundEvent | None:
         who, commitment = said
         if heard.worker is None or who != heard.worker:
-            self._known.pop(heard.endpoint.url, None)
+            self._identities.forget(heard.endpoint.url)
             detail = f"from {who}, not from {heard.worker}"
             return self._fault(cycle, change, heard, RejectReason.WRONG_WORKER, detail)
         details = {"worker": who, "endpoint": heard.endpoint.name}

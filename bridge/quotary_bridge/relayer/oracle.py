@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from quotary_bridge.chain import Chain, TransactionRequest
 from quotary_bridge.chain.contracts import (
-    Activity,
     ResultOracle,
     RoundDisputed,
     WorkerRegistry,
     decode_event,
     topics_of,
 )
-from quotary_bridge.errors import DeploymentMismatch, Reason
+from quotary_bridge.errors import ContractError, DeploymentMismatch, Reason
 from quotary_bridge.intake import Scan
 from quotary_bridge.model import Address, BlockNumber, Bytes32, Request, Result, SignedResult
 from quotary_bridge.relayer.registries import Registries
 from quotary_bridge.relayer.request_log import RequestLog
 from quotary_bridge.workers import DOMAIN_VERSION, RESULT_TYPE_HASH
 
-__all__ = ["Oracle"]
+__all__ = ["Oracle", "Standing"]
 
 _DISPUTED = "RoundDisputed"
 _ENDINGS = {
@@ -26,6 +28,15 @@ _ENDINGS = {
     "RequestFailed": "AlreadyFailed",
     "RequestRefunded": "AlreadyRefunded",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who runs an active worker, on which machine; until when it is on probation, Unix seconds."""
+
+    operator: Address
+    platform: bytes
+    probation_until: int
 
 
 class Oracle:
@@ -77,9 +88,30 @@ class Oracle:
         """Return what was asked and what ended in the blocks `first` to `last`, both included."""
         return self._log.scan(first, last)
 
-    def activity(self, worker: Address, app_id: Bytes32, at: BlockNumber) -> Activity:
-        """Return whether `worker` may answer for `app_id` at block `at`."""
-        return self._registries.activity(worker, app_id, at)
+    def standings(
+        self, pairs: Sequence[tuple[Address, Bytes32]], at: BlockNumber
+    ) -> list[Standing | ContractError]:
+        """
+        Return how workers stand at block `at`, each for the app it is given with, in one exchange.
+
+        Where one does not count, the registry's error says why.
+        """
+        registry, workers = self.workers(at), sorted({worker for worker, _ in pairs})
+        asked = [registry.view_of_operator(worker, app_id) for worker, app_id in pairs]
+        asked += [self._oracle.view("probationOf", worker) for worker in workers]
+        answers = self._chain.calls(asked, at)
+        ends = dict(zip(workers, answers[len(pairs) :], strict=True))
+        found: list[Standing | ContractError] = []
+        for (worker, _), answer in zip(pairs, answers, strict=False):
+            end = ends[worker]
+            if isinstance(answer, ContractError):
+                found.append(answer)
+            elif isinstance(end, ContractError):
+                found.append(end)
+            else:
+                until = int(self._oracle.decoded("probationOf", end))
+                found.append(Standing(*registry.operator_from(answer), until))
+        return found
 
     def disputed(self, request: Request, at: BlockNumber) -> set[Address]:
         """Return who took part in rounds of `request` that were shown to disagree."""

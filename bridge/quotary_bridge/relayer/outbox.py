@@ -195,15 +195,19 @@ class Outbox:
         """Return what can be delivered, with the gas to offer; what would revert moves on."""
         ready: list[_Ready] = []
         refused: list[tuple[Job, ContractError]] = []
-        too_large: list[tuple[Job, str]] = []
+        hopeless: list[tuple[Job, str]] = []
+        limit = cycle.ports.settings.results_per_job
         for (job, call), outcome in zip(tried, outcomes, strict=True):
             if isinstance(outcome, ContractError):
                 refused.append((job, outcome))
             elif outcome > GAS_LIMIT:
-                too_large.append((job, "GasLimitExceeded"))
+                hopeless.append((job, "GasLimitExceeded"))
+            elif job.errand is not None and job.retries >= limit:
+                # It passed every time, and came to nothing when it was mined and paid for.
+                hopeless.append((job, job.reason or "NoResult"))
             else:
                 ready.append((job, call, outcome))
-        retry(cycle, too_large)
+        retry(cycle, hopeless)
         self._would_revert(cycle, refused)
         return ready
 

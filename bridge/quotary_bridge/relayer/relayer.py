@@ -33,6 +33,7 @@ from quotary_bridge.relayer.batching import Batching
 from quotary_bridge.relayer.cycle import Cycle, Ports
 from quotary_bridge.relayer.dispatch import Dispatcher
 from quotary_bridge.relayer.holder import own_holder
+from quotary_bridge.relayer.identities import Identities
 from quotary_bridge.relayer.lanes import Lanes
 from quotary_bridge.relayer.oracle import Oracle
 from quotary_bridge.relayer.progress import Listener, Progress, ProgressKind
@@ -125,8 +126,9 @@ class Relayer:
         )
         self._holder = holder or own_holder()
         self._dry_run = dry_run
-        self._dispatcher = Dispatcher()
-        self._rounds = Rounds()
+        self._identities = Identities()
+        self._dispatcher = Dispatcher(self._identities)
+        self._rounds = Rounds(self._identities)
         self._supply = Supply()
         self._signers = (signer, *lanes)
         self._lanes: Lanes | None = None
@@ -152,6 +154,7 @@ class Relayer:
             self._lanes = None
         self._dispatcher.close()
         self._rounds.close()
+        self._identities.close()
         if self._batches is not None:
             self._batches.close()
         self._ports.client.close()

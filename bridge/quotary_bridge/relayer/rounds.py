@@ -13,25 +13,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quotary_bridge.chain.contracts import RequestTerms
-from quotary_bridge.lifecycle import Dispatched, Failed, Job, JobState, Mislaid
+from quotary_bridge.lifecycle import Dispatched, Job, JobState, Mislaid
 from quotary_bridge.model import JobKey, JobKind, SignedResult, errand_key
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.errands import (
     dispute,
     finish_ended,
+    open_to_others,
     quorum_call,
-    reassignment,
     tell_errands,
 )
 from quotary_bridge.relayer.exchanges import Exchanges
 from quotary_bridge.relayer.hearing import Change, Floor
+from quotary_bridge.relayer.identities import Identities
 from quotary_bridge.relayer.latecomers import Latecomers
 from quotary_bridge.relayer.panel import Panel, apart
 from quotary_bridge.relayer.progress import ProgressKind
-from quotary_bridge.relayer.settle import conclude
+from quotary_bridge.relayer.rests import Rests
 from quotary_bridge.relayer.table import Decision, Table, played
 from quotary_bridge.rounds import (
     Abandoned,
@@ -53,7 +54,8 @@ TABLES = 32
 """How many rounds are at work at once: a handful of hashes and one answer each."""
 
 LISTEN_SECONDS = 0.1
-_REST_CYCLES_LIMIT = 32
+TOO_FEW = "TooFewWorkers"
+
 _ENDS = {
     Agreed: ProgressKind.ROUND_AGREED,
     Disputed: ProgressKind.ROUND_DISPUTED,
@@ -61,23 +63,14 @@ _ENDS = {
 }
 
 
-@dataclass(slots=True)
-class _Rest:
-    """How long a job is left alone that could not be worked on, in cycles."""
-
-    until: int = 0
-    times: int = 0
-
-
 class Rounds:
     """Conducts the rounds of one relayer."""
 
-    def __init__(self) -> None:
+    def __init__(self, identities: Identities) -> None:
         """Begin with no round at work."""
-        self._cycles = 0
         self._tables: dict[JobKey, Table] = {}
-        self._rests: dict[JobKey, _Rest] = {}
-        self._floor = Floor(Exchanges())
+        self._rests = Rests()
+        self._floor = Floor(Exchanges(), identities)
         self._latecomers = Latecomers(self._floor)
 
     def close(self) -> None:
@@ -91,10 +84,10 @@ class Rounds:
 
     def run(self, cycle: Cycle, *, begin: bool = True) -> None:
         """Finish what ended, seat what is due where we `begin`, and hear workers for a moment."""
-        self._cycles += 1
+        self._rests.turn()
         finish_ended(cycle)
         self._leave(cycle)
-        panel = Panel(cycle)
+        panel = cycle.panel
         if begin:
             self._begin(cycle, panel)
         self._hear(cycle, 0.0)
@@ -126,12 +119,13 @@ class Rounds:
         if not due:
             return
         self._floor.identify(cycle)
+        panel.prepare([job.request for job in due], ())
         rounds = cycle.ports.store.rounds([job.key for job in due])
         seated = []
         for job in self._whole(cycle, due, rounds):
             table = self._table(cycle, panel, job, rounds.get(job.key, []))
             if table is None:
-                self._rest(job.key)
+                self._rests.rest(job.key)
             else:
                 seated.append(table)
         with cycle.write() as writer:
@@ -178,19 +172,19 @@ class Rounds:
         return [job for job in due if job not in without]
 
     def _due(self, cycle: Cycle) -> list[Job]:
-        """Return the oldest jobs without a round at work; those refused too often end here."""
-        ports, resting = cycle.ports, self._resting()
+        """Return the oldest jobs without a round at work; those refused too often only rest."""
+        ports, resting = cycle.ports, self._rests.resting
         most = TABLES + len(resting) + len(self._tables)
         states = (JobState.SEEN, JobState.DISPATCHED)
         found = cycle.free_jobs(*states, most=most, kind=JobKind.QUORUM)
         limit = ports.settings.results_per_job
-        spent = [
-            job
-            for job in found
-            if job.state is JobState.SEEN and job.retries >= limit and job.slot is None
-        ]
-        conclude(cycle, [(job, Failed(job.reason or "NoResult", cycle.ref)) for job in spent])
-        left = {job.key for job in spent} | resting | self._tables.keys()
+        spent = [job for job in found if job.retries >= limit and job.key not in resting]
+        for job in spent:
+            # What was paid for so often in vain is not tried again; the request expires.
+            reason = job.reason or TOO_FEW
+            cycle.tell(ProgressKind.WORKERS_MISSING, job.key, found=0, reason=reason)
+            self._rests.rest(job.key)
+        left = self._rests.resting | self._tables.keys()
         due = [job for job in found if job.key not in left and _confirmed(cycle, job)]
         return due[: max(0, TABLES - len(self._tables))]
 
@@ -224,13 +218,11 @@ class Rounds:
         spare: list[Candidate] = [each for each in free if each not in chosen]
         return Table(job, Round(job.key, len(rounds) + 1, seats), rounds, quorum, spare, now)
 
-    def _missing(self, cycle: Cycle, job: Job, found: int, *, late: bool) -> None:
+    @staticmethod
+    def _missing(cycle: Cycle, job: Job, found: int, *, late: bool) -> None:
         """Tell that too few workers can be asked, and open a request whose own are late."""
-        cycle.tell(ProgressKind.WORKERS_MISSING, job.key, found=found)
-        if late:
-            with cycle.write() as writer:
-                added = writer.add_errands([reassignment(cycle, job.request)])
-            tell_errands(cycle, added)
+        cycle.tell(ProgressKind.WORKERS_MISSING, job.key, found=found, reason=TOO_FEW)
+        open_to_others(cycle, [job] if late else [])
 
     def _decide(self, cycle: Cycle, panel: Panel) -> None:
         """Do what is due about every round, until nothing is."""
@@ -304,21 +296,10 @@ class Rounds:
         if table.held.state not in (RoundState.COMMITTING, RoundState.REVEALING):
             del self._tables[key]
             if table.held.state is RoundState.AGREED:
-                self._rests.pop(key, None)
+                self._rests.forget(key)
                 self._latecomers.add(table)
             else:
-                self._rest(key)
-
-    def _rest(self, key: JobKey) -> None:
-        rest = self._rests.setdefault(key, _Rest())
-        rest.until = self._cycles + min(_REST_CYCLES_LIMIT, 1 << min(rest.times, 5))
-        rest.times += 1
-
-    def _resting(self) -> set[JobKey]:
-        # Who has had no rest for so long has ended, or is at work.
-        oldest = self._cycles - 2 * _REST_CYCLES_LIMIT
-        self._rests = {key: rest for key, rest in self._rests.items() if rest.until > oldest}
-        return {key for key, rest in self._rests.items() if rest.until > self._cycles}
+                self._rests.rest(key)
 
 
 def _is_closed(rounds: Sequence[Round]) -> bool:

@@ -27,7 +27,8 @@ class RelayerSettings:
     reorgs only. `replace_after`: blocks a transaction may stay unmined before its fees are raised.
     `in_flight`: transactions of one account that no block holds, at most: see `IN_FLIGHT`.
     `concurrent_workers`: questions that are out at a time, hedges on top; `results_per_job`:
-    answers that the chain may refuse before a request is given up; `max_fee`: no transaction offers
+    answers that may come to nothing before a request is asked only of workers that gave none, and
+    tries of an errand; `max_fee`: no transaction offers
     more for a unit of gas. `poll_seconds`: the rest between two cycles; while something waits for a
     block, no longer than to the next one.
     `lag_patience`: cycles a node may be behind what we saw before that counts as a reorg.

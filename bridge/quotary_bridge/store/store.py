@@ -254,6 +254,16 @@ class Store:
                 found.update(((row["job_key"], row["ordinal"]), row) for row in rows)
         return [result_from(found[each]) for each in wanted]
 
+    def answerers(self, keys: Sequence[JobKey]) -> dict[JobKey, set[Address]]:
+        """Return whose answers to jobs were ever stored, by the jobs' keys."""
+        found: dict[JobKey, set[Address]] = {key: set() for key in keys}
+        with self._read() as connection:
+            for some in chunked(keys):
+                rows = connection.execute(queries.RESULTS, {"keys": some}).mappings().all()
+                for row in rows:
+                    found[row["job_key"]].add(result_from(row).result.worker)
+        return found
+
     def rounds(self, keys: Sequence[JobKey]) -> dict[JobKey, list[Round]]:
         """Return every round of many jobs, oldest first, by their keys; not those without any."""
         found: dict[JobKey, list[Round]] = {}

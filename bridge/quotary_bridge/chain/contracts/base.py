@@ -94,22 +94,24 @@ class Contract:
 
     def read(self, function: str, *arguments: AbiValue, at: BlockTag = "latest") -> Any:  # noqa: ANN401 (only the ABI knows the type)
         """Return a view's result: the value itself where there is one, a tuple where more."""
-        return self._decoded(function, self._chain.call(self._view(function, arguments), at))
+        return self.decoded(function, self._chain.call(self.view(function, *arguments), at))
 
     def read_many(self, function: str, each: Sequence[AbiValue], at: BlockTag) -> list[Any]:
         """Return what `read` returns for each single argument, in as few exchanges as it takes."""
-        answers = self._chain.calls([self._view(function, (argument,)) for argument in each], at)
+        answers = self._chain.calls([self.view(function, argument) for argument in each], at)
         found = []
         for answer in answers:
             if isinstance(answer, ContractError):
                 raise answer
-            found.append(self._decoded(function, answer))
+            found.append(self.decoded(function, answer))
         return found
 
-    def _view(self, function: str, arguments: Sequence[AbiValue]) -> TransactionRequest:
+    def view(self, function: str, *arguments: AbiValue) -> TransactionRequest:
+        """Return the question that `read` asks, to be asked together with others."""
         return TransactionRequest(ZERO_ADDRESS, self._address, self.encode(function, *arguments))
 
-    def _decoded(self, function: str, data: bytes) -> Any:  # noqa: ANN401 (as `read`)
+    def decoded(self, function: str, data: bytes) -> Any:  # noqa: ANN401 (as `read`)
+        """Return what `read` returns, out of what the node answered."""
         values = interface(self.abi_name).decode_result(function, data)
         return values[0] if len(values) == 1 else values
 

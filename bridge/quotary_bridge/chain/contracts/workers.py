@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from quotary_bridge.chain.contracts.base import Contract, ProofKind, address_of
 from quotary_bridge.chain.interface import AbiValue
+from quotary_bridge.chain.questions import TransactionRequest
 from quotary_bridge.chain.records import BlockTag
 from quotary_bridge.chain.reverts import error_name
 from quotary_bridge.model import Address, Bytes32, Result, SignedResult
@@ -139,11 +140,13 @@ class WorkerRegistry(Contract):
         """Return who runs an active worker; raises `ContractError` where it does not count."""
         return address_of(self.read("requireActive", worker, app_id, at=at)[0])
 
-    def operator_and_platform_of(
-        self, worker: Address, app_id: Bytes32, at: BlockTag = "latest"
-    ) -> tuple[Address, bytes]:
-        """Return the same, and the first 20 bytes of the id of the platform it runs on."""
-        operator, _, platform = self.read("requireActiveOn", worker, app_id, at=at)
+    def view_of_operator(self, worker: Address, app_id: Bytes32) -> TransactionRequest:
+        """Return a question to be asked together with others; `operator_from` reads the answer."""
+        return self.view("requireActiveOn", worker, app_id)
+
+    def operator_from(self, answer: bytes) -> tuple[Address, bytes]:
+        """Return who runs an active worker, and 20 bytes of the id of the platform it runs on."""
+        operator, _, platform = self.decoded("requireActiveOn", answer)
         return address_of(operator), platform
 
     def worker_on(
