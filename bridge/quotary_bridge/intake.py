@@ -6,6 +6,9 @@ away is then simply missing, and what it moved is in another block. No filter, n
 reorgs, nothing to miss. What was read of a block is kept by its hash, which stands for it; a block
 that had nothing to say is asked again. Once a block is final it becomes the anchor, and is never
 read again; should the anchor's hash ever change, the chain broke its promise and the relayer stops.
+
+A request is gone where its block is, and only there: a node may know a block and not, or not yet,
+what it logged. So logs tell what is new, and the hash of a block what is over.
 """
 
 from __future__ import annotations
@@ -102,6 +105,21 @@ class IntakeReport:
     top: BlockNumber
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """
+    What one reading saw of the blocks above `anchor`, pinned at `head`.
+
+    `requests` are those that logs told of, `hashes` the blocks at the heights of all others that
+    are known, and some more.
+    """
+
+    requests: Mapping[JobKey, Request]
+    hashes: Mapping[BlockNumber, BlockHash]
+    anchor: BlockNumber
+    head: BlockRef
+
+
 class Intake:
     """
     Turns requests on the chain into jobs in the store.
@@ -145,43 +163,37 @@ class Intake:
         found = {request.key: request for request in scan.requests}
         final = self._final(before, -1 if settled is None else min(top, settled), head)
         last = before.head
-        hashes = self._hashes({top, final, min(last.number, BlockNumber(head.number))})
+        recent = self._store.recent_jobs(chain_id, self._source.address, before.final.number)
+        silent = {job.request.block.number for job in recent if job.key not in found}
+        wanted = {top, final, min(last.number, BlockNumber(head.number))}
+        hashes = self._hashes(wanted | {number for number in silent if number <= top})
         after = Cursor(BlockRef(top, hashes[top]), BlockRef(final, hashes[final]))
         reorganised = last.number > head.number or hashes[last.number] != last.hash
         # Logs carry no proof of the block they were asked for at: what was read counts only if the
         # chain is still the one that was pinned.
         if self._chain.block(head.number).hash != head.hash:
             raise BlockNotFound(Reason.BLOCK_NOT_FOUND, f"block {head.number} was replaced")
+        sight = _Sight(found, hashes, before.final.number, _ref_of(head))
         with self._store.write(held) as writer:
-            seen, moved, orphaned = self._apply(writer, found, before.final, top, head)
+            seen, moved, orphaned = self._apply(writer, recent, sight)
             writer.move_cursor(chain_id, self._source.address, after)
         return IntakeReport(seen, moved, orphaned, scan.endings, reorganised, after.final, top)
 
     def _apply(
-        self,
-        writer: Writer,
-        found: dict[JobKey, Request],
-        anchor: BlockRef,
-        top: BlockNumber,
-        head: Block,
+        self, writer: Writer, recent: Sequence[Job], sight: _Sight
     ) -> tuple[tuple[Request, ...], tuple[JobKey, ...], tuple[JobKey, ...]]:
-        chain_id = ChainId(self._chain.chain_id)
-        recent = self._store.recent_jobs(chain_id, self._source.address, anchor.number)
+        found = sight.requests
         known = {job.key: job for job in recent}
         known.update(self._store.jobs(list(found.keys() - known.keys())))
         seen = [request for key, request in found.items() if key not in known]
         for request in seen:
             writer.add_job(begin(request))
-
-        def _due(job: Job) -> Seen | Orphaned | Superseded | None:
-            return _what_became(job, found.get(job.key), anchor, top, head)
-
-        due = [key for key, job in known.items() if _due(job) is not None]
+        due = [key for key, job in known.items() if _what_became(job, sight) is not None]
         # Read again under their locks: another relayer on the same store may have moved them.
         writer.load(due)
         moved, orphaned = [], []
         for key in due:
-            event = _due(writer.job(key))
+            event = _what_became(writer.job(key), sight)
             if event is not None:
                 writer.advance(key, event)
             if isinstance(event, Seen):
@@ -200,8 +212,8 @@ class Intake:
 
     def _scan_anew(self, blocks: range) -> Scan:
         """Return what `blocks` say, and read only those of which nothing is kept."""
-        hashes = dict(zip(blocks, self._chain.block_hashes(blocks), strict=True))
-        unread = [number for number in blocks if hashes[number] not in self._kept]
+        hashes = self._hashes({*map(BlockNumber, blocks)})
+        unread = [number for number in hashes if hashes[number] not in self._kept]
         runs = _runs(unread)
         if len(runs) > RUNS_PER_CYCLE:
             runs = [(unread[0], unread[-1])]
@@ -209,10 +221,10 @@ class Intake:
         for first, last in runs:
             said.update(_by_block(self._read(first, last), hashes))
         found = {
-            number: said.get(number) or self._kept.get(digest or b"") or Scan()
+            number: said.get(number) or self._kept.get(digest) or Scan()
             for number, digest in hashes.items()
         }
-        self._kept = {hashes[number] or b"": scan for number, scan in found.items() if scan}
+        self._kept = {hashes[number]: scan for number, scan in found.items() if scan}
         return sum(found.values(), Scan())
 
     def _read(self, first: int, last: int) -> Scan:
@@ -262,6 +274,10 @@ class Intake:
         return BlockRef(number, BlockHash(self._chain.block(number).hash))
 
 
+def _ref_of(block: Block) -> BlockRef:
+    return BlockRef(BlockNumber(block.number), BlockHash(block.hash))
+
+
 def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
     """Return ascending numbers as runs without a gap: each by its first and its last."""
     runs: list[tuple[int, int]] = []
@@ -273,7 +289,7 @@ def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def _by_block(scan: Scan, hashes: Mapping[int, bytes | None]) -> dict[int, Scan]:
+def _by_block(scan: Scan, hashes: Mapping[BlockNumber, BlockHash]) -> dict[int, Scan]:
     """Return what each block said; raises `BlockNotFound` where one is not of this branch."""
     requests: defaultdict[int, list[Request]] = defaultdict(list)
     endings: defaultdict[int, list[Ending]] = defaultdict(list)
@@ -289,19 +305,22 @@ def _by_block(scan: Scan, hashes: Mapping[int, bytes | None]) -> dict[int, Scan]
     return {each: Scan(tuple(requests[each]), tuple(endings[each])) for each in blocks}
 
 
-def _what_became(
-    job: Job, request: Request | None, anchor: BlockRef, top: BlockNumber, head: Block
-) -> Seen | Orphaned | Superseded | None:
-    """Return what the chain, read up to `top`, says of `job`: `request`, where it has it."""
+def _what_became(job: Job, sight: _Sight) -> Seen | Orphaned | Superseded | None:
+    """Return what the chain, as it was read, says of `job`."""
     if job.terminal:
         return None
+    request, block = sight.requests.get(job.key), job.request.block
     if request is not None:
         return Seen(request) if _must_move(job, request) else None
-    block = job.request.block.number
+    there = sight.hashes.get(block.number)
+    if there is None:
+        # It was not looked at: it is above what was read, or was moved meanwhile by another.
+        return None
+    if there == block.hash:
+        return Seen(job.request) if job.state is JobState.ORPHANED else None
     if job.state is JobState.ORPHANED:
-        gone = BlockRef(BlockNumber(head.number), BlockHash(head.hash))
-        return Superseded(REQUEST_GONE, gone) if block <= anchor.number else None
-    return Orphaned() if anchor.number < block <= top and _may_be_orphaned(job) else None
+        return Superseded(REQUEST_GONE, sight.head) if block.number <= sight.anchor else None
+    return Orphaned() if block.number > sight.anchor and _may_be_orphaned(job) else None
 
 
 def _must_move(job: Job, request: Request) -> bool:

@@ -24,7 +24,7 @@ from quotary_bridge.chain.contracts import (
 from quotary_bridge.chain.contracts.base import ZERO_ADDRESS
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.sender import Sender
-from quotary_bridge.errors import BridgeError
+from quotary_bridge.errors import BridgeError, Reason, RequestRefused
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, Bytes32, ChainId, JobKey, Result, Slot, Timestamp, job_key
 from quotary_bridge.relayer import Progress, ProgressKind, Relayer, RelayerSettings
@@ -302,6 +302,22 @@ class OneByOne(Chain):
         except BridgeError as error:
             return error
         return None
+
+
+class Narrow(Chain):
+    """A node that answers about the logs of three blocks at a time."""
+
+    def logs(
+        self,
+        addresses: Sequence[Address],
+        from_block: int,
+        to_block: int,
+        topics: Sequence[bytes | Sequence[bytes] | None] = (),
+    ) -> tuple[Log, ...]:
+        """Answer, or refuse."""
+        if to_block - from_block >= 3:
+            raise RequestRefused(Reason.REQUEST_REFUSED, "block range too wide")
+        return super().logs(addresses, from_block, to_block, topics)
 
 
 def through(town: Town, kind: type[Chain]) -> Town:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
-from quotary_bridge.chain import Chain, Log
 from quotary_bridge.chain.port import TransactionRequest
 from quotary_bridge.errors import (
     FinalityViolation,
     Reason,
-    RequestRefused,
 )
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import (
-    Address,
     AttemptKind,
     BlockNumber,
     JobKey,
@@ -24,6 +19,7 @@ from quotary_bridge.store import Store
 
 from tests.bridge.relayer_town import (
     RELAYER,
+    Narrow,
     Town,
     Worker,
     address,
@@ -175,22 +171,6 @@ def test_a_node_that_lags_is_not_taken_for_a_reorg(town: Town, store: Store) -> 
 
 def test_a_node_that_answers_short_ranges_only_is_read_in_pieces(town: Town, store: Store) -> None:
     """The range is halved until it is answered."""
-
-    class Narrow(Chain):
-        """A node that answers for three blocks at a time."""
-
-        def logs(
-            self,
-            addresses: Sequence[Address],
-            from_block: int,
-            to_block: int,
-            topics: Sequence[bytes | Sequence[bytes] | None] = (),
-        ) -> tuple[Log, ...]:
-            """Answer, or refuse."""
-            if to_block - from_block >= 3:
-                raise RequestRefused(Reason.REQUEST_REFUSED, "block range too wide")
-            return super().logs(addresses, from_block, to_block, topics)
-
     town.ask()
     town.node.mine(20)
     through(town, Narrow)

@@ -24,7 +24,7 @@ from typing import NoReturn
 import structlog
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.transport import JsonRpcProvider
-from quotary_bridge.errors import Transient
+from quotary_bridge.errors import Permanent, Transient
 from quotary_bridge.model import ChainId, Timestamp
 from quotary_bridge.relayer import Progress, Relayer, RelayerSettings
 from quotary_bridge.store import Location, Store
@@ -219,7 +219,7 @@ class Campaign:
         while True:
             try:
                 relayer.tick()
-            except Transient as error:
+            except (Transient, Permanent) as error:
                 structlog.get_logger().warning("cycle_failed", detail=str(error))
             self._require_true_books(relayer, store)
 
@@ -245,7 +245,7 @@ class Campaign:
             chaos.mine()
             try:
                 idle = idle + 1 if relayer.tick().idle else 0
-            except Transient as error:
+            except (Transient, Permanent) as error:
                 structlog.get_logger().warning("cycle_failed", detail=str(error))
             if idle > FINALITY_DEPTH:
                 break

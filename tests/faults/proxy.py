@@ -5,7 +5,8 @@ Anvil is kinder than the clients people run: it takes a replacement for 0.3 % mo
 keeps their rule (10 % on both fees, or `replacement transaction underpriced`), in their words, and
 misbehaves besides: it drops questions, drops answers to questions that were carried out, asks
 twice, waits, fails, cuts answers short, answers other questions, lags, names another chain, forges
-receipts and denies transactions it has. All by a seed, and each method may have its own odds.
+receipts, denies transactions and logs it has, has another node answer that is behind, and refuses
+what it understands. All by a seed; each method may have its own odds, which a test may change.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
 from eth_account import Account
 from eth_account.typed_transactions import TypedTransaction
 from hexbytes import HexBytes
@@ -40,7 +42,18 @@ SPARED = 6
 """What may go wrong and never did goes wrong at this occasion, whatever its odds."""
 
 CONTROL = "proxy_control"
-"""The one method the proxy answers itself: what went wrong so far, and how often."""
+"""
+The one method the proxy answers itself: what went wrong so far, and how often.
+
+With a method and odds as parameters, they are that method's from now on.
+"""
+
+REFUSALS = (
+    (-32600, "Invalid Request"),
+    (-32601, "the method does not exist/is not available"),
+    (-32602, "invalid argument 0: json: cannot unmarshal"),
+)
+"""What a node says to a question that it does not take, with the codes of JSON-RPC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,9 @@ class Odds:
     wrong_chain: float = 0.0
     forged_receipt: float = 0.0
     denied: float = 0.0
+    stale_logs: float = 0.0
+    no_logs: float = 0.0
+    refused: float = 0.0
     seconds: float = 0.02
 
 
@@ -87,6 +103,7 @@ class _Proxy:
         parts = urlsplit(upstream)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._manners = manners
+        self._changed: dict[str, Odds] = {}
         self._chance = random.Random(manners.seed)
         self._pooled: dict[tuple[str, int], tuple[int, int, str]] = {}
         self._done: Counter[str] = Counter()
@@ -108,8 +125,9 @@ class _Proxy:
     async def _answer(self, asked: Any, upstream: Any) -> bytes:
         first = asked[0] if isinstance(asked, list) else asked
         if first["method"] == CONTROL:
+            self._change(*first["params"])
             return _http(200, {**_head(first), "result": dict(self._done)})
-        odds = self._manners.of(first["method"])
+        odds = self._changed.get(first["method"]) or self._manners.of(first["method"])
         if self._happens("drop_question", odds.drop_question):
             raise _HungUpError
         if self._happens("delay", odds.delay):
@@ -122,7 +140,7 @@ class _Proxy:
         many = asked if isinstance(asked, list) else [asked]
         if _asks_for_the_head(many[0]) and self._happens("stale_head", odds.stale_head):
             many = [await self._asked_late(many[0], upstream)]
-        answers = await self._forward(many, upstream)
+        answers = await self._answers(many, odds, upstream)
         if self._happens("drop_answer", odds.drop_answer):
             raise _HungUpError
         said = [self._twisted(*pair, odds) for pair in zip(many, answers, strict=True)]
@@ -134,10 +152,28 @@ class _Proxy:
 
     async def _asked_late(self, question: Mapping[str, Any], upstream: Any) -> dict[str, Any]:
         """The question for the head as a node answers it that is some blocks behind."""
-        asked = {**question, "method": "eth_blockNumber", "params": []}
-        head = int((await self._forward([asked], upstream))[0]["result"], 16)
+        head = await self._head_of(question, upstream)
         behind = max(0, head - self._chance.randint(1, self._manners.lag))
         return {**question, "params": [hex(behind), False]}
+
+    async def _answers(self, many: list[Any], odds: Odds, upstream: Any) -> list[dict[str, Any]]:
+        """What the node says, or one that takes no such question, or one that is behind."""
+        if self._happens("refused", odds.refused):
+            code, message = self._chance.choice(REFUSALS)
+            return [{**_head(q), "error": {"code": code, "message": message}} for q in many]
+        answers = await self._forward(many, upstream)
+        if not _asks_for_logs(many[0]) or not self._happens("stale_logs", odds.stale_logs):
+            return answers
+        newest = await self._head_of(many[0], upstream) - self._manners.lag
+        return [_without_newer(answer, newest) for answer in answers]
+
+    async def _head_of(self, question: Mapping[str, Any], upstream: Any) -> int:
+        asked = {**question, "method": "eth_blockNumber", "params": []}
+        return int((await self._forward([asked], upstream))[0]["result"], 16)
+
+    def _change(self, method: str | None = None, odds: Mapping[str, float] | None = None) -> None:
+        if method is not None:
+            self._changed[method] = Odds(**(odds or {}))
 
     async def _forward(self, asked: Any, upstream: Any) -> list[dict[str, Any]]:
         """Ask the node what the pool's rules allow, and refuse the rest in its place."""
@@ -188,6 +224,8 @@ class _Proxy:
         method, result = question["method"], answer.get("result")
         if self._happens("wrong_id", odds.wrong_id):
             answer = {**answer, "id": 10**9}
+        if _asks_for_logs(question) and self._happens("no_logs", odds.no_logs):
+            answer = {**_head(question), "result": []}
         if method == "eth_chainId" and self._happens("wrong_chain", odds.wrong_chain):
             answer = {**answer, "result": hex(WRONG_CHAIN)}
         if method == "eth_getTransactionReceipt" and isinstance(result, dict):
@@ -213,6 +251,18 @@ class _Proxy:
 
 def _asks_for_the_head(question: Mapping[str, Any]) -> bool:
     return bool(question["method"] == "eth_getBlockByNumber" and question["params"][0] == "latest")
+
+
+def _asks_for_logs(question: Mapping[str, Any]) -> bool:
+    return bool(question["method"] == "eth_getLogs")
+
+
+def _without_newer(answer: dict[str, Any], newest: int) -> dict[str, Any]:
+    """An answer about logs as a node gives it that knows no block above `newest`."""
+    if "error" in answer:
+        return answer
+    known = [log for log in answer["result"] if int(log["blockNumber"], 16) <= newest]
+    return {**answer, "result": known}
 
 
 async def _read(reader: asyncio.StreamReader) -> tuple[bytes, bytes] | None:
@@ -260,6 +310,12 @@ def _run(upstream: str, manners: Manners, port: Any) -> None:
         await server.serve_forever()
 
     asyncio.run(_serve())
+
+
+def behave(url: str, method: str, **odds: float) -> None:
+    """Give a method of the proxy at `url` other odds from now on; with none it is honest."""
+    question = {"jsonrpc": "2.0", "id": 1, "method": CONTROL, "params": [method, odds]}
+    requests.post(url, json=question, timeout=300).raise_for_status()
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class Line:
 
     def check(self) -> None:
         """Ask the node for its chain id; raises `WrongChain` where it is not the expected one."""
-        found = quantity(self._request("eth_chainId"))
+        found = self._quantity_of("eth_chainId", self._request("eth_chainId"))
         if self._expected is None:
             self._expected = found
         if found != self._expected:

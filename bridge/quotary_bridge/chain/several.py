@@ -3,9 +3,9 @@ Several nodes of one chain, of which one is asked at a time.
 
 1. Nodes stand in the order of preference. One is chosen, by `choose`, and asked until the next
    choice: what a cycle reads comes from one node, whole, and is never put together from two.
-2. A node that failed, or lags behind what was seen before, is set aside for a second, twice as long
-   with every failure in a row, a minute at most. The first one that is not set aside is chosen;
-   where all are, the one whose time is over first.
+2. A node that failed, refused what it was asked, or lags behind what was seen before, is set aside
+   for a second, twice as long with every failure in a row, a minute at most. The first one that
+   is not set aside is chosen; where all are, the one whose time is over first.
 3. A node's chain id is compared before it is asked anything, and whenever it is chosen anew. One of
    another chain is a mistake in the configuration, which nothing makes up for: `WrongChain`.
 4. What the chosen node calls final counts where another one has the very same block and none that
@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quotary_bridge.chain.port import Chain
-from quotary_bridge.errors import RpcUnavailable, Transient
+from quotary_bridge.errors import Permanent, RequestRefused, RpcUnavailable, Transient
 
 __all__ = ["ANOTHER_BLOCK", "SeveralNodes"]
 
@@ -64,7 +64,7 @@ class SeveralNodes(Chain):
             try:
                 chain_id = Chain.connect(url, chain_id).chain_id
                 break
-            except RpcUnavailable:
+            except (RpcUnavailable, RequestRefused):
                 if url == urls[-1]:
                     raise
         nodes = [Chain.at(url, chain_id) for url in urls]
@@ -109,7 +109,7 @@ class SeveralNodes(Chain):
             return "SetAside"
         try:
             there = node.chain.block(number).hash
-        except Transient as error:
+        except (Transient, Permanent) as error:
             node.fail(now)
             return error.reason.value
         node.failures = 0

@@ -18,7 +18,13 @@ from web3.types import RPCEndpoint
 
 from quotary_bridge.chain.faults import OUT_OF_GAS, classify
 from quotary_bridge.chain.reverts import decode_revert, revert_data
-from quotary_bridge.errors import ContractError, Reason, RequestRefused, RpcUnavailable
+from quotary_bridge.errors import (
+    ContractError,
+    Reason,
+    RequestRefused,
+    RpcUnavailable,
+    TransactionRefused,
+)
 
 __all__ = ["Call", "Json", "Wire", "error_of", "outcome"]
 
@@ -139,7 +145,11 @@ def outcome(method: str, answer: Mapping[str, Any]) -> Json:
         raise decode_revert(reverted)
     if executed and any(phrase in message.lower() for phrase in OUT_OF_GAS):
         raise ContractError("OutOfGas", {}, b"", "offer more gas")
-    raise classify(method, code, message)
+    error = classify(method, code, message)
+    if executed and isinstance(error, TransactionRefused):
+        # Not even begun: too little gas for its length, or more than a block has. No node's fault.
+        raise ContractError("TransactionRefused", {}, b"", cause=error.message) from error
+    raise error
 
 
 def error_of(answer: Mapping[str, Any]) -> tuple[int, str, object]:

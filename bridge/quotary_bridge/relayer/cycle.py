@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from quotary_bridge.chain import Block, Chain
 from quotary_bridge.chain.accounts import Signer
-from quotary_bridge.errors import Transient
+from quotary_bridge.errors import Permanent, Transient
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import (
     Address,
@@ -214,7 +214,7 @@ class Cycle:
         self.look_up([number])
         try:
             found = witness.block(number).hash
-        except Transient as error:
+        except (Transient, Permanent) as error:
             self.tell(ProgressKind.FINALITY_UNCONFIRMED, node=witness.endpoint, reason=error.reason)
             return False
         if found != self._hashes[number]:

@@ -19,7 +19,7 @@ from structlog.typing import FilteringBoundLogger
 
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.accounts import Signer
-from quotary_bridge.errors import BridgeError, Transient
+from quotary_bridge.errors import BridgeError, Fatal
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, Timestamp
 from quotary_bridge.relayer.progress import Listener, Progress
@@ -97,8 +97,9 @@ def run(
     """
     Relay until `stop` is set, and return what came of it.
 
-    A cycle that has begun is finished before it stops. What is transient is logged and repeated
-    after a pause that grows; with `once` there is one cycle, and what it raises is raised.
+    A cycle that has begun is finished before it stops. What fails is logged and repeated after a
+    pause that grows, unless it is `Fatal`, which is raised; with `once` there is one cycle, and
+    what it raises is raised.
     `dry_run` reads, asks and simulates against a store that is thrown away; it sends nothing.
     """
     log: FilteringBoundLogger = structlog.get_logger("quotary.relayer")
@@ -175,7 +176,10 @@ def _loop(
         try:
             ended = report = relayer.tick()
             failures = 0
-        except Transient as error:
+        except Fatal:
+            raise
+        except BridgeError as error:
+            # Also what can never help to repeat with this node: there may be another tomorrow.
             failures += 1
             log.warning("cycle_failed", reason=error.reason.value, detail=str(error))
         if observer is not None:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from quotary_bridge.errors import Transient
+from quotary_bridge.errors import BridgeError
 from quotary_bridge.lifecycle import Dispatched, Failed, Job, JobState, Mislaid, Retried
 from quotary_bridge.model import Address, JobKey, JobKind, Request, SignedResult
 from quotary_bridge.relayer.asking import Answer, Asker, Asking
@@ -218,7 +218,7 @@ class Dispatcher:
                 kept, last = [], now
             try:
                 go_on(due)
-            except Transient:
+            except BridgeError:
                 # That the node went away must not cost the answers that came meanwhile.
                 self._keep(cycle, kept)
                 raise

@@ -4,6 +4,9 @@ Finding out what became of every nonce given out.
 A receipt is a hint until its block is canonical, and final only at depth. All attempts of a nonce
 are looked at together: any of them may have been mined, whichever was sent last. Nothing moves
 forward only: where a block is gone, its nonce is open again.
+
+At finality a nonce's block says once more what it says of its job: whatever the job went through
+meanwhile, a delivery in the chain is a fact, and no order of a node's answers leads away from it.
 """
 
 from __future__ import annotations
@@ -13,7 +16,15 @@ from functools import partial
 
 from quotary_bridge.chain import Mined
 from quotary_bridge.intake import Ending
-from quotary_bridge.lifecycle import Finalised, Included, JobState, Released, Reorged, Retried
+from quotary_bridge.lifecycle import (
+    Finalised,
+    IllegalTransitionError,
+    Included,
+    JobState,
+    Released,
+    Reorged,
+    Retried,
+)
 from quotary_bridge.model import (
     AttemptKind,
     BlockHash,
@@ -40,6 +51,10 @@ REFUSED = "TransactionRefused"
 """No node took a delivery, so that its nonce was used up by nothing."""
 
 
+_News = tuple[JobKey | None, Callable[[Writer], None], Callable[[], None]]
+"""Whose nonce something became known of, what is to be written of it, and what to be told."""
+
+
 def follow(cycle: Cycle, endings: Sequence[Ending] = ()) -> None:
     """
     Bring every unresolved nonce of the signer up to the pinned block.
@@ -53,16 +68,30 @@ def follow(cycle: Cycle, endings: Sequence[Ending] = ()) -> None:
     used = _nonce_at_finality(cycle)
     receipts = _receipts(cycle, slots, endings)
     found = [(slot, _step(cycle, slot, _inclusion(cycle, slot, receipts), used)) for slot in slots]
-    news = [(slot.job, *step) for slot, step in found if step is not None]
-    if not news:
-        return
-    # One commit for all: whatever it loses is found again in the same place.
-    with cycle.write() as writer:
-        writer.load({job for job, _, _ in news if job is not None})
-        for _, write, _ in news:
-            write(writer)
-    for _, _, tell in news:
+    for _, _, tell in _written(cycle, [(slot.job, *step) for slot, step in found if step]):
         tell()
+
+
+def _written(cycle: Cycle, news: Sequence[_News]) -> Sequence[_News]:
+    """
+    Write all of `news`, in one commit, and return them: whatever it loses is found again.
+
+    Without those of a job that cannot have them, which is a defect: the job stays as it is, its
+    nonce stays given out, and nobody else's deliveries wait for it.
+    """
+    while news:
+        try:
+            with cycle.write() as writer:
+                writer.load({job for job, _, _ in news if job is not None})
+                for _, write, _ in news:
+                    write(writer)
+        except IllegalTransitionError as error:
+            job, event = error.job, type(error.event).__name__
+            cycle.tell(ProgressKind.JOB_CONTRADICTED, job.key, state=job.state.value, event=event)
+            news = [each for each in news if each[0] != job.key]
+        else:
+            break
+    return news
 
 
 def _step(
@@ -144,8 +173,11 @@ def _included(cycle: Cycle, slot: Slot, inclusion: Inclusion, writer: Writer) ->
     delivers = _delivers(slot, inclusion)
     if slot.inclusion != inclusion:
         writer.resolve_slot(slot, SlotState.MINED, inclusion)
-        if slot.job is not None and delivers:
-            writer.advance(slot.job, Included(inclusion.succeeded))
+    if slot.job is not None and delivers:
+        writer.advance(slot.job, Included(inclusion.succeeded))
+    elif slot.job is not None and writer.job(slot.job).state is JobState.MINED:
+        # The block that held the delivery gave way to one that used the nonce up otherwise.
+        writer.advance(slot.job, Reorged())
     if cycle.final(inclusion.block):
         writer.resolve_slot(slot, SlotState.FINAL, inclusion)
         if slot.job is not None:

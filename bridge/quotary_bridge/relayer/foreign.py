@@ -8,7 +8,7 @@ final block, and is none of ours.
 
 from __future__ import annotations
 
-from quotary_bridge.errors import BlockNotFound
+from quotary_bridge.errors import BlockNotFound, RequestRefused
 from quotary_bridge.model import BlockNumber, Slot
 from quotary_bridge.relayer.cycle import Cycle
 
@@ -30,8 +30,8 @@ def used_by_another(cycle: Cycle, slot: Slot, final: BlockNumber) -> bool:
             if transaction["from"].lower() == cycle.ports.signer.address.lower()
             and int(transaction["nonce"], 16) == slot.nonce
         ]
-    except (BlockNotFound, KeyError, TypeError, ValueError, AttributeError):
-        # The node keeps no state that old, or sends what is no block: there is no proof today.
+    except (BlockNotFound, RequestRefused, KeyError, TypeError, ValueError, AttributeError):
+        # The node keeps no state that old, or says what is no block: there is no proof today.
         return False
     ours = {attempt.hash for attempt in slot.attempts}
     return bool(found) and ours.isdisjoint(found)

@@ -116,7 +116,7 @@ class Oracle:
     def disputed(self, request: Request, at: BlockNumber) -> set[Address]:
         """Return who took part in rounds of `request` that were shown to disagree."""
         wanted = [topics_of(_DISPUTED), [request.request_id]]
-        logs = self._chain.logs([self.address], request.block.number, at, wanted)
+        logs = self._chain.all_logs([self.address], request.block.number, at, wanted)
         told = (decode_event(log) for log in logs)
         return {
             each for event in told if isinstance(event, RoundDisputed) for each in event.workers

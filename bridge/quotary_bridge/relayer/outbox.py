@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, takewhile
 
 from quotary_bridge.chain import TransactionRequest
 from quotary_bridge.chain.transactions import DynamicFeeTransaction, transaction_hash
@@ -20,6 +20,7 @@ from quotary_bridge.errors import (
     FeeTooLow,
     InsufficientFunds,
     NonceUsed,
+    RequestRefused,
     TransactionRefused,
     Transient,
 )
@@ -35,6 +36,7 @@ from quotary_bridge.model import (
 )
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.dispatch import retry
+from quotary_bridge.relayer.doubts import Doubts
 from quotary_bridge.relayer.fees import capped, raised
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.relayer.sending import Given, Sending
@@ -74,6 +76,7 @@ class Outbox:
         self._broke = False
         self._refused: set[int] = set()
         self._underpriced: set[int] = set()
+        self._doubts = Doubts()
 
     def room(self, cycle: Cycle, most: int) -> int:
         """Return how many more nonces may be given out, of `most` at a time."""
@@ -138,6 +141,9 @@ class Outbox:
             return
         fees = capped(cycle.suggested_fees, cycle.ports.settings.max_fee)
         with cycle.write() as writer:
+            # Not those that are final, which a node that lags may take for unused.
+            free = set(takewhile(lambda nonce: nonce < last, writer.free_nonces(cycle.used_nonces)))
+            gaps = [nonce for nonce in gaps if nonce in free]
             slots = writer.open_slots([(nonce, None) for nonce in gaps])
             signed = [_cancel(cycle, nonce, fees) for nonce in gaps]
             writer.add_attempts(list(zip(slots, signed, strict=True)), cycle.number)
@@ -179,6 +185,7 @@ class Outbox:
         """Write down what nodes have now, and remember why they do not have the rest."""
         sent = [given for given, outcome in outcomes if self._taken(cycle, *given, outcome)]
         self._broke = any(isinstance(outcome, InsufficientFunds) for _, outcome in outcomes)
+        self._refused |= self._doubts.weigh(cycle, outcomes)
         if sent:
             self._note_sent(cycle, sent)
 
@@ -285,7 +292,7 @@ class Outbox:
         # Where a nonce is used, most likely by this very transaction, the receipts will tell.
         if outcome is None or isinstance(outcome, NonceUsed):
             return outcome is None
-        if not isinstance(outcome, Transient | TransactionRefused):
+        if not isinstance(outcome, Transient | TransactionRefused | RequestRefused):
             raise outcome
         if attempt is slot.latest and isinstance(outcome, FeeTooLow):
             self._underpriced.add(slot.id)

@@ -54,6 +54,8 @@ class ProgressKind(StrEnum):
     REOPENED = "reopened"
     CHAIN_REORGANISED = "chain_reorganised"
     NODE_BEHIND = "node_behind"
+    NODE_REFUSED = "node_refused"
+    JOB_CONTRADICTED = "job_contradicted"
     FINALITY_UNCONFIRMED = "finality_unconfirmed"
 
 

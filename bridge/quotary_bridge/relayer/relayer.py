@@ -24,7 +24,7 @@ from typing import Self
 
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.accounts import Signer
-from quotary_bridge.errors import BlockNotFound, RpcUnavailable
+from quotary_bridge.errors import BlockNotFound, Permanent, RpcUnavailable
 from quotary_bridge.intake import Intake
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import Address, BlockNumber, JobKey
@@ -133,6 +133,7 @@ class Relayer:
         self._signers = (signer, *lanes)
         self._lanes: Lanes | None = None
         self._behind = 0
+        self._pinned = BlockNumber(0)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -185,8 +186,9 @@ class Relayer:
         """
         Do one cycle.
 
-        Raises `Transient` where the node failed in the middle: call again. Raises `Fatal`
-        (`FinalityViolation`, `WrongChain`, `LeaseHeldError`) where a person has to look.
+        Raises `Transient` where the node failed in the middle, and `Permanent` where it refused
+        what it was asked: call again, after a while. Raises `Fatal` (`FinalityViolation`,
+        `WrongChain`, `LeaseHeldError`) where a person has to look.
         """
         chain = self._ports.chain
         chain.choose()
@@ -194,6 +196,11 @@ class Relayer:
             report = self._cycle()
         except (RpcUnavailable, BlockNotFound):
             chain.set_aside()
+            raise
+        except Permanent as error:
+            # What one node does not offer, finds too much, or gets wrong, another may answer.
+            chain.set_aside()
+            self._tell_refused(chain.endpoint, error)
             raise
         if report.skipped:
             chain.set_aside()
@@ -210,6 +217,7 @@ class Relayer:
     def _cycle(self) -> TickReport:
         ports, lanes = self._ports, self._held()
         cycle = Cycle(ports, lanes.first.lease, ports.chain.head(), lanes.first.book)
+        self._pinned = cycle.number
         if self._node_is_behind(cycle):
             cycle.tell(ProgressKind.NODE_BEHIND)
             return self._report(cycle, skipped=True)
@@ -233,6 +241,11 @@ class Relayer:
         drained = draining and self._is_drained(cycle, lanes)
         done = self._report(cycle, drained=drained)
         return replace(done, waits=lanes.have_unmined(cycle), final=report.anchor.number)
+
+    def _tell_refused(self, node: str, error: Permanent) -> None:
+        details = {"node": node, "reason": error.reason.value, "detail": str(error)}
+        told = Progress(ProgressKind.NODE_REFUSED, self._pinned, details=details)
+        self._ports.listener(told)
 
     def _held(self) -> Lanes:
         """Return the lanes; the first time, see whom we deal with, and take their leases."""

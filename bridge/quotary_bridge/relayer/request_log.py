@@ -72,6 +72,8 @@ class RequestLog:
             name = self._names.get(log.topics[0]) if log.topics else None
             if name is None or log.address != self._address:
                 raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "the node sent logs not asked for")
+            if not first <= log.block_number <= last:
+                raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "the node sent logs of other blocks")
             if log.removed:
                 continue
             if name == _CREATED:
