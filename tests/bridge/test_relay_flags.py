@@ -29,7 +29,8 @@ def settings(*options: str) -> RelayerSettings:
     stands = Deployed("ResultOracle", ORACLE, {}, b"", b"", None, 7, b"")
     record = Deployment(FOREIGN_CHAIN, b"", ORACLE, {}, contracts={"ResultOracle": stands})
     context = Context(Settings(confirmations=2), chain, AccountChoice())
-    return settings_of(parser.parse_args([*WORKER, *options]), context, record)
+    args = parser.parse_args([*WORKER, *options])
+    return settings_of(args, context, record, len(args.worker))
 
 
 def test_every_option_reaches_the_setting_that_it_is_for() -> None:

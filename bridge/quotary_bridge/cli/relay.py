@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Sequence
 from pathlib import Path
 
 from quotary.cli.output import ExitCode, visible
@@ -20,8 +21,10 @@ from quotary_bridge.cli.options import (
     add_output_flags,
 )
 from quotary_bridge.cli.relay_api import Api, token_from
-from quotary_bridge.cli.relay_flags import add_run_flags, endpoint, settings_of
+from quotary_bridge.cli.relay_flags import add_run_flags, settings_of
 from quotary_bridge.cli.relay_records import add_database_flag, register_records
+from quotary_bridge.cli.relay_workers import WorkersFile, endpoint
+from quotary_bridge.errors import ConfigurationError, Reason
 from quotary_bridge.http import listening
 from quotary_bridge.model import Timestamp
 from quotary_bridge.relayer import (
@@ -33,6 +36,7 @@ from quotary_bridge.relayer import (
     stop_on_signals,
 )
 from quotary_bridge.store import InputFolder, location
+from quotary_bridge.workers import Endpoint
 
 __all__ = ["register"]
 
@@ -75,7 +79,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 @command
 def _run(args: Namespace) -> int:
-    workers = [endpoint(text) for text in args.worker]
+    file, workers = _workers(args)
     context = Context.of(args)
     record = context.deployment()
     config = RelayerConfig(
@@ -84,6 +88,7 @@ def _run(args: Namespace) -> int:
         batches=record.address("BatchOracle") if args.batches else None,
         signer=context.choice.signer(context.chain.chain_id),
         workers=workers,
+        roster=file or (lambda: None),
         database=location(args.database),
         lanes=[
             load_keystore(Path(name).expanduser(), context.choice.password_file).for_chain(
@@ -94,7 +99,7 @@ def _run(args: Namespace) -> int:
         witnesses=[Chain.connect(url, context.chain.chain_id) for url in args.witness_url],
         inputs=None if args.inputs is None else InputFolder(args.inputs),
         now=lambda: Timestamp(int(time.time())),  # noqa: TID251 (the edge: it serves the lease)
-        settings=settings_of(args, context, record),
+        settings=settings_of(args, context, record, len(workers)),
     )
     stop = threading.Event()
     token = token_from(args.token_file)
@@ -114,6 +119,20 @@ def _run(args: Namespace) -> int:
     shown = ", ".join(f"{count} {state}" for state, count in jobs.items() if count)
     answer(args, {"jobs": jobs}, f"stopped: {shown or 'nothing to do'}")
     return ended_with(report.last) if args.once else ExitCode.OK
+
+
+def _workers(args: Namespace) -> tuple[WorkersFile | None, Sequence[Endpoint]]:
+    named = [endpoint(text) for text in args.worker]
+    if args.workers is not None:
+        file = WorkersFile(args.workers, named)
+        return file, file.workers
+    if not named:
+        raise ConfigurationError(
+            Reason.CONFIGURATION_MISSING,
+            "no worker is named",
+            "give --worker URL or --workers FILE",
+        )
+    return None, named
 
 
 def ended_with(cycle: TickReport | None) -> ExitCode:

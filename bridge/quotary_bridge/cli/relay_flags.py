@@ -6,15 +6,12 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from quotary_bridge.chain.deployment import Deployment
-from quotary_bridge.cli.options import Context, address, wei
-from quotary_bridge.errors import ConfigurationError, Reason
+from quotary_bridge.cli.options import Context, wei
 from quotary_bridge.model import BlockNumber, Wei
 from quotary_bridge.relayer import RelayerSettings
-from quotary_bridge.workers import Endpoint
 
-__all__ = ["add_run_flags", "endpoint", "settings_of"]
+__all__ = ["add_run_flags", "settings_of"]
 
-_ADDRESS_CHARACTERS = 42
 _DEFAULT = RelayerSettings()
 _GWEI = 10**9
 
@@ -33,9 +30,16 @@ def _add_answering_flags(parser: ArgumentParser) -> None:
     group.add_argument(
         "--worker",
         action="append",
-        required=True,
+        default=[],
         metavar="URL[=ADDRESS]",
         help="a worker, and whose signature counts from it; repeatable",
+    )
+    group.add_argument(
+        "--workers",
+        type=Path,
+        metavar="FILE",
+        help="more workers, one a line; read again when it changes: who is taken out finishes what "
+        "it began",
     )
     group.add_argument(
         "--round-seconds",
@@ -188,8 +192,14 @@ def _add_api_flags(parser: ArgumentParser) -> None:
     )
 
 
-def settings_of(args: Namespace, context: Context, record: Deployment) -> RelayerSettings:
-    """Return what the options come to on the chain of `context`; raises `ConfigurationError`."""
+def settings_of(
+    args: Namespace, context: Context, record: Deployment, workers: int
+) -> RelayerSettings:
+    """
+    Return what the options come to on the chain of `context`, with so many `workers`.
+
+    Raises `ConfigurationError`.
+    """
     default = 0 if context.development else _DEFAULT.finality_depth
     batched = record.contracts.get("BatchOracle")
     return RelayerSettings(
@@ -198,7 +208,7 @@ def settings_of(args: Namespace, context: Context, record: Deployment) -> Relaye
         finality_depth=default if args.finality is None else args.finality,
         replace_after=args.replace_after,
         in_flight=args.in_flight,
-        concurrent_workers=_width(args),
+        concurrent_workers=_width(args, workers),
         results_per_job=args.results_per_job,
         max_fee=Wei(args.max_fee),
         poll_seconds=args.poll,
@@ -212,23 +222,8 @@ def settings_of(args: Namespace, context: Context, record: Deployment) -> Relaye
     )
 
 
-def _width(args: Namespace) -> int:
+def _width(args: Namespace, workers: int) -> int:
     """Return how many workers are asked at a time: one question each, for each answers one."""
     if args.concurrent_workers is not None:
         return int(args.concurrent_workers)
-    return max(len(args.worker), _DEFAULT.concurrent_workers)
-
-
-def endpoint(text: str) -> Endpoint:
-    """Parse a worker, `URL` or `URL=ADDRESS`; raises `ConfigurationError`."""
-    url, separator, known = text.rpartition("=")
-    if not separator or len(known) != _ADDRESS_CHARACTERS:
-        return Endpoint(text)
-    try:
-        return Endpoint(url, address(known))
-    except Exception as error:
-        if isinstance(error, ConfigurationError):
-            raise
-        raise ConfigurationError(
-            Reason.CONFIGURATION_INVALID, str(error), "give --worker URL or URL=ADDRESS"
-        ) from None
+    return max(workers, _DEFAULT.concurrent_workers)

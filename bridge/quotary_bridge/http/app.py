@@ -202,6 +202,7 @@ def _workers(view: View, request: Request) -> Response:
                 "failures": health.failures,
                 "restsUntil": health.rests_until,
                 "lastFault": health.last_fault,
+                "leaving": health.leaving,
             }
             for endpoint, health in view.workers().items()
         ],

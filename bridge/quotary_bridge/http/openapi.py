@@ -122,6 +122,7 @@ _SCHEMAS = {
         failures=_COUNT,
         restsUntil=_COUNT,
         lastFault={"type": "string"},
+        leaving={"type": "boolean"},
     ),
     "Input": _object(commitment=_HEX_32, bytes=_COUNT),
     "Error": _object(error=_object(code={"type": "string"}, message={"type": "string"})),

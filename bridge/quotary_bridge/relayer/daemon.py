@@ -44,7 +44,7 @@ class RelayerConfig:
     """
     Everything a relayer needs; `lanes` are accounts that deliver beside `signer`, `batches` is the
     oracle whose requests are answered many at a time, `inputs` is where those are that the chain
-    has not.
+    has not, `roster` says before every cycle who the workers are from then on: see `Relayer`.
 
     `database` is the SQLite file, or where PostgreSQL is. `now` gives Unix seconds and serves the
     lease only.
@@ -62,6 +62,7 @@ class RelayerConfig:
     lanes: Sequence[Signer] = ()
     batches: Address | None = None
     inputs: InputFolder | None = None
+    roster: Callable[[], Sequence[Endpoint] | None] = lambda: None
 
 
 class Observer(Protocol):
@@ -120,6 +121,7 @@ def run(
             lanes=config.lanes,
             batches=config.batches,
             inputs=config.inputs,
+            roster=config.roster,
         )
         with relayer, _observed(observer, store, relayer):
             if once:

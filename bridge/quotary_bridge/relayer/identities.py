@@ -64,7 +64,8 @@ class Identities:
         Waits a moment for those that were never asked before; what the others say is heard later.
         """
         now, ports = time.monotonic(), cycle.ports
-        asked = [each for each in ports.pool.health() if self._is_due(each, now, doubted)]
+        staying = [each for each, how in ports.pool.health().items() if not how.leaving]
+        asked = [each for each in staying if self._is_due(each, now, doubted)]
         known = self._said.keys() | self._asked_at.keys()
         fresh = [endpoint for endpoint in asked if endpoint.url not in known]
         for endpoint in asked:

@@ -17,7 +17,7 @@ dies anywhere goes on from the store. It is not trusted: it may delay, never for
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
@@ -78,6 +78,7 @@ class Relayer:
     everything that happens, in the caller's thread. With `dry_run` nothing is signed or sent.
     Nothing counts as final that one of `witnesses`, other nodes of the chain, does not confirm.
     Requests of the oracle of batches, where `batches` names one, are answered many at a time.
+    `roster` is asked before every cycle for the workers from then on, None for the same as before.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Relayer:
         lanes: Sequence[Signer] = (),
         batches: Address | None = None,
         inputs: InputFolder | None = None,
+        roster: Callable[[], Sequence[Endpoint] | None] = lambda: None,
     ) -> None:
         """Ask nobody yet; the first `tick` takes the leases."""
         self._ports = Ports(
@@ -126,6 +128,7 @@ class Relayer:
         )
         self._holder = holder or own_holder()
         self._dry_run = dry_run
+        self._roster = roster
         self._identities = Identities()
         self._dispatcher = Dispatcher(self._identities)
         self._rounds = Rounds(self._identities)
@@ -190,6 +193,9 @@ class Relayer:
         what it was asked: call again, after a while. Raises `Fatal` (`FinalityViolation`,
         `WrongChain`, `LeaseHeldError`) where a person has to look.
         """
+        workers = self._roster()
+        if workers is not None:
+            self._ports.pool.replace(workers)
         chain = self._ports.chain
         chain.choose()
         try:
