@@ -165,14 +165,15 @@ class Intake:
         last = before.head
         recent = self._store.recent_jobs(chain_id, self._source.address, before.final.number)
         silent = {job.request.block.number for job in recent if job.key not in found}
-        wanted = {top, final, min(last.number, BlockNumber(head.number))}
+        pinned = BlockNumber(head.number)
+        wanted = {top, final, min(last.number, pinned), pinned}
         hashes = self._hashes(wanted | {number for number in silent if number <= top})
-        after = Cursor(BlockRef(top, hashes[top]), BlockRef(final, hashes[final]))
-        reorganised = last.number > head.number or hashes[last.number] != last.hash
         # Logs carry no proof of the block they were asked for at: what was read counts only if the
         # chain is still the one that was pinned.
-        if self._chain.block(head.number).hash != head.hash:
+        if hashes[pinned] != head.hash:
             raise BlockNotFound(Reason.BLOCK_NOT_FOUND, f"block {head.number} was replaced")
+        after = Cursor(BlockRef(top, hashes[top]), BlockRef(final, hashes[final]))
+        reorganised = last.number > head.number or hashes[last.number] != last.hash
         sight = _Sight(found, hashes, before.final.number, _ref_of(head))
         with self._store.write(held) as writer:
             seen, moved, orphaned = self._apply(writer, recent, sight)

@@ -32,11 +32,12 @@ def split_words(encoded: bytes) -> Iterator[bytes]:
 
 
 def _word(value: bytes | int | str) -> bytes:
+    # Most are bytes.
+    if isinstance(value, bytes):
+        return _sized(value, WORD_BYTES)
     if isinstance(value, int):
         return value.to_bytes(WORD_BYTES)
-    if isinstance(value, str):
-        return bytes(12) + _sized(bytes.fromhex(value[2:]), 20)
-    return _sized(value, WORD_BYTES)
+    return bytes(12) + _sized(bytes.fromhex(value[2:]), 20)
 
 
 def _sized(value: bytes, size: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 import httpx
@@ -111,3 +112,25 @@ def test_the_load_is_spread_over_workers(town: Town, store: Store) -> None:
         drive(relayer, town, cycles=30)
     assert [worker.asked for worker in workers.values()] == [2, 2, 2]
     require_all_final(town, store, requests=6)
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_no_thread_outlives_whoever_asks(
+    town: Town,
+    store: Store,
+    closes: bool,  # noqa: FBT001 (a parameter)
+) -> None:
+    """Closed or forgotten: the threads that wait for questions end."""
+    before = set(threading.enumerate())
+    town.ask()
+    relayer = relayer_of(town, store, client_of(one=Worker()), "one")
+    relayer.tick()
+    threads = set(threading.enumerate()) - before
+    assert threads
+    if closes:
+        relayer.close()
+    del relayer
+    gc.collect()
+    for thread in threads:
+        thread.join(A_LONG_TIME)
+        assert not thread.is_alive()

@@ -172,6 +172,31 @@ def test_every_lot_is_in_the_store_before_it_goes_out(town: Town, store: Store) 
     require_all_final(town, store, REQUESTS)
 
 
+def test_the_last_answers_go_on_in_smaller_lots(
+    town: Town, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node tries the first ones out while the others are kept; what was sent is noted once."""
+    monkeypatch.setattr(simulate, "LOT", REQUESTS)
+    monkeypatch.setattr(dispatch, "LAST_LOT", 2)
+    through(town, Watched)
+    chain = town.chain
+    assert isinstance(chain, Watched)
+    chain.store, chain.sender, chain.lots = store, address(town), []
+    with asked(town, store) as relayer:
+        relayer.tick()
+        assert [(size, unknown) for _, size, unknown in chain.lots] == [
+            (2, set()),
+            (2, set()),
+            (1, set()),
+        ]
+        assert kinds(town).count(ProgressKind.TRANSACTION_SENT) == REQUESTS
+        slots = store.unresolved_slots(ChainId(chain.chain_id), chain.sender)
+        assert [slot.broadcasts for slot in slots] == [1] * REQUESTS
+        town.automine(on=True)
+        drive(relayer, town)
+    require_all_final(town, store, REQUESTS)
+
+
 def test_a_lot_goes_out_while_workers_are_still_asked(
     town: Town, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

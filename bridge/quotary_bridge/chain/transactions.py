@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from coincurve import PrivateKey
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
 from quotary_bridge.model import Address, Fees
 

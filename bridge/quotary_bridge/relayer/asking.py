@@ -12,9 +12,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from threading import Thread
+from weakref import finalize
 
 from quotary_bridge.lifecycle import Job
 from quotary_bridge.model import JobKey, Request, SignedResult, Timestamp
@@ -66,7 +68,10 @@ class Answer:
         return self.outcome
 
 
-@dataclass(slots=True)
+_Question = tuple[WorkerClient, Asking, Endpoint]
+
+
+@dataclass(slots=True, weakref_slot=True)
 class Asker:
     """Asks a few workers at a time; `asking` are the jobs that wait for an answer."""
 
@@ -76,7 +81,8 @@ class Asker:
     _out: int = 0
     _answers: SimpleQueue[Answer] = field(default_factory=SimpleQueue)
     _heard: deque[Answer] = field(default_factory=deque)
-    _threads: ThreadPoolExecutor | None = None
+    _questions: SimpleQueue[_Question | None] = field(default_factory=SimpleQueue)
+    _threads: int = 0
 
     def ask(self, asking: Asking) -> None:
         """Ask the first worker for a job, as soon as there is room."""
@@ -122,9 +128,11 @@ class Asker:
 
     def close(self) -> None:
         """Ask nobody any more, and wait for nobody."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
-            self._threads = None
+        with suppress(Empty):
+            while True:
+                self._questions.get_nowait()
+        self._questions.put(None)
+        self._questions, self._threads = SimpleQueue(), 0
 
     def _hear(self, ports: Ports, end: float) -> None:
         """Wait for an answer, and take all that came; the next are asked while these are judged."""
@@ -159,8 +167,6 @@ class Asker:
     def _fill(self, ports: Ports) -> None:
         """Begin as many exchanges as there is room for; hedges have room of their own."""
         width = ports.settings.concurrent_workers
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(2 * width, thread_name_prefix="dispatch")
         while self._waiting and self._out < (2 * width if self._waiting[0].out else width):
             asking = self._waiting.popleft()
             asking.queued = False
@@ -175,14 +181,29 @@ class Asker:
             asking.hedge_at = time.monotonic() + ports.settings.hedge_seconds
             self._out += 1
             self._running.add(asking)
-            self._threads.submit(_exchange, self._answers, ports.client, asking, endpoint)
+            self._questions.put((ports.client, asking, endpoint))
+            if self._threads < self._out:
+                self._start_thread()
+
+    def _start_thread(self) -> None:
+        if not self._threads:
+            # Whoever forgets to close must not leave threads behind.
+            finalize(self, self._questions.put, None)
+        # A daemon: what a worker that stalls holds up is not the end of the relayer.
+        thread = Thread(
+            target=_exchanges, args=(self._questions, self._answers), name="dispatch", daemon=True
+        )
+        thread.start()
+        self._threads += 1
 
 
-def _exchange(
-    answers: SimpleQueue[Answer], client: WorkerClient, asking: Asking, endpoint: Endpoint
-) -> None:
-    try:
-        outcome: SignedResult | Exception = client.ask(endpoint, asking.request)
-    except Exception as fault:  # noqa: BLE001 (judged, or raised, in the relayer's thread)
-        outcome = fault
-    answers.put(Answer(asking, endpoint, outcome))
+def _exchanges(questions: SimpleQueue[_Question | None], answers: SimpleQueue[Answer]) -> None:
+    """Ask one question after the other; a None ends this thread, and then the others."""
+    while (question := questions.get()) is not None:
+        client, asking, endpoint = question
+        try:
+            outcome: SignedResult | Exception = client.ask(endpoint, asking.request)
+        except Exception as fault:  # noqa: BLE001 (judged, or raised, in the relayer's thread)
+            outcome = fault
+        answers.put(Answer(asking, endpoint, outcome))
+    questions.put(None)

@@ -44,6 +44,13 @@ JOBS_PER_CYCLE = 512
 TAKEN_PER_NONCE = 4
 """Answers wait for nonces, and those for blocks; what lies here meanwhile others could deliver."""
 
+LAST_LOT = 50
+"""
+How many of the last answers are handed on at a time.
+
+The node works on the first of them while the next are kept; nothing else is left to do meanwhile.
+"""
+
 STORE_SECONDS = 0.2
 """How long a checked answer may wait for others to share a commit; losing it costs a question."""
 
@@ -213,16 +220,26 @@ class Dispatcher:
                 kept.extend(self._heard(cycle, answer))
             now = time.monotonic()
             due = len(kept) >= LOT or (bool(kept) and now - last > STORE_SECONDS)
-            if due:
+            # The last ones go in smaller lots, below.
+            if due := due and bool(self._asker.asking):
                 self._keep(cycle, kept)
                 kept, last = [], now
-            try:
-                go_on(due)
-            except BridgeError:
-                # That the node went away must not cost the answers that came meanwhile.
-                self._keep(cycle, kept)
-                raise
-        self._keep(cycle, kept)
+            self._hand_on(cycle, kept, go_on, more=due)
+        while kept:
+            self._keep(cycle, kept[:LAST_LOT])
+            kept = kept[LAST_LOT:]
+            self._hand_on(cycle, kept, go_on, more=bool(kept))
+
+    def _hand_on(
+        self, cycle: Cycle, kept: Sequence[_Kept], go_on: Callable[[bool], None], *, more: bool
+    ) -> None:
+        """Go on with deliveries; `kept` are answers that came meanwhile."""
+        try:
+            go_on(more)
+        except BridgeError:
+            # That the node went away must not cost them.
+            self._keep(cycle, kept)
+            raise
 
     def _heard(self, cycle: Cycle, answer: Answer) -> list[_Kept]:
         """Return the answer where it is the first good one; note how its worker did."""

@@ -97,7 +97,8 @@ class Outbox:
         2. send what no node is known to have, before anything that has a higher nonce;
         3. simulate, sign and store the deliveries of the jobs that are added, a lot at a time, and
            send each lot from its commit on: whatever else the block does is done meanwhile;
-        4. where the block ends: close gaps; wait until all of it is sent; note what was.
+        4. where the block ends: close gaps; note what was sent while the last ones are, and these
+           when they were.
 
         Raises what kept transactions from being sent: they stay as they were stored. With `dry_run`
         it only simulates, and tells.
@@ -125,7 +126,9 @@ class Outbox:
             if not dry_run:
                 self.close_gaps(cycle)
                 sending.give(_fresh(cycle, begun))
-        self._note(cycle, sending.outcomes)
+                self._note(cycle, sending.news())
+        self._note(cycle, sending.news())
+        self._weigh(cycle, sending.outcomes)
         sending.require_complete()
         self._resent = not dry_run
 
@@ -184,10 +187,13 @@ class Outbox:
     def _note(self, cycle: Cycle, outcomes: Sequence[tuple[Given, BridgeError | None]]) -> None:
         """Write down what nodes have now, and remember why they do not have the rest."""
         sent = [given for given, outcome in outcomes if self._taken(cycle, *given, outcome)]
-        self._broke = any(isinstance(outcome, InsufficientFunds) for _, outcome in outcomes)
-        self._refused |= self._doubts.weigh(cycle, outcomes)
         if sent:
             self._note_sent(cycle, sent)
+
+    def _weigh(self, cycle: Cycle, outcomes: Sequence[tuple[Given, BridgeError | None]]) -> None:
+        """Conclude from all that became of a cycle's attempts how to go on with the next."""
+        self._broke = any(isinstance(outcome, InsufficientFunds) for _, outcome in outcomes)
+        self._refused |= self._doubts.weigh(cycle, outcomes)
 
     def _due(self, cycle: Cycle, slots: Sequence[Slot]) -> list[Given]:
         waiting = [slot for slot in slots if slot.id not in self._refused]

@@ -4,7 +4,7 @@ Sending beside storing: while a lot goes out, the next is answered, tried out, s
 1. what is sent are attempts, which nobody has before the commit that holds them has ended;
 2. one thread asks the node, in the order in which it was told to;
 3. after an exchange that failed nothing more goes out: the outbox is as it was, and tries again;
-4. what became of attempts is told when the thread has ended, and written by the relayer's own;
+4. what became of attempts is written by the relayer's own thread, while others still go out;
 5. the thread never outlives the block that began it: no later step, and no other relayer, finds it
    still sending.
 """
@@ -40,6 +40,7 @@ class Sending:
         self._chain = chain
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sending")
         self._outcomes: list[tuple[Given, BridgeError | None]] = []
+        self._told = 0
         self._failure: Exception | None = None
 
     def __enter__(self) -> Self:
@@ -66,8 +67,14 @@ class Sending:
 
     @property
     def outcomes(self) -> Sequence[tuple[Given, BridgeError | None]]:
-        """What `Chain.send_many` returned of each attempt that went out; read after the end."""
+        """What `Chain.send_many` returned of each attempt that went out so far."""
         return self._outcomes
+
+    def news(self) -> Sequence[tuple[Given, BridgeError | None]]:
+        """Return the `outcomes` since this was last asked."""
+        news = self._outcomes[self._told :]
+        self._told += len(news)
+        return news
 
     def require_complete(self) -> None:
         """Raise what kept attempts from going out, where something did; call after the end."""

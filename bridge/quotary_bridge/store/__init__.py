@@ -15,7 +15,8 @@ from quotary_bridge.store.location import Location, PostgresUrl, location
 from quotary_bridge.store.overview import Overview
 from quotary_bridge.store.store import ROWS_LIMIT, Store, StoreUnavailableError
 from quotary_bridge.store.tasks import Claim, Task, TaskBook, TaskReport, TaskState
-from quotary_bridge.store.writer import Cursor, SignedTransaction, Writer
+from quotary_bridge.store.values import Cursor, SignedTransaction
+from quotary_bridge.store.writer import Writer
 
 __all__ = [
     "INPUT_BYTES_LIMIT",

@@ -24,8 +24,8 @@ from sqlalchemy import (
 from quotary_bridge.lifecycle import Job, JobState
 from quotary_bridge.model import Address, BlockNumber, Bytes32, ChainId, JobKey, JobKind
 from quotary_bridge.store.claims import FREE, chunked
+from quotary_bridge.store.jobs import KnownJobs
 from quotary_bridge.store.leases import Lease
-from quotary_bridge.store.rows import job_from
 from quotary_bridge.store.tables import batch, batch_member, job
 
 __all__ = ["BatchRecord", "BatchState", "BatchWriter", "Commitment", "Member"]
@@ -151,9 +151,9 @@ _WAITING = (
 )
 
 
-def waiting(connection: Connection, wanted: dict[str, Any]) -> tuple[Job, ...]:
+def waiting(connection: Connection, wanted: dict[str, Any], known: KnownJobs) -> tuple[Job, ...]:
     """Return requests in no batch, each account's oldest first; `wanted` as `FREE` asks for it."""
-    return tuple(map(job_from, connection.execute(_WAITING, wanted).all()))
+    return tuple(known.read(connection, _WAITING, wanted))
 
 
 def open_batches(connection: Connection, chain_id: ChainId, oracle: Address) -> list[BatchRecord]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from functools import lru_cache
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -37,8 +36,10 @@ from quotary_bridge.store.tables import job as job_table
 from quotary_bridge.words import encode_words, split_words
 
 __all__ = [
+    "PROGRESS",
     "attempt_from",
     "job_from",
+    "job_further",
     "job_row",
     "progress_row",
     "result_from",
@@ -46,9 +47,6 @@ __all__ = [
     "slot_from",
     "statement_from",
 ]
-
-REQUESTS_REMEMBERED = 1 << 11
-"""More than one cycle works on; inputs may be large."""
 
 
 def job_row(job: Job) -> dict[str, Any]:
@@ -94,10 +92,22 @@ def progress_row(job: Job) -> dict[str, Any]:
 
 def job_from(row: Row[Any]) -> Job:
     """Return the job of a row of all columns of `tables.job`, in their order."""
-    state, ordinal, slot, carried, retries, reason, number, digest, sealed = row[_PROGRESS]
+    *asked, number, digest = row[_QUESTION]
     key, kind, target, call = _ERRAND(row)
+    errand = None if target is None else Errand(key, target, call)
+    request = Request(*(*asked, BlockRef(number, digest)))
+    return _job(request, _KINDS[kind], errand, row[_PROGRESS])
+
+
+def job_further(known: Job, row: Row[Any]) -> Job:
+    """Return the job of a row of `PROGRESS`, where `known` is the same one at any time."""
+    return _job(known.request, known.kind, known.errand, row[len(_PLACE) :])
+
+
+def _job(request: Request, kind: JobKind, errand: Errand | None, progress: Sequence[Any]) -> Job:
+    state, ordinal, slot, carried, retries, reason, number, digest, sealed = progress
     return Job(
-        _request(*row[_QUESTION]),
+        request,
         _STATES[state],
         ordinal,
         slot,
@@ -106,8 +116,8 @@ def job_from(row: Row[Any]) -> Job:
         reason,
         None if number is None else BlockRef(number, digest),
         sealed,
-        _KINDS[kind],
-        None if target is None else Errand(key, target, call),
+        kind,
+        errand,
     )
 
 
@@ -120,11 +130,9 @@ _STATES = {state.value: state for state in JobState}
 _KINDS = {kind.value: kind for kind in JobKind}
 
 
-@lru_cache(REQUESTS_REMEMBERED)
-def _request(*columns: Any) -> Request:  # noqa: ANN401 (what the columns hold)
-    """Return the request of its columns, in their order: every step of a job reads the same."""
-    *asked, number, digest = columns
-    return Request(*(*asked, BlockRef(number, digest)))
+_PLACE = (job_table.c.key, job_table.c.block_hash)
+PROGRESS = (*_PLACE, *job_table.c.values()[_PROGRESS])
+"""Which job it is, the block that asks for it, and how far it is."""
 
 
 def result_row(signed: SignedResult) -> dict[str, Any]:

@@ -30,11 +30,13 @@ from quotary_bridge.store.availability import StoreUnavailableError, available
 from quotary_bridge.store.batches import BatchRecord, BatchState, Member
 from quotary_bridge.store.claims import chunked, claimant
 from quotary_bridge.store.engine import READS, open_engine, open_existing
+from quotary_bridge.store.jobs import KnownJobs
 from quotary_bridge.store.leases import Lease
 from quotary_bridge.store.location import Location
 from quotary_bridge.store.overview import Overview, overview
-from quotary_bridge.store.rows import job_from, result_from, slot_from
-from quotary_bridge.store.writer import Cursor, Writer
+from quotary_bridge.store.rows import result_from, slot_from
+from quotary_bridge.store.values import Cursor
+from quotary_bridge.store.writer import Writer
 
 __all__ = ["LEASE_SECONDS", "ROWS_LIMIT", "Store", "StoreUnavailableError"]
 
@@ -61,6 +63,7 @@ class Store:
         """Use an engine made by `open_engine`."""
         self._engine = engine
         self._now = now
+        self._known = KnownJobs()
 
     @classmethod
     def open(cls, where: Location, now: Callable[[], Timestamp]) -> Self:
@@ -135,7 +138,7 @@ class Store:
         with self._transaction() as connection:
             now = self._now()
             leases.renew(connection, held, now, LEASE_SECONDS)
-            writer = Writer(connection, held, now)
+            writer = Writer(connection, held, now, self._known)
             yield writer
             writer.flush()
 
@@ -148,9 +151,8 @@ class Store:
         found: dict[JobKey, Job] = {}
         with self._read() as connection:
             for some in chunked(keys):
-                for row in connection.execute(_of_keys(*states), {"keys": some}).all():
-                    job = job_from(row)
-                    found[job.key] = job
+                jobs = self._known.read(connection, _of_keys(*states), {"keys": some})
+                found.update((job.key, job) for job in jobs)
         return found
 
     def open_jobs(
@@ -219,8 +221,7 @@ class Store:
         """
         query = _page(state, answered=answered, errands=errands)
         with self._read() as connection:
-            rows = connection.execute(query, {"after": after or b"", "most": most}).all()
-        return tuple(map(job_from, rows))
+            return tuple(self._known.read(connection, query, {"after": after or b"", "most": most}))
 
     def open_counts(self) -> dict[JobState, int]:
         """Return how many jobs of all oracles can still move, by state."""
@@ -289,7 +290,7 @@ class Store:
         """Return requests of an oracle of batches that are in none and free, in fair turns."""
         wanted = {"chain": held.chain_id, "oracle_": oracle, "most": most}
         with self._read() as connection:
-            return batches.waiting(connection, wanted | claimant(held, self._now()))
+            return batches.waiting(connection, wanted | claimant(held, self._now()), self._known)
 
     def open_batches(self, chain_id: ChainId, oracle: Address) -> list[BatchRecord]:
         """Return the batches that something can still come of, oldest first."""
@@ -351,8 +352,7 @@ class Store:
     ) -> tuple[Job, ...]:
         wanted = {"chain": chain_id, "oracle_": oracle, **more}
         with self._read() as connection:
-            rows = connection.execute(query, wanted).all()
-        return tuple(map(job_from, rows))
+            return tuple(self._known.read(connection, query, wanted))
 
     def _slots(self, query: Select[Any], wanted: Mapping[str, Any]) -> tuple[Slot, ...]:
         attempts: defaultdict[int, list[RowMapping]] = defaultdict(list)

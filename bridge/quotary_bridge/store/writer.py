@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -27,11 +26,8 @@ from sqlalchemy import (
 from quotary_bridge.lifecycle import Event, Job, ResultStored, advance
 from quotary_bridge.model import (
     Address,
-    AttemptKind,
     BlockNumber,
-    BlockRef,
     ChainId,
-    Fees,
     Inclusion,
     JobKey,
     Nonce,
@@ -39,20 +35,21 @@ from quotary_bridge.model import (
     Slot,
     SlotState,
     Timestamp,
-    TransactionHash,
 )
 from quotary_bridge.rounds import Round
 from quotary_bridge.store import changes
 from quotary_bridge.store.batches import BatchWriter
 from quotary_bridge.store.bulk import write_rows
 from quotary_bridge.store.claims import chunked, claim
+from quotary_bridge.store.jobs import KnownJobs
 from quotary_bridge.store.leases import Lease
 from quotary_bridge.store.rounds import put_rounds, read_rounds
-from quotary_bridge.store.rows import job_from, job_row, result_row
+from quotary_bridge.store.rows import job_row, result_row
 from quotary_bridge.store.tables import attempt, cursor, job, result, slot
 from quotary_bridge.store.upsert import adding, upsert
+from quotary_bridge.store.values import Cursor, SignedTransaction
 
-__all__ = ["Cursor", "SignedTransaction", "Writer"]
+__all__ = ["Writer"]
 
 
 # Locked in the order of the keys, so that no two relayers wait for each other.
@@ -96,29 +93,6 @@ _ADD_RESULT, _ADD_ATTEMPT = insert(result), insert(attempt)
 _MOVE_JOB = update(job).where(job.c.key == bindparam("the_key"))
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """
-    How far the chain was read.
-
-    Everything up to `final` was read and can no longer change; `head` is the newest block read.
-    """
-
-    head: BlockRef
-    final: BlockRef
-
-
-@dataclass(frozen=True, slots=True)
-class SignedTransaction:
-    """Signed bytes that may not be sent yet: only what the store gives back as an attempt may."""
-
-    kind: AttemptKind
-    raw: bytes
-    hash: TransactionHash
-    fees: Fees
-    gas: int
-
-
 class Writer:
     """
     The writes of one transaction under a lease that was proven at its beginning.
@@ -127,9 +101,12 @@ class Writer:
     refuses is raised by `flush`, which the store calls before it commits.
     """
 
-    def __init__(self, connection: Connection, held: Lease, now: Timestamp) -> None:
+    def __init__(
+        self, connection: Connection, held: Lease, now: Timestamp, known: KnownJobs
+    ) -> None:
         """Write through `connection`, in whose transaction `held` was proven at `now`."""
         self._connection = connection
+        self._known = known
         self._lease = held
         self._now = now
         self.slot_changes: list[changes.SlotChange] = []
@@ -183,8 +160,7 @@ class Writer:
         """Read many jobs at once, before they are asked for one by one."""
         # Locked until the commit: what is decided from them must still be so when it is written.
         for some in chunked(sorted({key for key in keys if key not in self._jobs})):
-            for row in self._connection.execute(_JOBS, {"keys": some}).all():
-                found = job_from(row)
+            for found in self._known.read(self._connection, _JOBS, {"keys": some}):
                 self._jobs[found.key] = self._stored[found.key] = found
 
     def claim(self, keys: Iterable[JobKey]) -> frozenset[JobKey]:

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Final
 
 from coincurve import PublicKey
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
 from quotary_bridge.model import Address, ChainId, Result, address_from
 from quotary_bridge.words import encode_words
