@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 from quotary_bridge.chain.contracts import RequestStatus
 from quotary_bridge.chain.deployment import Deployed, Deployment
 from quotary_bridge.chain.well_known import WELL_KNOWN_KEYS
-from quotary_bridge.cli import batch, relay
+from quotary_bridge.cli import batch, relay, request
 from quotary_bridge.workers import PreparedBatch
 
 from tests.bridge.batch_town import BatchTown, batch_town
@@ -35,7 +35,7 @@ def worker_url() -> Iterator[str]:
 
 @pytest.fixture
 def quotary(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    return runner((batch, relay), capsys, monkeypatch)
+    return runner((batch, relay, request), capsys, monkeypatch)
 
 
 @pytest.fixture
@@ -89,6 +89,13 @@ def test_four_commands_answer_everything_that_is_pending(
     assert (pushed.code, pushed.json["claimed"], len(pushed.json["transactions"])) == (0, 2, 1)
     states = town.oracle.states_of(ids, "latest")
     assert {state.status for state in states} == {RequestStatus.FULFILLED}
+    status = ("request", "status", f"0x{ids[1].hex()}", *flags, "--json")
+    shown = quotary(*status, "--batches").json
+    assert (shown["status"], shown["batch_id"]) == ("fulfilled", 1)
+    assert (shown["worker"], bool(shown["output_bytes"])) == (states[1].worker, True)
+    assert quotary(*status).code == 6, "the oracle of results knows nothing of it"
+    late = quotary("request", "reassign", f"0x{ids[1].hex()}", "--batches", *sending, "--json")
+    assert (late.code, late.json["error"]["name"]) == (4, "AlreadyFulfilled")
     nothing = quotary(*asking[:2], tmp_path / "other.json", *asking[3:], *reach, "--json")
     assert (nothing.code, nothing.json["answered"]) == (0, 0)
     assert not (tmp_path / "other.json").exists()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TypedDict
 
 from quotary.cli.output import ExitCode
 
@@ -12,18 +13,14 @@ from quotary_bridge.chain.contracts import (
     Payment,
     Quorum,
     RequestCreated,
-    RequestFulfilled,
     RequestParams,
-    RequestState,
     RequestStatus,
-    RequestTerms,
     ResultOracle,
     Rule,
     decode_event,
-    topics_of,
 )
 from quotary_bridge.chain.records import Receipt
-from quotary_bridge.cli import request_end, request_input
+from quotary_bridge.cli import request_again, request_end, request_input
 from quotary_bridge.cli.answer import answer, command
 from quotary_bridge.cli.options import (
     Context,
@@ -35,14 +32,29 @@ from quotary_bridge.cli.options import (
     identifier,
     wei,
 )
+from quotary_bridge.cli.request_state import (
+    FoundRequest,
+    add_batches_flag,
+    found,
+    oracle_of,
+    result_oracle,
+    unknown,
+)
 from quotary_bridge.cli.sending import send
 from quotary_bridge.client import commitment_to
 from quotary_bridge.errors import ConfigurationError, NotFinal, Reason, RpcUnavailable
-from quotary_bridge.model import Bytes32
+from quotary_bridge.model import Address, Bytes32
 
 __all__ = ["register"]
 
 _POLL_SECONDS = 0.5
+
+
+class _Reservation(TypedDict):
+    """The workers that are asked, and the last second that is theirs alone, Unix time."""
+
+    workers: tuple[Address, ...]
+    reserved_until: int
 
 
 def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -64,6 +76,7 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     ask.add_argument("--refund-to", type=address, metavar="ADDRESS", help="(the account)")
     _add_quorum_flags(ask)
+    _add_reservation_flags(ask)
     ask.add_argument("--wait", action="store_true", help="until it is answered, at most --timeout")
     add_account_flags(ask)
     add_chain_flags(ask)
@@ -74,9 +87,12 @@ def register(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "status", help="show a request", epilog="example: quotary request status 0xR…"
     )
     status.add_argument("request", type=identifier, metavar="ID", help="the request")
+    add_batches_flag(status)
     add_chain_flags(status)
     add_output_flags(status)
     status.set_defaults(run=_status)
+    request_again.add_reassign(commands)
+    request_again.add_retry_callback(commands)
     request_end.add_refund(commands)
     request_end.add_withdraw(commands)
 
@@ -103,6 +119,49 @@ def _add_quorum_flags(ask: ArgumentParser) -> None:
     )
 
 
+def _add_reservation_flags(ask: ArgumentParser) -> None:
+    group = ask.add_argument_group("workers of your choice")
+    group.add_argument(
+        "--worker",
+        type=address,
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="ask this one; once for each of the quorum's N",
+    )
+    group.add_argument(
+        "--reserved-for",
+        type=int,
+        metavar="SECONDS",
+        help="theirs alone; then anybody may open it to all (half of --expires-in)",
+    )
+
+
+def _reserved(args: Namespace, now: int) -> _Reservation:
+    """Return whose the answer is at first; raises `ConfigurationError`."""
+    if not args.worker:
+        if args.reserved_for is not None:
+            raise _invalid("--reserved-for names nobody", "say whom it is for: --worker ADDRESS")
+        return _Reservation(workers=(), reserved_until=0)
+    lasts = args.expires_in // 2 if args.reserved_for is None else args.reserved_for
+    if not 0 <= lasts < args.expires_in:
+        raise _invalid(
+            f"--reserved-for {lasts} is not within the request's {args.expires_in} s",
+            "leave others time to answer: give less than --expires-in",
+        )
+    named = tuple(sorted(args.worker, key=lambda each: int(each, 16)))
+    if len(set(named)) != args.quorum[1] or len(named) != args.quorum[1]:
+        raise _invalid(
+            f"{len(named)} workers are named, and the quorum has {args.quorum[1]} seats",
+            "name each worker once, as many as --quorum has seats",
+        )
+    return _Reservation(workers=named, reserved_until=now + lasts)
+
+
+def _invalid(message: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(Reason.CONFIGURATION_INVALID, message, remedy)
+
+
 def _quorum(text: str) -> tuple[int, int]:
     results, _, seats = text.partition("/")
     if not (results.isdecimal() and seats.isdecimal()):
@@ -110,73 +169,20 @@ def _quorum(text: str) -> tuple[int, int]:
     return int(results), int(seats)
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """A request, and the event of its fulfilment where there is one."""
-
-    request_id: Bytes32
-    state: RequestState
-    terms: RequestTerms | None
-    fulfilled: RequestFulfilled | None
-
-    def fields(self) -> dict[str, object]:
-        found: dict[str, object] = {
-            "request_id": self.request_id,
-            "status": self.state.status.name.lower(),
-        }
-        if self.terms is not None:
-            found |= {
-                "app_id": self.terms.app_id,
-                "model_id": self.terms.model_id,
-                "requester": self.terms.requester,
-                "deadline": self.terms.deadline,
-                "fee": str(self.terms.payment.max_fee),
-                "results_needed": self.terms.quorum.results,
-                "seats": self.terms.quorum.seats,
-                "rule": self.terms.quorum.rule.name.lower(),
-                "disputes": self.state.disputes,
-                "reassigned": self.state.reassigned,
-            }
-        if self.fulfilled is not None:
-            found |= {
-                "worker": self.fulfilled.worker,
-                "proof_kind": self.fulfilled.kind.name.lower(),
-                "output": self.fulfilled.output.decode(errors="replace"),
-                "output_bytes": self.fulfilled.output,
-                "output_hash": self.fulfilled.output_hash,
-            }
-        return found
-
-    def text(self) -> str:
-        lines = [
-            f"request  0x{self.request_id.hex()}",
-            f"status   {self.state.status.name.lower()}",
-        ]
-        if self.terms is not None and self.terms.quorum.results > 1:
-            quorum = self.terms.quorum
-            disputed = f", {self.state.disputes} disputed" if self.state.disputes else ""
-            lines.append(f"quorum   {quorum.results} of {quorum.seats} workers{disputed}")
-        if self.fulfilled is not None:
-            lines += [
-                f"worker   {self.fulfilled.worker} ({self.fulfilled.kind.name.lower()})",
-                f"output   {self.fulfilled.output.decode(errors='replace')}",
-            ]
-        return "\n".join(lines)
-
-
 @command
 def _ask(args: Namespace) -> int:
     asked = request_input.input_of(args)
     context = Context.of(args)
-    oracle = _oracle(context)
+    oracle = result_oracle(context)
     sender = context.sender().address
     results, seats = args.quorum
+    now = context.chain.head().timestamp
     params = RequestParams(
         app_id=args.app,
         model_id=args.model,
         input=asked,
         callback_gas_limit=0,
-        deadline=context.chain.head().timestamp + args.expires_in,
+        deadline=now + args.expires_in,
         payment=Payment(args.fee, refund_to=args.refund_to or sender),
         quorum=Quorum(
             results=results,
@@ -186,6 +192,7 @@ def _ask(args: Namespace) -> int:
             rule=Rule[args.rule.upper()],
             tolerance=args.tolerance,
         ),
+        **_reserved(args, now),
     )
     if args.off_chain:
         params = replace(params, input=b"", input_commitment=commitment_to(asked))
@@ -209,19 +216,12 @@ def _ask(args: Namespace) -> int:
 @command
 def _status(args: Namespace) -> int:
     context = Context.of(args)
-    state = _state(context, _oracle(context), args.request)
+    oracle = oracle_of(context, batches=args.batches)
+    state = found(context, oracle, args.request)
     if state.state.status is RequestStatus.UNKNOWN:
-        raise ConfigurationError(
-            Reason.CONFIGURATION_INVALID,
-            f"the oracle knows no request 0x{args.request.hex()}",
-            "check the id, --chain-id and --deployments",
-        )
+        raise unknown(args.request)
     answer(args, state.fields(), state.text())
     return ExitCode.OK
-
-
-def _oracle(context: Context) -> ResultOracle:
-    return ResultOracle(context.chain, context.deployment().address("ResultOracle"))
 
 
 def _created(receipt: Receipt) -> Bytes32:
@@ -234,12 +234,12 @@ def _created(receipt: Receipt) -> Bytes32:
     )
 
 
-def _wait(context: Context, oracle: ResultOracle, request_id: Bytes32) -> _State:
+def _wait(context: Context, oracle: ResultOracle, request_id: Bytes32) -> FoundRequest:
     deadline = time.monotonic() + context.settings.timeout_seconds
     while True:
         status = oracle.state_of(request_id).status
         if status is not RequestStatus.PENDING:
-            return _state(context, oracle, request_id)
+            return found(context, oracle, request_id)
         if time.monotonic() >= deadline:
             raise NotFinal(
                 Reason.NOT_FINAL_IN_TIME,
@@ -248,23 +248,3 @@ def _wait(context: Context, oracle: ResultOracle, request_id: Bytes32) -> _State
                 f"look later: quotary request status 0x{request_id.hex()}",
             )
         time.sleep(_POLL_SECONDS)
-
-
-def _state(context: Context, oracle: ResultOracle, request_id: Bytes32) -> _State:
-    state = oracle.state_of(request_id)
-    if state.status is RequestStatus.UNKNOWN:
-        return _State(request_id, state, None, None)
-    first = context.deployment().contracts["ResultOracle"].block
-    # Either event: the request's id is the first indexed field of both.
-    topics = topics_of("RequestCreated", "RequestFulfilled")
-    terms, fulfilled = None, None
-    for topic in topics:
-        logs = context.chain.all_logs(
-            [oracle.address], first, context.chain.head().number, [topic, request_id]
-        )
-        for event in map(decode_event, logs):
-            if isinstance(event, RequestCreated):
-                terms = event.terms
-            elif isinstance(event, RequestFulfilled):
-                fulfilled = event
-    return _State(request_id, state, terms, fulfilled)

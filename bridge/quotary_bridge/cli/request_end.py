@@ -6,14 +6,6 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 from quotary.cli.output import ExitCode
 
-from quotary_bridge.chain.contracts import (
-    BatchOracle,
-    RequestCreated,
-    RequestTerms,
-    ResultOracle,
-    decode_event,
-    topics_of,
-)
 from quotary_bridge.cli.answer import answer, command
 from quotary_bridge.cli.options import (
     Context,
@@ -23,9 +15,9 @@ from quotary_bridge.cli.options import (
     address,
     identifier,
 )
+from quotary_bridge.cli.request_state import add_batches_flag, oracle_of, terms_of
 from quotary_bridge.cli.sending import send
-from quotary_bridge.errors import ConfigurationError, Reason
-from quotary_bridge.model import Address, Bytes32
+from quotary_bridge.model import Address
 
 __all__ = ["add_refund", "add_withdraw"]
 
@@ -66,9 +58,7 @@ def add_withdraw(commands: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def _finish(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--batches", action="store_true", help="at the oracle of batches, not that of results"
-    )
+    add_batches_flag(parser)
     add_account_flags(parser)
     add_chain_flags(parser)
     add_output_flags(parser)
@@ -77,8 +67,8 @@ def _finish(parser: ArgumentParser) -> None:
 @command
 def _refund(args: Namespace) -> int:
     context = Context.of(args)
-    oracle = _oracle(context, batches=args.batches)
-    made = _terms(context, oracle, args.request)
+    oracle = oracle_of(context, batches=args.batches)
+    made = terms_of(context, oracle, args.request)
     data = oracle.abandon(made) if args.abandon else oracle.refund(made)
     sent = send(args, context, oracle.address, data)
     status = "failed" if args.abandon else "refunded"
@@ -97,7 +87,7 @@ def _refund(args: Namespace) -> int:
 @command
 def _withdraw(args: Namespace) -> int:
     context = Context.of(args)
-    oracle = _oracle(context, batches=args.batches)
+    oracle = oracle_of(context, batches=args.batches)
     account = context.sender().address
     to = args.to or account
     owed = int(oracle.read("creditOf", args.token, account))
@@ -105,27 +95,3 @@ def _withdraw(args: Namespace) -> int:
     fields = {"account": account, "token": args.token, "to": to, "amount": str(owed)}
     answer(args, {**fields, **sent.fields()}, f"withdrawn    {owed:,} to {to}\n{sent.text()}")
     return ExitCode.OK
-
-
-def _oracle(context: Context, *, batches: bool) -> ResultOracle | BatchOracle:
-    record = context.deployment()
-    if batches:
-        return BatchOracle(context.chain, record.address("BatchOracle"))
-    return ResultOracle(context.chain, record.address("ResultOracle"))
-
-
-def _terms(
-    context: Context, oracle: ResultOracle | BatchOracle, request_id: Bytes32
-) -> RequestTerms:
-    """Return what was asked, as the event of the request tells it."""
-    first = context.deployment().contracts[oracle.abi_name].block
-    topics = [*topics_of("RequestCreated"), request_id]
-    logs = context.chain.all_logs([oracle.address], first, context.chain.head().number, topics)
-    for event in map(decode_event, logs):
-        if isinstance(event, RequestCreated):
-            return event.terms
-    raise ConfigurationError(
-        Reason.CONFIGURATION_INVALID,
-        f"the oracle knows no request 0x{request_id.hex()}",
-        "check the id, --batches, --chain-id and --deployments",
-    )

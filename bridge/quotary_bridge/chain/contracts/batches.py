@@ -98,6 +98,10 @@ class BatchOracle(Contract):
         said = (batch.app_id, batch.model_id, batch.root, batch.worker, batch.operator, batch.kind)
         return self.encode("void", batch.batch_id, said)
 
+    def reassign(self, made: RequestTerms) -> bytes:
+        """Return call data that opens an overdue request to every worker of its app."""
+        return self.encode("reassign", made.words())
+
     def abandon(self, made: RequestTerms) -> bytes:
         """Return call data that fails a request whose model was revoked; anybody may send it."""
         return self.encode("abandon", made.words())
