@@ -18,6 +18,7 @@ pytest_plugins = ["tests.bridge.relayer_fixtures"]
 
 LOAD = 100
 IN_FLIGHT = 2
+SHORT_LOAD = 16
 
 
 @pytest.fixture
@@ -63,6 +64,23 @@ def test_every_request_of_its_own_is_a_turn(town: Town, store: Store) -> None:
     for turn, each in enumerate(served, 1):
         assert each.before <= bound(IN_FLIGHT, turn)
     assert served[-1].before < LOAD // 4
+
+
+def test_places_that_become_free_one_by_one_go_around(town: Town, store: Store) -> None:
+    """
+    Nobody who asked first has all of them, one after the other.
+
+    Each cycle has room for one, the greedy account's requests are all older, and each is its
+    account's oldest by then.
+    """
+    for number in range(SHORT_LOAD):
+        town.ask(b"much %d" % number)
+    wanted = ask_modestly(town, 2)
+    with relayer_of(town, store, client_of(one=Worker()), in_flight=1) as relayer:
+        served = serve(relayer, town, wanted)
+    for turn, each in enumerate(served, 1):
+        assert each.before <= bound(1, turn)
+    assert bound(1, 2) < SHORT_LOAD, "the bound would hold of any order"
 
 
 def test_the_bound_is_stated_of_the_relayer_as_it_is() -> None:

@@ -7,18 +7,21 @@ from dataclasses import replace
 import pytest
 from quotary_bridge.errors import Reason
 from quotary_bridge.lifecycle import (
+    Dispatched,
     IllegalTransitionError,
     JobState,
     Sent,
     begin,
 )
 from quotary_bridge.model import (
+    Address,
     BlockHash,
     BlockNumber,
     BlockRef,
     Fees,
     Inclusion,
     Nonce,
+    Request,
     SlotState,
     TransactionHash,
     Wei,
@@ -207,6 +210,26 @@ def test_a_released_lease_is_free_at_once(store: Store, lease: Lease) -> None:
     """A clean stop costs the next relayer no time."""
     store.release(lease)
     assert store.acquire(CHAIN, SIGNER, "two").token == lease.token + 1
+
+
+def test_what_an_account_has_under_way_are_turns_that_it_had(store: Store, lease: Lease) -> None:
+    """Of two that wait, the one with less under way comes first, however late it asked."""
+    other = Address("0x0000000000000000000000000000000000000009")
+    later = BlockRef(BlockNumber(9), BLOCK.hash)
+    queue(store, lease, 1)
+    late = [replace(request_of(n), requester=other, block=later) for n in (8, 9)]
+    with store.write(lease) as writer:
+        for request in (request_of(2), request_of(3), *late):
+            writer.add_job(begin(request))
+
+    def waiting(most: int) -> list[Request]:
+        return [job.request for job in store.free_jobs(lease, ORACLE, JobState.SEEN, most=most)]
+
+    assert waiting(1) == [late[0]]
+    assert waiting(9) == [late[0], request_of(2), late[1], request_of(3)]
+    with store.write(lease) as writer:
+        writer.advance(request_of(2).key, Dispatched())
+    assert waiting(9) == [*late, request_of(3)]
 
 
 def test_two_accounts_do_not_share_a_lease(store: Store, lease: Lease) -> None:

@@ -8,9 +8,20 @@ index only where the question repeats its condition, and a bound value does not.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Select, bindparam, exists, func, literal_column, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+    text,
+    tuple_,
+)
 
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import JobKind
@@ -38,6 +49,11 @@ __all__ = [
 _OURS = (job.c.chain_id == bindparam("chain")) & (job.c.oracle == bindparam("oracle_"))
 _OPEN = text("NOT job.terminal")
 _OLDEST_FIRST = (job.c.block_number, job.c.request_id)
+_PATH = (
+    *(JobState.SEEN, JobState.DISPATCHED, JobState.SIGNED),
+    *(JobState.QUEUED, JobState.BROADCAST, JobState.MINED),
+)
+"""What becomes of a job that goes well, until it is final."""
 # Everybody's oldest, then everybody's second: who asks a hundred times waits for its own turns.
 _TURN = func.row_number().over(partition_by=job.c.requester, order_by=_OLDEST_FIRST)
 
@@ -60,6 +76,8 @@ def in_state(
 
     The oldest come first; those that are `free` in turns, each requester's oldest before anybody's
     second: a request waits for no more than one of every other requester for each turn of its own.
+    What a requester has beyond `states` already, and not final, are turns that it had: else whoever
+    asked first would have every place that becomes free, one after the other.
     """
     query = select(job).where(_OURS, _OPEN)
     if free:
@@ -70,8 +88,34 @@ def in_state(
         query = query.where(job.c.state.in_(_words(*states)))
     if without_slot:
         query = query.where(job.c.slot.is_(None))
-    order = (_TURN, *_OLDEST_FIRST) if free else _OLDEST_FIRST
-    return query.order_by(*order).limit(bindparam("most"))
+    if free:
+        query, turn = _with_turns(query, states)
+        query = query.order_by(turn)
+    return query.order_by(*_OLDEST_FIRST).limit(bindparam("most"))
+
+
+def _with_turns(
+    query: Select[Any], states: Collection[JobState]
+) -> tuple[Select[Any], ColumnElement[int]]:
+    """Return `query` for jobs in `states`, and the turn of each, those begun before counted."""
+    reached = max((_PATH.index(state) for state in states if state in _PATH), default=len(_PATH))
+    beyond = _words(*_PATH[reached + 1 :])
+    if not beyond:
+        return query, _TURN
+    other = job.alias("other")
+    begun = (
+        select(other.c.requester, func.count().label("turns"))
+        .where(
+            other.c.chain_id == bindparam("chain"),
+            other.c.oracle == bindparam("oracle_"),
+            text("NOT other.terminal"),
+            other.c.state.in_(beyond),
+        )
+        .group_by(other.c.requester)
+        .subquery("begun")
+    )
+    joined = query.outerjoin(begun, begun.c.requester == job.c.requester)
+    return joined, _TURN + func.coalesce(begun.c.turns, 0)
 
 
 def page(
