@@ -23,27 +23,10 @@ from quotary_bridge.workers import PreparedBatch, WorkerClient, pieces
 from starlette.testclient import TestClient
 
 from tests.bridge.batch_street import RELAYER, DeathError, Street
-from tests.bridge.batch_town import FEE, batch_town, served, transport_of
+from tests.bridge.batch_town import FEE, served, transport_of
 from tests.bridge.relayer_town import APP, MODEL, OPEN_GATE, closed_gate
 
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Street]:
-    with batch_town() as town:
-        yield Street(town)
-
-
-@pytest.fixture
-def street(running: Street) -> Iterator[Street]:
-    """The street on its first day."""
-    chain = running.town.node.chain
-    state = chain.rpc("evm_snapshot")
-    account = running.town.node.signers[RELAYER].address
-    town = replace(running.town, made=[])
-    yield Street(town, nonce_before=chain.nonce(account))
-    chain.rpc("evm_setAutomine", [True])
-    chain.rpc("anvil_dropAllTransactions")
-    assert chain.rpc("evm_revert", [state])
+pytest_plugins = ["tests.bridge.batch_fixtures"]
 
 
 @pytest.fixture

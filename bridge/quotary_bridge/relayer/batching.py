@@ -20,9 +20,10 @@ from eth_utils.crypto import keccak
 from quotary_bridge.chain.contracts import BatchCommitted, ProofKind
 from quotary_bridge.intake import Intake
 from quotary_bridge.lifecycle import Errand, Job, JobState, Superseded, begin_errand
-from quotary_bridge.model import BlockHash, BlockNumber, BlockRef, JobKey, JobKind, errand_key
+from quotary_bridge.model import BlockNumber, JobKey, JobKind, errand_key
 from quotary_bridge.relayer.batch_asking import BatchAsker
 from quotary_bridge.relayer.batch_book import BatchBook
+from quotary_bridge.relayer.commitments import Commitments
 from quotary_bridge.relayer.cycle import Cycle, Ports
 from quotary_bridge.relayer.dispatch import retry
 from quotary_bridge.relayer.errands import tell_errands
@@ -64,6 +65,7 @@ class Batching:
         )
         self._supply = Supply()
         self._asker = BatchAsker(book)
+        self._commitments = Commitments(book)
 
     def require_known_version(self) -> None:
         """Raise `DeploymentMismatch` unless the oracle takes the statements that we know."""
@@ -132,40 +134,23 @@ class Batching:
     ) -> None:
         if not signed:
             return
-        told = self._commitments(cycle, signed)
+        brought = {each.key for each in signed if _was_brought(commits[each.key])}
+        told = self._commitments.read(cycle, signed, brought)
         known = [
-            (commits[each.key], Superseded(ALREADY_COMMITTED, told[each.key][1]))
+            (commits[each.key], Superseded(ALREADY_COMMITTED, told[each.key].block))
             for each in signed
-            if each.key in told and commits[each.key].state in _UNSENT
+            if each.key in told and not told[each.key].voided and commits[each.key].state in _UNSENT
         ]
         conclude(cycle, known)
         for each in signed:
-            if each.key in told:
-                event, block = told[each.key]
-                if cycle.final(block):
-                    self._note_committed(cycle, each, event)
-            elif _is_over(commits[each.key]):
-                # Refused, or committed and voided since.
-                self._end(cycle, each, commits[each.key].reason or VOIDED)
-
-    def _commitments(
-        self, cycle: Cycle, signed: Sequence[BatchRecord]
-    ) -> dict[JobKey, tuple[BatchCommitted, BlockRef]]:
-        """Return how batches were committed, by whomever, as far as the pinned block."""
-        first = min(each.since for each in signed)
-        workers = sorted({each.worker for each in signed})
-        by_content = {(each.app_id, each.model_id, each.worker, each.root): each for each in signed}
-        found: dict[JobKey, tuple[BatchCommitted, BlockRef]] = {}
-        events = self._book.commitments(workers, first, cycle.number)
-        cycle.look_up({BlockNumber(log.block_number) for _, log in events})
-        voided = self._book.voided([event.batch_id for event, _ in events], cycle.number)
-        for (event, log), gone in zip(events, voided, strict=True):
-            said = (event.app_id, event.model_id, event.worker, event.root)
-            block = BlockRef(BlockNumber(log.block_number), BlockHash(log.block_hash))
-            if said in by_content and not gone and cycle.canonical(block):
-                # The same answers may be committed twice; the first number serves.
-                found.setdefault(by_content[said].key, (event, block))
-        return found
+            found, commit = told.get(each.key), commits[each.key]
+            if found is not None and not found.voided:
+                if cycle.final(found.block):
+                    self._note_committed(cycle, each, found.event)
+            elif found is not None and _is_over(commit):
+                self._end(cycle, each, VOIDED)
+            elif _is_over(commit) and each.key not in brought:
+                self._end(cycle, each, commit.reason or VOIDED)
 
     def _note_committed(self, cycle: Cycle, held: BatchRecord, told: BatchCommitted) -> None:
         with cycle.write() as writer:
@@ -244,6 +229,11 @@ def _unclaimed(cycle: Cycle, members: Iterable[Member]) -> dict[int, list[Member
         if waits and jobs[each.job].request.deadline > cycle.time and tries <= TRIES:
             found.setdefault(tries, []).append(each)
     return found
+
+
+def _was_brought(commit: Job) -> bool:
+    """Whether the root must be on the chain: we brought it for good, or saw that another did."""
+    return commit.state is JobState.FINAL or commit.reason == ALREADY_COMMITTED
 
 
 def _is_over(errand: Job) -> bool:
