@@ -11,9 +11,10 @@ __all__ = ["IN_FLIGHT", "RelayerSettings"]
 
 IN_FLIGHT = 16
 """
-What every client's pool keeps of one account however full it is (geth and Erigon `accountslots`,
-reth's slots per sender). Of what is more than that, a full pool drops the highest nonces first and
-other nodes do not take what is passed on to them, so it waits, and its fees are raised in vain.
+What geth and Erigon keep of one account however full their pools are (`txpool.accountslots`), and
+all that reth takes of one from other nodes (`txpool.max-account-slots`). Of what is more than that,
+a full pool drops the highest nonces first, and what is passed on is not taken: it waits, and its
+fees are raised in vain.
 """
 
 
