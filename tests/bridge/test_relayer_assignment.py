@@ -21,7 +21,13 @@ from tests.bridge.relayer_town import (
     relayer_of,
     require_all_final,
 )
-from tests.bridge.round_town import ask_several, conductor, members
+from tests.bridge.round_town import (
+    PATIENCE_SECONDS,
+    ask_several,
+    conductor,
+    cycle_until,
+    members,
+)
 from tests.bridge.test_relayer_faults import reverted
 from tests.bridge.test_relayer_rounds import end, errands, events
 
@@ -35,6 +41,12 @@ A_DAY = 86_400
 def store(sqlite_store: Store) -> Store:
     """In a file: what is tested here is not the store."""
     return sqlite_store
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine, whoever is asked who it is has said so before others are asked."""
+    monkeypatch.setattr(identities, "IDENTIFY_SECONDS", PATIENCE_SECONDS)
 
 
 def other() -> Worker:
@@ -104,8 +116,7 @@ def test_a_request_whose_worker_is_late_is_opened_to_others(
     with relayer_of(town, store, client_of(**hosts), *hosts) as relayer:
         cycles(relayer, town, 3)
         assert (one.asked, errands(store, JobKind.REASSIGN)) == (0, [])
-        town.chain.rpc("evm_increaseTime", [2 * RESERVED])
-        town.node.mine()
+        town.node.advance_to(town.chain.head().timestamp + 2 * RESERVED)
         drive(relayer, town, 40)
     require_all_final(town, store)
     assert errands(store, JobKind.REASSIGN) == [(JobState.FINAL, None)]
@@ -118,8 +129,7 @@ def test_a_worker_that_is_there_in_the_end_is_asked_before_others(town: Town, st
     """A relayer that comes late pays nobody's reward where the named worker still answers."""
     one, named = Worker(), other()
     ask_one(town, named.address)
-    town.chain.rpc("evm_increaseTime", [2 * RESERVED])
-    town.node.mine()
+    town.node.advance_to(town.chain.head().timestamp + 2 * RESERVED)
     with relayer_of(town, store, client_of(one=one, named=named), "one", "named") as relayer:
         drive(relayer, town)
     require_all_final(town, store)
@@ -151,7 +161,8 @@ def test_a_worker_on_probation_is_not_asked_until_that_is_over(
         assert liar.asked == 1
         # Another worker has come to the same place.
         liar.key = other().key
-        drive(relayer, town, 40)
+        cycle_until(relayer, town, lambda: len(town.deliveries()) == 2)
+        drive(relayer, town)
     require_all_final(town, store, requests=2)
     liar = Worker(key=several[1].key)
     with relayer_of(town, store, client_of(liar=liar, one=one), "liar", "one") as relayer:
@@ -160,8 +171,7 @@ def test_a_worker_on_probation_is_not_asked_until_that_is_over(
             drive(relayer, town)
         assert (liar.asked, one.asked) == (1, 2)
     town.ask(lifetime=20 * A_DAY)
-    town.chain.rpc("evm_increaseTime", [8 * A_DAY])
-    town.node.mine()
+    town.node.advance_to(town.chain.head().timestamp + 8 * A_DAY)
     with relayer_of(town, store, client_of(liar=liar), "liar") as relayer:
         drive(relayer, town)
     require_all_final(town, store, requests=5)
@@ -202,8 +212,7 @@ def test_what_was_tried_too_often_rests_until_it_expires(town: Town, store: Stor
         job = job_of(store, town.key(1))
         assert (job.state, job.reason, job.retries) == (JobState.SEEN, "Reverted", 1)
         assert (worker.asked, set(missing(town))) == (1, {"Reverted"})
-        town.chain.rpc("evm_increaseTime", [LIFETIME])
-        town.node.mine()
+        town.node.advance_to(town.chain.head().timestamp + LIFETIME + 1)
         drive(relayer, town, 30)
     job = job_of(store, town.key(1))
     assert (job.state, job.reason, job.sealed) == (JobState.SUPERSEDED, "RequestExpired", True)

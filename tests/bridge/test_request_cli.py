@@ -85,8 +85,7 @@ def test_a_request_whose_workers_are_late_is_opened_by_anybody(
     reassign = ("request", "reassign", request_id, *account(SOMEBODY_ELSE), *flags)
     early = quotary(*reassign)
     assert (early.code, early.json["error"]["name"]) == (4, "StillReserved")
-    town.chain.rpc("evm_increaseTime", [61])
-    town.node.mine()
+    town.node.advance_to(town.chain.head().timestamp + 61)
     opened = quotary(*reassign)
     assert (opened.code, opened.json["reward"]) == (0, "30000000")
     assert quotary("request", "status", request_id, *flags).json["reassigned"] is True
