@@ -97,8 +97,7 @@ def test_a_relayer_says_what_it_owns_and_how_long_requests_wait(town: Town, stor
         assert relayer.vitals().oldest_seconds == 0
         town.ask()
         relayer.tick()
-        town.chain.rpc("evm_increaseTime", [500])
-        town.node.mine()
+        town.node.advance_to(town.chain.head().timestamp + 500)
         town.ask()
         relayer.tick()
         found = relayer.vitals()
