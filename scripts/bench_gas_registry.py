@@ -31,8 +31,10 @@ KEYS = {
     "publish_policy": "publish a policy",
     "request": "request",
     "result_q1": "result of one worker, with callback",
+    "result_q1_by_use": "result of one worker paid by use, with callback",
     "result_q3": "result of 3 of 3 workers, with callback",
     "result_q3_of_5": "result of 3 of 5 workers, with callback",
+    "result_q16": "result of 16 of 16 workers, with callback",
     "batch_commit": "commit a batch",
     "claim": "claim, path of 10",
 }

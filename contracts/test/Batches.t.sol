@@ -11,21 +11,14 @@ import {
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
 import {IResultOracle} from "../src/interfaces/IResultOracle.sol";
 import {IWorkerRegistry} from "../src/interfaces/IWorkerRegistry.sol";
-import {BatchOracle} from "../src/oracle/BatchOracle.sol";
+import {MerkleLib} from "../src/oracle/MerkleLib.sol";
 import {ProofKind} from "../src/types/ProofKind.sol";
 import {Request} from "../src/types/Request.sol";
-import {OracleFixture} from "./OracleFixture.t.sol";
+import {BatchFixture} from "./BatchFixture.t.sol";
+import {Mood, MoodyConsumer} from "./Consumers.t.sol";
 
 /// @notice Answers that come many at a time.
-contract BatchesTest is OracleFixture {
-    BatchOracle private batches;
-    Request[] private asked;
-
-    function setUp() public override {
-        super.setUp();
-        batches = new BatchOracle(workers, models, _quotas(), _tokens());
-    }
-
+contract BatchesTest is BatchFixture {
     /* COMMITMENT */
 
     function testFuzz_Commit_TakesARootWhoeverSends(address sender, bytes32 root) public {
@@ -135,6 +128,14 @@ contract BatchesTest is OracleFixture {
         _expectNotInBatch(made, _told(other, worker, 0), OUTPUT, alone);
     }
 
+    /// @dev A tree of 64 levels has more leaves than a batch can count.
+    function test_Claim_RevertWhen_ThePathIsTooLong() public {
+        Request memory made = _askBatch(_plain());
+        vm.expectRevert(abi.encodeWithSelector(MerkleLib.PathTooLong.selector, 65, 64));
+        batches.claim(made, _told(1, worker, 0), OUTPUT, new bytes32[](65));
+        _expectNotInBatch(made, _told(1, worker, 0), OUTPUT, new bytes32[](64));
+    }
+
     /// @dev A batch answers for one worker; whoever wants several asks the oracle of rounds.
     function test_Claim_RevertWhen_TheRequestIsNotForOne() public {
         RequestParams memory params = _plain();
@@ -151,50 +152,49 @@ contract BatchesTest is OracleFixture {
         batches.claim(made, _told(1, worker, 0), OUTPUT, new bytes32[](0));
     }
 
-    /// @dev What a worker signed before it was found out does not count any more.
-    function test_Void_StopsClaims() public {
-        bytes32[] memory leaves = _answered(2);
+    /* RETRY */
+
+    /// @dev What failed is delivered again, and nothing else; nothing is kept where it arrived.
+    function test_RetryCallback_DeliversWhatWasClaimed() public {
+        MoodyConsumer caller = new MoodyConsumer(IResultOracle(address(batches)));
+        for (uint256 i = 0; i < 2; ++i) {
+            asked.push(_askBatch(_params(), caller));
+        }
+        bytes32[] memory leaves = _leaves();
         uint256 id = _commit(leaves);
-        bytes32 root = _rootOf(leaves);
-        CommittedBatch memory other = _committed(root);
-        other.worker = STRANGER;
-        vm.expectPartialRevert(IBatchOracle.WorkerNotRuledOut.selector);
-        batches.void(id, _committed(root));
-        vm.expectPartialRevert(IBatchOracle.UnknownBatch.selector);
-        batches.void(id, other);
+        caller.setMood(Mood.Reverts);
         batches.claim(asked[0], _told(id, worker, 0), _output(0), _path(leaves, 0));
-        vm.prank(GUARDIAN);
-        workers.revoke(worker);
-        vm.expectEmit(true, true, true, true, address(batches));
-        emit IBatchOracle.BatchVoided(id, worker, IWorkerRegistry.WorkerIsRevoked.selector);
-        batches.void(id, _committed(root));
-        _expectNotInBatch(asked[1], _told(id, worker, 1), _output(1), _path(leaves, 1));
-        vm.expectPartialRevert(IBatchOracle.UnknownBatch.selector);
-        batches.void(id, _committed(root));
+        bytes32 requestId = batches.requestIdOf(asked[0]);
+        vm.assertTrue(batches.stateOf(requestId).callback == CallbackStatus.Failed);
+        vm.expectPartialRevert(IRequestBook.NotTheRequester.selector);
+        batches.retryCallback(asked[0], _output(0));
+        vm.expectPartialRevert(IRequestBook.CallbackReverted.selector);
+        caller.retry(asked[0], _output(0));
+        caller.setMood(Mood.Calm);
+        vm.expectPartialRevert(IResultOracle.OutputMismatch.selector);
+        caller.retry(asked[0], _output(1));
+        caller.retry(asked[0], _output(0));
+        vm.assertEq(caller.lastOutput(), _output(0));
+        vm.assertTrue(batches.stateOf(requestId).callback == CallbackStatus.Succeeded);
+        batches.claim(asked[1], _told(id, worker, 1), _output(1), _path(leaves, 1));
+        for (uint256 i = 0; i < 2; ++i) {
+            vm.expectPartialRevert(IRequestBook.NothingToRetry.selector);
+            caller.retry(asked[i], _output(i));
+        }
+        vm.assertEq(caller.calls(), 2);
     }
 
-    /// @dev The worker is as good as ever; what it served is not.
-    function test_Void_StopsClaimsOnARevokedModel() public {
-        bytes32[] memory leaves = _answered(1);
-        uint256 id = _commit(leaves);
-        vm.prank(GUARDIAN);
-        models.revoke(MODEL);
-        vm.expectEmit(true, true, true, true, address(batches));
-        emit IBatchOracle.BatchVoided(id, worker, IModelRegistry.ModelNotAdmitted.selector);
-        batches.void(id, _committed(leaves[0]));
-        _expectNotInBatch(asked[0], _told(id, worker, 0), _output(0), new bytes32[](0));
-        _expectRefused(_batch("root", 1), IModelRegistry.ModelNotAdmitted.selector);
-    }
-
-    /// @dev A worker that retired answered as well as ever.
-    function test_Void_RevertWhen_TheWorkerOnlyLeft() public {
-        bytes32[] memory leaves = _answered(1);
-        uint256 id = _commit(leaves);
-        vm.prank(OPERATOR);
-        workers.retire(worker);
-        vm.expectPartialRevert(IBatchOracle.WorkerNotRuledOut.selector);
-        batches.void(id, _committed(leaves[0]));
-        batches.claim(asked[0], _told(id, worker, 0), _output(0), new bytes32[](0));
+    function test_RetryCallback_TellsOfARefundAgain() public {
+        MoodyConsumer caller = new MoodyConsumer(IResultOracle(address(batches)));
+        Request memory made = _askBatch(_params(), caller);
+        vm.warp(made.deadline + 1);
+        caller.setMood(Mood.Reverts);
+        batches.refund(made);
+        caller.setMood(Mood.Calm);
+        caller.retry(made, "not read");
+        vm.assertEq(caller.errorCount(), 1);
+        vm.expectPartialRevert(IRequestBook.NothingToRetry.selector);
+        caller.retry(made, "");
     }
 
     function test_SupportsInterface_NamesItsInterfaces() public view {
@@ -203,59 +203,7 @@ contract BatchesTest is OracleFixture {
         vm.assertFalse(batches.supportsInterface(0xffffffff));
     }
 
-    /* PARTS */
-
-    function _told(uint256 id, address by, uint64 units) private pure returns (Claim memory) {
-        return Claim(id, by, OPERATOR, ProofKind.Committee, units);
-    }
-
-    function _committed(bytes32 root) private view returns (CommittedBatch memory) {
-        return CommittedBatch(APP, MODEL, root, worker, OPERATOR, ProofKind.Committee);
-    }
-
-    function _plain() private view returns (RequestParams memory params) {
-        params = _params();
-        params.callbackGasLimit = 0;
-    }
-
-    function _askBatch(RequestParams memory params) private returns (Request memory made) {
-        made = _request(params, address(this));
-        made.sequence = batches.sequenceOf(address(this));
-        vm.assertEq(batches.request{value: FEE}(params), batches.requestIdOf(made));
-    }
-
-    function _output(uint256 index) private pure returns (bytes memory) {
-        return abi.encode("answer", index);
-    }
-
-    /// @dev Asks `count` times; the leaves of the answers, whose units are their index.
-    function _answered(uint256 count) private returns (bytes32[] memory leaves) {
-        leaves = new bytes32[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            asked.push(_askBatch(_plain()));
-            leaves[i] = batches.leafOf(
-                batches.requestIdOf(asked[i]), sha256(INPUT), sha256(_output(i)), uint64(i)
-            );
-        }
-    }
-
-    function _batch(bytes32 root, uint64 count) private view returns (Batch memory) {
-        uint64 deadline = uint64(block.timestamp) + 10 minutes;
-        return Batch(APP, MODEL, WEIGHTS, root, count, 0, 0, worker, 1, deadline);
-    }
-
-    function _signedBatch(Batch memory batch) private view returns (bytes memory) {
-        return _sign(WORKER_KEY, batches.batchDigest(batch));
-    }
-
-    function _commit(bytes32[] memory leaves) private returns (uint256) {
-        return _commitRoot(_rootOf(leaves));
-    }
-
-    function _commitRoot(bytes32 root) private returns (uint256) {
-        Batch memory batch = _batch(root, 1);
-        return batches.commit(batch, _signedBatch(batch));
-    }
+    /* EXPECTATIONS */
 
     function _expectRefused(Batch memory batch, bytes4 reason) private {
         bytes memory signature = _signedBatch(batch);
@@ -271,45 +219,5 @@ contract BatchesTest is OracleFixture {
     ) private {
         vm.expectPartialRevert(IBatchOracle.NotInBatch.selector);
         batches.claim(made, told, output, path);
-    }
-
-    /* TREES */
-
-    /// @dev An odd node rises unchanged.
-    function _level(bytes32[] memory nodes) private pure returns (bytes32[] memory above) {
-        above = new bytes32[]((nodes.length + 1) / 2);
-        for (uint256 i = 0; i < above.length; ++i) {
-            above[i] =
-                2 * i + 1 < nodes.length ? _pair(nodes[2 * i], nodes[2 * i + 1]) : nodes[2 * i];
-        }
-    }
-
-    function _pair(bytes32 a, bytes32 b) private pure returns (bytes32) {
-        return a < b ? keccak256(abi.encode(a, b)) : keccak256(abi.encode(b, a));
-    }
-
-    function _rootOf(bytes32[] memory nodes) private pure returns (bytes32) {
-        while (nodes.length > 1) {
-            nodes = _level(nodes);
-        }
-        return nodes[0];
-    }
-
-    function _path(bytes32[] memory nodes, uint256 index)
-        private
-        pure
-        returns (bytes32[] memory path)
-    {
-        bytes32[] memory found = new bytes32[](16);
-        uint256 count = 0;
-        for (; nodes.length > 1; index /= 2) {
-            uint256 beside = index ^ 1;
-            if (beside < nodes.length) found[count++] = nodes[beside];
-            nodes = _level(nodes);
-        }
-        path = new bytes32[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            path[i] = found[i];
-        }
     }
 }

@@ -179,6 +179,12 @@ contract CommitteeVerifierTest is Deployment {
         committee.verify(journal, proof);
     }
 
+    function test_SupportsInterface_NamesItsInterfaces() public view {
+        vm.assertTrue(committee.supportsInterface(type(ICommitteeVerifier).interfaceId));
+        vm.assertTrue(committee.supportsInterface(type(IQuoteVerifier).interfaceId));
+        vm.assertFalse(committee.supportsInterface(0xffffffff));
+    }
+
     /* PARTS */
 
     function _expectInvalid(uint256 members, uint256 threshold) private {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
+
 import {RequestParams} from "../src/interfaces/IRequestBook.sol";
 import {ResultStatus} from "../src/interfaces/IResultConsumer.sol";
 import {IResultOracle} from "../src/interfaces/IResultOracle.sol";
 import {AttestedConsumer} from "../src/oracle/AttestedConsumer.sol";
 import {Request} from "../src/types/Request.sol";
-import {Result} from "../src/types/Result.sol";
 
 /// @notice What a consumer does when it is called back.
 enum Mood {
@@ -15,10 +17,7 @@ enum Mood {
     BurnsGas,
     ReturnsABomb,
     RevertsWithABomb,
-    ReentersFulfill,
-    ReentersRequest,
-    ReentersRefund,
-    ReentersWithdraw
+    Reenters
 }
 
 /// @notice A consumer that remembers what it was told, or misbehaves on demand.
@@ -30,9 +29,8 @@ contract MoodyConsumer is AttestedConsumer {
     uint256 public errorCount;
     bytes32 public lastId;
     bytes public lastOutput;
-    Request private _made;
-    Result private _replay;
-    bytes private _signature;
+    ResultStatus public lastStatus;
+    bytes private _reentry;
 
     constructor(IResultOracle oracle) AttestedConsumer(oracle) {}
 
@@ -42,12 +40,13 @@ contract MoodyConsumer is AttestedConsumer {
         mood = next;
     }
 
-    function setReplay(Request calldata made, Result calldata result, bytes calldata signature)
-        external
-    {
-        _made = made;
-        _replay = result;
-        _signature = signature;
+    /// @dev What it calls the oracle with, from inside a callback.
+    function setReentry(bytes calldata call) external {
+        _reentry = call;
+    }
+
+    function approve(IERC20 token) external {
+        token.approve(address(ORACLE), type(uint256).max);
     }
 
     function ask(RequestParams calldata params) external payable returns (bytes32) {
@@ -58,28 +57,30 @@ contract MoodyConsumer is AttestedConsumer {
         ORACLE.retryCallback(made, output);
     }
 
-    function withdraw(address payable to) external {
-        ORACLE.withdraw(address(0), to);
+    function withdraw(address token, address payable to) external {
+        _withdraw(token, to);
     }
 
     function _onResult(bytes32 requestId, bytes calldata output) internal override {
-        _misbehave(output);
+        _misbehave();
         ++calls;
         lastId = requestId;
         lastOutput = output;
     }
 
-    function _onError(bytes32 requestId, ResultStatus) internal override {
-        _misbehave("");
+    function _onError(bytes32 requestId, ResultStatus status) internal override {
+        _misbehave();
+        lastStatus = status;
         ++errorCount;
         lastId = requestId;
     }
 
-    function _misbehave(bytes memory output) private {
+    function _misbehave() private {
         if (mood == Mood.Reverts) revert Moody(42);
         if (mood == Mood.BurnsGas) {
             while (true) ++calls;
         }
+        // A megabyte would take 2.2 million gas, more than any callback has.
         if (mood == Mood.ReturnsABomb) {
             assembly ("memory-safe") {
                 return(0, 100000)
@@ -90,11 +91,6 @@ contract MoodyConsumer is AttestedConsumer {
                 revert(0, 100000)
             }
         }
-        if (mood == Mood.ReentersFulfill) ORACLE.fulfill(_made, _replay, output, _signature);
-        if (mood == Mood.ReentersRequest) {
-            _ask("app", "model", "", 0, uint64(block.timestamp + 1), address(0));
-        }
-        if (mood == Mood.ReentersRefund) ORACLE.refund(_made);
-        if (mood == Mood.ReentersWithdraw) ORACLE.withdraw(address(0), payable(address(this)));
+        if (mood == Mood.Reenters) Address.functionCall(address(ORACLE), _reentry);
     }
 }

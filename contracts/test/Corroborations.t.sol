@@ -302,6 +302,11 @@ contract CorroborationsTest is KindsFixture {
         workers.corroborated(worker);
     }
 
+    function test_SupportsInterface_NamesItsInterface() public view {
+        vm.assertTrue(corroborations.supportsInterface(type(ICorroborations).interfaceId));
+        vm.assertFalse(corroborations.supportsInterface(0xffffffff));
+    }
+
     /* PARTS */
 
     /// @dev A worker whose two kinds stand and were found to.

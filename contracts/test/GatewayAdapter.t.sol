@@ -58,6 +58,11 @@ contract GatewayAdapterTest is Deployment {
         adapter.record("another app", REQUEST, RESPONSE, worker, _signature(WORKER_KEY));
     }
 
+    function test_SupportsInterface_NamesItsInterface() public view {
+        vm.assertTrue(adapter.supportsInterface(type(IGatewayAdapter).interfaceId));
+        vm.assertFalse(adapter.supportsInterface(0xffffffff));
+    }
+
     function test_ExchangeOf_RevertGiven_NothingWasRecorded() public {
         vm.expectPartialRevert(IGatewayAdapter.NotRecorded.selector);
         adapter.exchangeOf(APP, REQUEST, RESPONSE);

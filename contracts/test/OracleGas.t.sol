@@ -81,6 +81,21 @@ contract OracleGasTest is RoundFixture {
         vm.snapshotGasLastCall("Oracle", "result of 3 of 5 workers, with callback");
     }
 
+    /// @dev The most workers a round may have, all of whom must agree.
+    function test_ResultOfSixteen() public {
+        for (uint256 i = WORKERS; i < 16; ++i) {
+            uint256 key = 0xf0000 + i;
+            _insert(key);
+            _enrol(vm.addr(key), keccak256(abi.encode("platform", i)), _operator(i));
+        }
+        vm.warp(block.timestamp + ACTIVATION_DELAY);
+        RequestParams memory params = _quorum(16, 16);
+        (params.quorum.operators, params.payment.maxFee) = (16, 16 * (FEE / 16));
+        _submit(_hold(_askQuietly(params), 0, _agreeing(16)), OUTPUT);
+        uint256 used = vm.snapshotGasLastCall("Oracle", "result of 16 of 16 workers, with callback");
+        vm.assertLt(used, 1 << 20);
+    }
+
     /// @dev A batch of a thousand: the commitment, and a claim by a path of ten.
     function test_Batch() public {
         for (uint256 i = 0; i < 2; ++i) {

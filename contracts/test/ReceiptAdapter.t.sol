@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {LibString} from "solady/utils/LibString.sol";
-
+import {IAttestationGate} from "../src/interfaces/IAttestationGate.sol";
 import {ICommitteeVerifier} from "../src/interfaces/ICommitteeVerifier.sol";
-import {Bond, IGatewayKeys} from "../src/interfaces/IGatewayKeys.sol";
+import {IGatewayKeys} from "../src/interfaces/IGatewayKeys.sol";
 import {IGoverned} from "../src/interfaces/IGoverned.sol";
 import {IQuoteNotary} from "../src/interfaces/IQuoteNotary.sol";
 import {IQuoteVerifier} from "../src/interfaces/IQuoteVerifier.sol";
@@ -17,27 +16,10 @@ import {JcsLib} from "../src/oracle/JcsLib.sol";
 import {ReceiptAdapter} from "../src/oracle/ReceiptAdapter.sol";
 import {ProofKind} from "../src/types/ProofKind.sol";
 import {Verdict} from "../src/types/Verdict.sol";
-import {Vm} from "./Base.t.sol";
-import {Deployment} from "./Deployment.t.sol";
+import {ReceiptFixture} from "./ReceiptFixture.t.sol";
 
 /// @notice Services that know nothing of the registry, in both generations of their formats.
-contract ReceiptAdapterTest is Deployment {
-    uint256 private constant GATEWAY_KEY = 0x6a7e;
-    bytes32 private constant REQUEST = keccak256("request");
-    bytes32 private constant RESPONSE = keccak256("response");
-    string private constant MODEL_NAME = "demo-model";
-
-    GatewayKeys private gatewayKeys;
-    ReceiptAdapter private adapter;
-    address private gateway;
-
-    function setUp() public override {
-        super.setUp();
-        gatewayKeys = new GatewayKeys(notary, STATUSES);
-        adapter = new ReceiptAdapter(gatewayKeys, committee);
-        gateway = vm.addr(GATEWAY_KEY);
-    }
-
+contract ReceiptAdapterTest is ReceiptFixture {
     /* FIRST GENERATION */
 
     /// @dev The adapter of exchanges takes keys from here as it takes them from the registry.
@@ -256,117 +238,55 @@ contract ReceiptAdapterTest is Deployment {
         new ReceiptAdapter(gatewayKeys, ICommitteeVerifier(address(0)));
     }
 
-    /* PARTS */
-
-    function _challengeBlock() private view returns (uint64) {
-        return uint64(block.number - 1);
+    function test_Record_RevertWhen_TheDocumentIsTooLong() public {
+        bytes32 digest = _enrolled();
+        bytes memory receipt = _receiptOf(digest);
+        string memory padding = string(new bytes(16_384 - receipt.length));
+        bytes memory longest = _document("aci/1", _padded(padding), MODEL_NAME, _hexOf(digest));
+        vm.assertEq(longest.length, 16_384);
+        bytes memory signature = _signText(string(longest));
+        adapter.record(APP, longest, signature);
+        // EIP-7825: what a transaction may use.
+        vm.assertLt(vm.lastCallGas().gasTotalUsed, 1 << 24);
+        bytes memory document = bytes.concat(receipt, bytes(padding), " ");
+        vm.expectRevert(abi.encodeWithSelector(JcsLib.DocumentTooLarge.selector, 16_385, 16_384));
+        adapter.record(APP, document, signature);
+        vm.expectRevert(abi.encodeWithSelector(JcsLib.DocumentTooLarge.selector, 16_385, 16_384));
+        adapter.recordAttested(APP, document, new bytes[](0));
     }
 
-    function _nonce() private view returns (bytes32) {
-        return gatewayKeys.challenge(_challengeBlock());
-    }
-
-    function _notarized(bytes memory reportData) private returns (bytes memory) {
-        Verdict memory verdict = _verdict();
-        verdict.reportData = reportData;
-        verdict.quoteHash = keccak256(reportData);
-        return _notarize(verdict);
-    }
-
-    function _notarize(Verdict memory verdict) private returns (bytes memory journal) {
-        journal = abi.encode(verdict);
-        notary.notarize(APP, COMMITTEE, journal, _proof(journal));
-    }
-
-    /// @dev A keyset with an Ed25519 key and one that a contract can check, enrolled.
-    function _enrolled() private returns (bytes32 digest) {
-        bytes memory keyset = _keyset(block.timestamp + 1 days);
+    function test_Enrol_RevertWhen_JournalOrKeysetIsTooLong() public {
+        uint64 at = _challengeBlock();
+        vm.expectRevert(
+            abi.encodeWithSelector(IGatewayKeys.JournalTooLarge.selector, 16_385, 16_384)
+        );
+        gatewayKeys.enrol(APP, ProofKind.Committee, new bytes(16_385), at);
+        bytes memory keyset = new bytes(16_385);
         bytes32 first = AciLib.bound(sha256(keyset), _nonce());
         bytes memory journal = _notarized(abi.encode(first, bytes32(0)));
-        digest =
-            gatewayKeys.enrolKeyset(APP, ProofKind.Committee, journal, _challengeBlock(), keyset);
-        vm.assertEq(digest, sha256(keyset));
-        Bond memory bond = gatewayKeys.bondOf(APP, gateway);
-        vm.assertEq(bond.keysetDigest, digest);
+        vm.expectRevert(abi.encodeWithSelector(JcsLib.DocumentTooLarge.selector, 16_385, 16_384));
+        gatewayKeys.enrolKeyset(APP, ProofKind.Committee, journal, at, keyset);
     }
 
-    function _keyset(uint256 notAfter) private returns (bytes memory) {
-        Vm.Wallet memory wallet = vm.createWallet(GATEWAY_KEY);
-        return abi.encodePacked(
-            "{\"e2ee_public_keys\":[],\"not_after\":",
-            LibString.toString(notAfter),
-            ",\"receipt_signing_keys\":[{\"algo\":\"ed25519\",\"key_id\":\"one\",\"public_key\":\"",
-            _hexOf("ed25519"),
-            "\"},{\"algo\":\"secp256k1-eip191\",\"key_id\":\"two\",\"public_key\":\"04",
-            _hexOf(bytes32(wallet.publicKeyX)),
-            _hexOf(bytes32(wallet.publicKeyY)),
-            "\"}],\"subject\":null,\"tls_public_keys\":[]}"
-        );
+    function test_SupportsInterface_NamesTheirInterfaces() public view {
+        vm.assertTrue(gatewayKeys.supportsInterface(type(IGatewayKeys).interfaceId));
+        vm.assertTrue(gatewayKeys.supportsInterface(type(IAttestationGate).interfaceId));
+        vm.assertFalse(gatewayKeys.supportsInterface(0xffffffff));
+        vm.assertTrue(adapter.supportsInterface(type(IReceiptAdapter).interfaceId));
+        vm.assertFalse(adapter.supportsInterface(0xffffffff));
     }
 
-    function _receiptOf(bytes32 digest) private pure returns (bytes memory) {
-        return _receipt(_hexOf(digest));
-    }
+    /* EXPECTATIONS */
 
-    function _receipt(string memory digest) private pure returns (bytes memory) {
-        if (bytes(digest).length != 64) digest = _hexOf("nobody's");
-        return _document("aci/1", _events(REQUEST, RESPONSE), MODEL_NAME, digest);
-    }
-
-    function _document(
-        string memory version,
-        string memory events,
-        string memory model,
-        string memory digest
-    ) private pure returns (bytes memory) {
-        return abi.encodePacked(
-            "{\"api_version\":\"",
-            version,
-            "\",\"chat_id\":\"chat-1\",\"endpoint\":\"/v1/chat/completions\",\"event_log\":[",
-            events,
-            "],\"key_id\":\"two\",\"method\":\"POST\",\"model\":\"",
-            model,
-            "\",\"receipt_id\":\"r-1\",\"served_at\":1750000000,\"workload_keyset_digest\":\"sha256:",
-            digest,
-            "\"}"
-        );
-    }
-
-    function _events(bytes32 request, bytes32 response) private pure returns (string memory) {
+    /// @dev The events, with so much of a reason between them.
+    function _padded(string memory reason) private pure returns (string memory) {
         return string.concat(
-            _event("request.received", request),
-            ",{\"reason\":null,\"required\":true,\"type\":\"upstream.verified\"},",
-            _event("response.returned", response)
+            _event("request.received", REQUEST),
+            ",{\"reason\":null,\"required\":true,\"type\":\"upstream.verified",
+            reason,
+            "\"},",
+            _event("response.returned", RESPONSE)
         );
-    }
-
-    function _event(string memory kind, bytes32 body) private pure returns (string memory) {
-        return
-            string.concat("{\"body_hash\":\"sha256:", _hexOf(body), "\",\"type\":\"", kind, "\"}");
-    }
-
-    function _hexOf(bytes32 word) private pure returns (string memory) {
-        return LibString.toHexStringNoPrefix(uint256(word), 32);
-    }
-
-    function _personal(bytes memory text) private pure returns (bytes32) {
-        return keccak256(
-            abi.encodePacked(
-                "\x19Ethereum Signed Message:\n", LibString.toString(text.length), text
-            )
-        );
-    }
-
-    function _signText(string memory text) private pure returns (bytes memory) {
-        return _sign(GATEWAY_KEY, _personal(bytes(text)));
-    }
-
-    function _attested(bytes memory receipt) private view returns (bytes[] memory signatures) {
-        bytes32 digest = adapter.attestationDigest(APP, sha256(receipt));
-        signatures = new bytes[](2);
-        for (uint256 i = 0; i < 2; ++i) {
-            signatures[i] = _sign(committeeKeys[i], digest);
-        }
     }
 
     function _expectRefused(bytes memory receipt) private {

@@ -122,8 +122,27 @@ contract ResultOracleTest is OracleFixture {
             && quorum.tolerance <= (quorum.rule == Rule.Tolerance ? type(uint128).max / 2 : 0);
         RequestParams memory params = _params();
         params.quorum = quorum;
-        if (sound) _ask(params);
-        else _expectRefusedRequest(IRequestBook.QuorumOutOfRange.selector, params);
+        if (!sound) {
+            _expectRefusedRequest(IRequestBook.QuorumOutOfRange.selector, params);
+        } else if (quorum.seats == 1 && quorum.rule != Rule.Exact) {
+            _expectRefusedRequest(IRequestBook.NothingToCompare.selector, params);
+        } else {
+            _ask(params);
+        }
+    }
+
+    /// @dev One answer has no other to be compared with by class or number.
+    function test_Request_RevertWhen_OneAnswerIsToBeCompared() public {
+        RequestParams memory params = _params();
+        for (uint8 rule = 1; rule < 3; ++rule) {
+            params.quorum.rule = Rule(rule);
+            vm.expectRevert(
+                abi.encodeWithSelector(IRequestBook.NothingToCompare.selector, params.quorum.rule)
+            );
+            consumer.ask{value: FEE}(params);
+        }
+        (params.quorum.results, params.quorum.seats) = (2, 3);
+        _ask(params);
     }
 
     function test_Request_RevertWhen_TheWorkersAreOutOfOrder() public {
@@ -397,7 +416,9 @@ contract ResultOracleTest is OracleFixture {
         Request memory made = _ask();
         Result memory result = _result(made);
         bytes memory signature = _signed(result);
-        consumer.setReplay(made, result, signature);
+        consumer.setReentry(
+            abi.encodeCall(IResultOracle.fulfill, (made, result, OUTPUT, signature))
+        );
         consumer.setMood(Mood(mood));
         uint256 before = gasleft();
         oracle.fulfill(made, result, OUTPUT, signature);
@@ -464,6 +485,25 @@ contract ResultOracleTest is OracleFixture {
         vm.assertTrue(oracle.getResult(_id(made)).callback == CallbackStatus.Failed);
     }
 
+    /// @dev Success and error have one entry, and one way to hear of it again.
+    function test_RetryCallback_TellsOfAnEndWithoutAnAnswer() public {
+        Request memory refunded = _ask();
+        RequestParams memory params = _params();
+        params.modelId = _admitModel("other weights");
+        Request memory failed = _ask(params);
+        vm.expectPartialRevert(IRequestBook.NothingToRetry.selector);
+        consumer.retry(refunded, "");
+        consumer.setMood(Mood.Reverts);
+        vm.prank(GUARDIAN);
+        models.revoke(params.modelId);
+        oracle.abandon(failed);
+        vm.warp(refunded.deadline + 1);
+        oracle.refund(refunded);
+        _expectTold(failed, ResultStatus.Failed);
+        _expectTold(refunded, ResultStatus.Refunded);
+        vm.assertEq(consumer.errorCount(), 2);
+    }
+
     /* REFUND */
 
     function test_Refund_RefundsAndTellsTheConsumer() public {
@@ -511,6 +551,16 @@ contract ResultOracleTest is OracleFixture {
         oracle.withdraw(ETHER, payable(address(0)));
     }
 
+    /// @dev A contract that put up the fee itself fetches what comes back by the one function it inherits.
+    function test_Withdraw_FetchesWhatAConsumerIsRefunded() public {
+        Request memory made = _ask();
+        vm.warp(made.deadline + 1);
+        oracle.refund(made);
+        consumer.withdraw(ETHER, payable(STRANGER));
+        vm.assertEq(STRANGER.balance, FEE);
+        vm.assertEq(oracle.creditOf(ETHER, address(consumer)), 0);
+    }
+
     function test_Constructor_RevertWhen_SomethingIsMissing() public {
         vm.expectRevert(IGoverned.ZeroAddress.selector);
         new ResultOracle(IWorkerRegistry(address(0)), models, _quotas(), _tokens());
@@ -532,6 +582,21 @@ contract ResultOracleTest is OracleFixture {
         made = _ask();
         _fulfill(made);
         consumer.setMood(Mood.Calm);
+    }
+
+    /// @dev Its callback failed. The next one reverts again and changes nothing, the one after succeeds and
+    /// is the last, whatever is given for an output.
+    function _expectTold(Request memory made, ResultStatus status) private {
+        vm.assertTrue(oracle.stateOf(_id(made)).callback == CallbackStatus.Failed);
+        consumer.setMood(Mood.Reverts);
+        vm.expectPartialRevert(IRequestBook.CallbackReverted.selector);
+        consumer.retry(made, OUTPUT);
+        consumer.setMood(Mood.Calm);
+        consumer.retry(made, OUTPUT);
+        vm.assertEq(consumer.lastId(), _id(made));
+        vm.assertTrue(consumer.lastStatus() == status);
+        vm.expectPartialRevert(IRequestBook.NothingToRetry.selector);
+        consumer.retry(made, OUTPUT);
     }
 
     function _expectRefusedRequest(bytes4 reason, RequestParams memory params) private {

@@ -55,7 +55,7 @@ abstract contract RoundFixture is OracleFixture {
         _register(verdict, binding);
     }
 
-    function _insert(uint256 key) private {
+    function _insert(uint256 key) internal {
         keys.push(key);
         for (uint256 i = keys.length - 1; i > 0; --i) {
             (uint256 a, uint256 b) = (keys[i - 1], keys[i]);

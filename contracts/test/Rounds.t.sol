@@ -289,22 +289,20 @@ contract RoundsTest is RoundFixture {
         vm.assertEq(consumer.lastOutput(), output);
     }
 
-    /// @dev With one liar among four of whom three must agree, the median lies between right values.
+    /// @dev With one liar among four of whom three must agree, whichever it is, the median lies between right
+    /// values.
     /// forge-config: default.fuzz.runs = 64
     function testFuzz_Tolerance_TheMedianLiesBetweenRightValues(
         int64 low,
         uint16 spread,
         int256 lie,
         uint8 chosen,
-        uint8 middle
+        uint8 middle,
+        uint8 liar
     ) public {
         RequestParams memory params = _quorum(3, 4);
         (params.quorum.rule, params.quorum.tolerance) = (Rule.Tolerance, spread);
-        bytes32[] memory decisions = new bytes32[](4);
-        decisions[0] = bytes32(uint256(int256(low)));
-        decisions[1] = bytes32(uint256(int256(low) + int256(uint256(spread)) / 2));
-        decisions[2] = bytes32(uint256(int256(low) + int256(uint256(spread))));
-        decisions[3] = bytes32(uint256(lie));
+        bytes32[] memory decisions = _withLiar(low, spread, lie, liar % 4);
         Request memory made = _ask(params);
         uint256 missing = chosen % 4;
         uint256 picked = 15 ^ (uint256(1) << missing);
@@ -312,8 +310,25 @@ contract RoundsTest is RoundFixture {
         _expectBetween(held, low, int256(low) + int256(uint256(spread)));
         // Those who are right can always end it.
         if (oracle.stateOf(_id(made)).status == RequestStatus.Pending) {
-            held = _decide(_choose(_hold(made, 0, decisions), 7), 1);
+            held = _choose(_hold(made, 0, decisions), 15 ^ (uint256(1) << liar % 4));
+            held = _decide(held, 1);
             _submit(held, abi.encode(held.result.worker));
+        }
+    }
+
+    /// @dev The least, the middle and the greatest right number in this order, and a lie among them.
+    function _withLiar(int64 low, uint16 spread, int256 lie, uint256 liar)
+        private
+        pure
+        returns (bytes32[] memory decisions)
+    {
+        decisions = new bytes32[](4);
+        int256 right = 0;
+        for (uint256 i = 0; i < 4; ++i) {
+            int256 value = int256(low) + int256(uint256(spread)) * right / 2;
+            if (i == liar) value = lie;
+            else ++right;
+            decisions[i] = bytes32(uint256(value));
         }
     }
 

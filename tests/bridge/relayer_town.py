@@ -52,11 +52,15 @@ _ON = interface("WorkerRegistry").function("requireActiveOn").selector.hex()
 OPEN_GATE = f"0x{_FOR_EVER}5f3560e01c63{_ON}1460225760605ff35b60043560601b60405260605ff3"
 
 
-def closed_gate(error: str) -> str:
-    """Code of a gate that admits nobody, with an error that takes no arguments."""
+REVOKED = ("WorkerIsRevoked", "address")
+"""What a gate says of a worker that was ruled out: see `closed_gate`."""
+
+
+def closed_gate(error: str, *types: str) -> str:
+    """Code of a gate that admits nobody, with an error whose arguments are of `types`, and zero."""
     check = interface("WorkerRegistry").function("checkActive").selector.hex()
-    selector = keccak(text=f"{error}()")[:4].hex()
-    revert = f"63{selector}60e01b5f5260045ffd"
+    selector = keccak(text=f"{error}({','.join(types)})")[:4].hex()
+    revert = f"63{selector}60e01b5f5260{4 + 32 * len(types):02x}5ffd"
     jump = f"5f3560e01c63{check}14"
     target = len(bytes.fromhex(f"{jump}600057{revert}"))
     return f"0x{jump}60{target:02x}57{revert}5b63{selector}60e01b60205260605ff3"

@@ -16,7 +16,7 @@ from quotary_bridge.cli import batch, relay, request
 from quotary_bridge.workers import PreparedBatch
 
 from tests.bridge.batch_town import BatchTown, batch_town
-from tests.bridge.relayer_town import APP, MODEL, OPEN_GATE, closed_gate
+from tests.bridge.relayer_town import APP, MODEL, OPEN_GATE, REVOKED, closed_gate
 from tests.bridge.test_cli import Command, runner
 from tests.verifier.workloads.test_live import serving
 
@@ -142,7 +142,7 @@ def test_a_batch_of_a_worker_that_was_ruled_out_is_voided(
     assert kept.code == 4
     assert "WorkerNotRuledOut" in kept.err
     chain, gate = town.node.chain, town.oracle.read("WORKERS")
-    chain.rpc("anvil_setCode", [gate, closed_gate("OperatorMissing")])
+    chain.rpc("anvil_setCode", [gate, closed_gate(*REVOKED)])
     voided = quotary("batch", "void", number, *sending, "--json")
     assert (voided.code, voided.json["sent"]) == (0, True)
     again = quotary("batch", "void", number, *sending, "--json")

@@ -31,7 +31,7 @@ from web3 import AsyncWeb3, HTTPProvider, Web3
 from web3.providers import AsyncHTTPProvider
 
 from tests.bridge.batch_town import BatchTown, batch_town, worker_client
-from tests.bridge.relayer_town import APP, MODEL, OPEN_GATE, closed_gate
+from tests.bridge.relayer_town import APP, MODEL, OPEN_GATE, REVOKED, closed_gate
 
 
 class Asking(Protocol):
@@ -159,7 +159,7 @@ def test_what_serves_nothing_is_said_before_anything_is_sent(
         client.send("void", told.batch_id, words, sender=requester(town))
     assert caught.value.values["worker"] == told.worker.lower()
     chain, gate = town.node.chain, Web3.to_checksum_address(client.read("WORKERS"))
-    chain.rpc("anvil_setCode", [gate, closed_gate("OperatorMissing")])
+    chain.rpc("anvil_setCode", [gate, closed_gate(*REVOKED)])
     client.send("void", told.batch_id, words, sender=requester(town))
     chain.rpc("anvil_setCode", [gate, OPEN_GATE])
     assert client.committed(document) is None

@@ -471,6 +471,9 @@ def test_a_request_may_ask_for_several_workers(quotary: Command, world: World) -
     refused = quotary(*ask, "--quorum", "2/4", "--json")
     assert refused.code == 4
     assert "QuorumOutOfRange" in refused.json["message"]
+    alone = quotary(*ask, "--rule", "class", "--json")
+    assert (alone.code, alone.json["error"]["name"]) == (4, "NothingToCompare")
+    assert "several workers" in alone.json["remedy"]
     with pytest.raises(SystemExit) as ended:
         quotary(*ask, "--quorum", "most", "--json")
     assert ended.value.code == 2

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import re
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +26,7 @@ from quotary_bridge.client import (
 )
 from quotary_bridge.errors import ContractError, NotFinal
 from quotary_bridge.http import Listening, Metrics, Server, View, create_app
-from quotary_bridge.model import Address
+from quotary_bridge.model import Address, Quorum, Rule
 from quotary_bridge.store import InputFolder, Store
 from web3 import AsyncWeb3, HTTPProvider, Web3
 from web3.providers import AsyncHTTPProvider
@@ -136,6 +137,9 @@ def test_a_refusal_comes_by_the_contracts_own_name(client: Asking, town: Town) -
         client.ask(params, requester(town))
     assert isinstance(caught.value, OracleError)
     assert params.deadline in caught.value.values.values()
+    params, _ = asked_by(town)
+    with pytest.raises(errors.NothingToCompare):
+        client.ask(replace(params, quorum=Quorum(rule=Rule.CLASS)), requester(town))
     assert town.chain.nonce(requester(town)) == before
 
 

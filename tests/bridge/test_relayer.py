@@ -27,6 +27,7 @@ from quotary_bridge.workers import Endpoint, result_digest
 
 from tests.bridge.relayer_town import (
     OPEN_GATE,
+    REVOKED,
     Town,
     Worker,
     client_of,
@@ -188,10 +189,10 @@ def test_a_worker_revoked_after_it_signed_is_stopped_by_the_simulation(
     town.ask()
     worker = Worker()
     prepared(town, store, worker)
-    town.set_gate(closed_gate("OperatorMissing"))
+    town.set_gate(closed_gate(*REVOKED))
     with relayer_of(town, store, client_of(one=worker)) as relayer:
         relayer.tick()
-        assert reasons(town, ProgressKind.DELIVERY_REFUSED) == ["OperatorMissing"]
+        assert reasons(town, ProgressKind.DELIVERY_REFUSED) == ["WorkerIsRevoked"]
         assert state_of(store, town) is JobState.SEEN
         town.set_gate(OPEN_GATE)
         town.node.mine()

@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 
 from tests.bridge.batch_street import RELAYER, DeathError, Street
 from tests.bridge.batch_town import FEE, served, transport_of
-from tests.bridge.relayer_town import APP, MODEL, OPEN_GATE, closed_gate
+from tests.bridge.relayer_town import APP, MODEL, OPEN_GATE, REVOKED, closed_gate
 
 pytest_plugins = ["tests.bridge.batch_fixtures"]
 
@@ -176,7 +176,7 @@ def test_a_voided_batch_frees_its_requests_for_another(street: Street, store: St
         assert held.state is BatchState.COMMITTED
         (told,) = street.commitments()
         gate = street.town.oracle.read("WORKERS")
-        chain.rpc("anvil_setCode", [gate, closed_gate("OperatorMissing")])
+        chain.rpc("anvil_setCode", [gate, closed_gate(*REVOKED)])
         street.town.send(street.town.oracle.void(told))
         chain.rpc("anvil_setCode", [gate, OPEN_GATE])
         street.drive(relayer, 10)
@@ -195,7 +195,7 @@ def test_a_batch_that_is_voided_before_it_is_final_is_over(street: Street, store
         relayer.tick()
         street.town.quiet()
         (told,) = street.commitments()
-        chain.rpc("anvil_setCode", [gate, closed_gate("OperatorMissing")])
+        chain.rpc("anvil_setCode", [gate, closed_gate(*REVOKED)])
         street.town.send(street.town.oracle.void(told))
         chain.rpc("anvil_setCode", [gate, OPEN_GATE])
         street.drive(relayer, 12)
@@ -322,14 +322,14 @@ def test_a_worker_that_may_not_answer_is_asked_for_the_whole_batch_again(
     """Halves would serve nobody: whose fault it is says what to ask for next."""
     street.town.ask(2)
     chain, gate = street.town.node.chain, street.town.oracle.read("WORKERS")
-    chain.rpc("anvil_setCode", [gate, closed_gate("OperatorMissing")])
+    chain.rpc("anvil_setCode", [gate, closed_gate(*REVOKED)])
     with street.relayer(store) as relayer:
         street.drive(relayer, 5)
         assert batches_of(store) == []
         chain.rpc("anvil_setCode", [gate, OPEN_GATE])
         street.drive(relayer)
     told = street.told(ProgressKind.RESULT_REJECTED)
-    assert {event.details["reason"] for event in told} == {"OperatorMissing"}
+    assert {event.details["reason"] for event in told} == {"WorkerIsRevoked"}
     assert {event.details["requests"] for event in street.told(ProgressKind.BATCH_ASKED)} == {2}
     assert set(street.statuses()) == {RequestStatus.FULFILLED}
     assert len(street.commitments()) == 1

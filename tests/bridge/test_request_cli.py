@@ -159,6 +159,25 @@ def test_a_callback_that_failed_is_repeated_by_the_requester_alone(
     assert (again.code, again.json["error"]["name"]) == (4, "NothingToRetry")
 
 
+def test_whoever_missed_that_its_request_was_refunded_hears_of_it_again(
+    quotary: Command, town: Town, flags: tuple[object, ...]
+) -> None:
+    """The callback of an end without an answer is repeated as that of an answer is."""
+    requester = ball(town)
+    code = f"0x{town.chain.code(requester).hex()}"
+    request_id = ask_by(town.sender(1), requester)
+    town.chain.rpc("anvil_setCode", [requester, REVERTS])
+    town.node.advance_to(town.chain.head().timestamp + 3601)
+    assert quotary("request", "refund", request_id, *account(ANYBODY), *flags).code == 0
+    assert quotary("request", "status", request_id, *flags).json["callback"] == "failed"
+    retry = ("request", "retry-callback", request_id, "--unsigned", *flags)
+    broken = quotary(*retry)
+    assert (broken.code, broken.json["error"]["name"]) == (4, "CallbackReverted")
+    town.chain.rpc("anvil_setCode", [requester, code])
+    shown = quotary(*retry)
+    assert (shown.code, shown.json["sent"]) == (0, False)
+
+
 def test_an_account_that_is_a_requester_sends_the_retry_itself(
     quotary: Command, town: Town, flags: tuple[object, ...], sqlite_store: Store
 ) -> None:

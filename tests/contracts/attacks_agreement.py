@@ -17,6 +17,7 @@ _VOICES = f"{_SOL}SharedPlatforms.t.sol::test_"
 _PPID = "tests/verifier/test_policy_file.py::test_platforms"
 _DISPUTES = f"{_SOL}Disputes.t.sol::test_"
 _ORACLE = f"{_SOL}ResultOracle.t.sol::test"
+_ANSWERS = "tests/enclave/test_worker_answers.py::test_"
 _RELAYER = "tests/bridge/test_relayer_rounds.py::test_"
 _REGISTERED = "tests/bridge/test_relayer_registered.py::test_"
 _ROUND = "tests/enclave/test_worker_rounds.py::test_"
@@ -67,7 +68,9 @@ AGREEMENT = (
             f"{_RELAYER}two_signatures_are_brought_to_the_registry": ("EQUIVOCATION",),
             f"{_REGISTERED}who_signs_two_answers_is_revoked": ("EQUIVOCATION", "WorkerIsRevoked"),
             f"{_REGISTERED}anybody_may_bring_two_statements": ("NoEquivocation",),
+            f"{_ANSWERS}two_who_ask_at_once_get_the_same_answer": ("asked_twice_at_once",),
         },
+        "of batches nobody is convicted: a worker that is asked for one again answers anew",
     ),
     AdmissionAttack(
         132,
@@ -90,6 +93,8 @@ AGREEMENT = (
             ),
             f"{_ORACLE}_Refund_RefundsAndTellsTheConsumer": ("RequestNotExpired",),
         },
+        "no score of liveness is kept: a worker that fails rests, in the memory of the relayer that"
+        " asked it",
     ),
     AdmissionAttack(
         134,
@@ -120,7 +125,6 @@ AGREEMENT = (
         {
             f"{_QUORUM}ACopierDidNotCommit": ("NotCommitted",),
             f"{_QUORUM}AnAnswerChangedAfterTheCommitment": ("NotCommitted",),
-            f"{_RELAYER}a_copied_commitment_serves_its_owner_only": ("NotCommitted",),
             f"{_ROUND}nothing_is_shown_to_an_open_round": ("round_not_closed",),
         },
     ),

@@ -7,6 +7,7 @@ from tests.contracts.admission_attack import AdmissionAttack
 __all__ = ["GOVERNANCE"]
 
 _SOL = "contracts/test/"
+_REENTRY = f"{_SOL}Reentry.t.sol::test_Callback_"
 _BASE = f"{_SOL}WorkerRegistry.t.sol::test"
 _REGISTER = f"{_BASE}_Register_RevertWhen_"
 _STANDING = f"{_SOL}WorkerStanding.t.sol::test_"
@@ -143,10 +144,9 @@ GOVERNANCE = (
             f"{_SOL}Escrow.t.sol::test_Request_RevertWhen_TheTokenReenters": (
                 "ReentrancyGuardReentrantCall",
             ),
-            f"{_ORACLE}Fuzz_Callback_APoisonousConsumerHurtsOnlyItself": (
-                "setReplay",
-                "CallbackStatus.Failed",
-            ),
+            f"{_REENTRY}ComesBackIntoNoFunctionOfTheOracle": ("ReentrancyGuardReentrantCall",),
+            f"{_REENTRY}ComesBackInNeitherByARefundNorByARetry": ("ReentrancyGuardReentrantCall",),
+            f"{_REENTRY}ComesBackIntoNoFunctionOfTheBatches": ("ReentrancyGuardReentrantCall",),
         },
     ),
     AdmissionAttack(

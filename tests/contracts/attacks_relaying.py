@@ -81,7 +81,7 @@ _CHAIN_FAULTS = (
         "a transaction that stays stuck",
         {
             f"{_FAULTS}at_the_fee_cap_the_same_bytes_stay_in_the_pool": ("FEE_CAP_REACHED",),
-            f"{_FAULTS}a_delivery_that_no_node_takes_frees_its_nonce_and_ends": (),
+            f"{_FAULTS}a_delivery_that_no_node_takes_frees_its_nonce_and_rests": (),
         },
     ),
     Attack(

@@ -17,6 +17,7 @@ _SOL = "contracts/test/"
 _ORACLE = f"{_SOL}ResultOracle.t.sol::test"
 _ROUNDS = f"{_SOL}Rounds.t.sol::test_FulfillByQuorum_RevertWhen_"
 _ESCROW = f"{_SOL}Escrow.t.sol::test"
+_REENTRY = f"{_SOL}Reentry.t.sol::test_Callback_"
 _BRIDGE = "tests/bridge/test_"
 _RELAYER = f"{_BRIDGE}relayer.py::test_"
 _FAULTS = f"{_BRIDGE}relayer_faults.py::test_"
@@ -88,6 +89,11 @@ _CONSUMERS = (
             f"{_ORACLE}_Fulfill_RevertGiven_TheWorkerIsNoLongerActive": ("WorkerIsRevoked",),
             f"{_RELAYER}a_worker_revoked_after_it_signed_is_stopped_by_the_simulation": (
                 "DELIVERY_REFUSED",
+                "WorkerIsRevoked",
+            ),
+            f"{_SOL}Voids.t.sol::test_Void_StopsClaims": ("WorkerIsRevoked",),
+            f"{_SOL}Voids.t.sol::test_Void_RevertGiven_TheWorkerRanOutOfTime": (
+                "WorkerNotYetActive",
             ),
             f"{_BRIDGE}relayer_registered.py::test_anybody_may_bring_two_statements": (
                 "WorkerIsRevoked",
@@ -100,7 +106,15 @@ _CONSUMERS = (
         {
             f"{_ORACLE}Fuzz_Callback_APoisonousConsumerHurtsOnlyItself": ("Failed",),
             f"{_ORACLE}_RetryCallback_DeliversOnce": ("NothingToRetry",),
+            f"{_ORACLE}_RetryCallback_TellsOfAnEndWithoutAnAnswer": ("CallbackReverted",),
+            f"{_SOL}Batches.t.sol::test_RetryCallback_DeliversWhatWasClaimed": ("OutputMismatch",),
+            f"{_BRIDGE}relayer_consumers.py::test_poisonous_consumers_hold_up_nobody": (
+                "FULFILLED",
+                "FAILED",
+            ),
         },
+        "the bomb has 100,000 bytes: a megabyte takes more gas than a callback may have; a consumer"
+        " that destroys itself only returns (EIP-6780)",
     ),
     Attack(
         122,
@@ -115,8 +129,11 @@ _CONSUMERS = (
     Attack(
         123,
         "a callback that comes back in",
-        {f"{_ORACLE}Fuzz_Callback_APoisonousConsumerHurtsOnlyItself": ("Mood",)},
-        "it fails as any other callback does, whatever it calls",
+        {
+            f"{_REENTRY}ComesBackIntoNoFunctionOfTheOracle": ("ReentrancyGuardReentrantCall",),
+            f"{_REENTRY}ComesBackInNeitherByARefundNorByARetry": ("ReentrancyGuardReentrantCall",),
+            f"{_REENTRY}ComesBackIntoNoFunctionOfTheBatches": ("ReentrancyGuardReentrantCall",),
+        },
     ),
     Attack(
         124,
@@ -178,7 +195,8 @@ _ECONOMICS = (
                 "429",
             ),
         },
-        "nobody serves verification to strangers; what it costs is bounded and measured",
+        "nobody serves verification to strangers, so no rate is limited; memory is bounded, time is"
+        " measured (`make bench-garbage`) but not asserted: the machine would decide",
     ),
     Attack(
         160,

@@ -21,7 +21,6 @@ from quotary_bridge.cli.request_state import (
     add_batches_flag,
     found,
     oracle_of,
-    result_oracle,
     terms_of,
     unknown,
 )
@@ -52,9 +51,10 @@ def add_retry_callback(commands: _SubParsersAction[ArgumentParser]) -> None:
     parser = commands.add_parser(
         "retry-callback",
         help="repeat a callback that failed, as its requester",
-        description="Hand an answer once more to the requester, whose callback failed. The oracle "
-        "takes this from the requester alone: from a contract that makes the call which --unsigned "
-        "shows, or from an account that is one itself (EIP-7702).",
+        description="Tell the requester, whose callback failed, once more how its request ended: "
+        "the answer, or that there is none. The oracle takes this from the requester alone: from a "
+        "contract that makes the call which --unsigned shows, or from an account that is one "
+        "itself (EIP-7702).",
         epilog="example: quotary request retry-callback 0xR… --unsigned",
     )
     parser.add_argument("request", type=identifier, metavar="ID", help="the request")
@@ -63,6 +63,7 @@ def add_retry_callback(commands: _SubParsersAction[ArgumentParser]) -> None:
         action="store_true",
         help="try it out as the requester, and show the call for it to make; nothing is sent",
     )
+    add_batches_flag(parser)
     _finish(parser)
     parser.set_defaults(run=_retry_callback)
 
@@ -90,7 +91,7 @@ def _reassign(args: Namespace) -> int:
 @command
 def _retry_callback(args: Namespace) -> int:
     context = Context.of(args)
-    oracle = result_oracle(context)
+    oracle = oracle_of(context, batches=args.batches)
     request = found(context, oracle, args.request)
     made, output = request.terms, _output(request)
     if made is None:
@@ -115,14 +116,13 @@ def _retry_callback(args: Namespace) -> int:
 
 
 def _output(request: FoundRequest) -> bytes:
-    """Return the answer to a request; raises `ConfigurationError` where it has none."""
+    """Return what to call back with; raises `ConfigurationError` where nothing has ended."""
     if request.state.status is RequestStatus.UNKNOWN:
         raise unknown(request.request_id)
-    if request.answered is None:
+    if request.state.status is RequestStatus.PENDING:
         raise ConfigurationError(
             Reason.CONFIGURATION_INVALID,
-            f"request 0x{request.request_id.hex()} is {request.state.status.name.lower()}: "
-            "there is no answer to call back with",
-            "callbacks of answers are repeated, and of nothing else",
+            f"request 0x{request.request_id.hex()} is pending: nobody was called back yet",
+            "wait for its end",
         )
-    return request.answered.output
+    return b"" if request.answered is None else request.answered.output

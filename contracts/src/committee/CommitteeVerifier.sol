@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {IERC165} from "@openzeppelin/contracts/utils/introspection/IERC165.sol";
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
 import {ICommitteeVerifier} from "../interfaces/ICommitteeVerifier.sol";
@@ -91,6 +92,17 @@ contract CommitteeVerifier is ICommitteeVerifier, JournalVerifier, EIP712 {
     /// @inheritdoc ICommitteeVerifier
     function requireQuorum(bytes32 digest, bytes calldata proof) external view {
         _requireQuorum(digest, proof);
+    }
+
+    /// @notice ERC-165.
+    function supportsInterface(bytes4 interfaceId)
+        public
+        view
+        override(IERC165, JournalVerifier)
+        returns (bool)
+    {
+        return interfaceId == type(ICommitteeVerifier).interfaceId
+            || super.supportsInterface(interfaceId);
     }
 
     /* INTERNAL */

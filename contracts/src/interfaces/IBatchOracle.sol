@@ -48,8 +48,13 @@ struct CommittedBatch {
 /// @dev Made, reassigned and refunded as at {IRequestBook}. Answers are claimed one by one, by whoever
 /// wants one ({claim}), or many in one transaction ({push}).
 /// @dev INTEGRATOR RESPONSIBILITIES. A claimed answer was under a root that a worker signed while it was
-/// active. One worker answers: requests of a quorum go to {IResultOracle}. The answer's hash is not
-/// kept: take it from the callback or from {ResultClaimed}, or prove it again by its path.
+/// active. One worker answers: requests of a quorum go to {IResultOracle}. The answer's hash is kept only
+/// where the callback failed: else take it from the callback or from {ResultClaimed}, or prove it again by
+/// its path. Two roots with different answers to one request convict nobody, since a worker that is asked
+/// for a batch again answers anew: the first claim is final. Nor is probation looked at, which is for
+/// those who disagreed with a quorum. Where either matters, ask {IResultOracle}.
+/// @dev Warning: {push} is all or nothing, whoever sends it: one claim that somebody else made before, or
+/// that is refused, undoes the others. Send again without it, or in halves.
 interface IBatchOracle is IRequestBook {
     /// @notice `worker` answered `count` requests; `operator` is paid as they are claimed.
     event BatchCommitted(
@@ -63,7 +68,8 @@ interface IBatchOracle is IRequestBook {
         ProofKind proofKind
     );
 
-    /// @notice What is left of the batch counts for nothing: `worker` was ruled out, or its model.
+    /// @notice What is left of the batch counts for nothing: `worker` was ruled out, or its model. `reason`
+    /// is the selector of the error that says how.
     event BatchVoided(uint256 indexed batchId, address indexed worker, bytes4 reason);
 
     /// @notice The request has its answer, by the worker of the batch; the batch's operator was
@@ -80,8 +86,11 @@ interface IBatchOracle is IRequestBook {
     /// @custom:remedy Say the batch as {BatchCommitted} told it.
     error UnknownBatch(uint256 batchId);
 
-    /// @notice The worker is active, or only left, and its model is admitted: its answers stand.
-    /// @custom:remedy Nothing is left to do.
+    /// @notice Nobody ruled out the worker or its model since: its answers stand. `reason` is what else keeps
+    /// it from answering now (it left, ran out of time, waits for its activation, or its platform or proof
+    /// fell behind the policy); zero where nothing does.
+    /// @custom:remedy Nothing is left to do. Where its answers are in doubt, governor or guardian revoke
+    /// the worker, which works after it left, too.
     error WorkerNotRuledOut(address worker, bytes4 reason);
 
     /// @notice The path does not lead from this answer to the batch's root, or the batch is void.
@@ -98,8 +107,9 @@ interface IBatchOracle is IRequestBook {
         external
         returns (uint256 batchId);
 
-    /// @notice Stops claims on a batch whose worker was ruled out since: revoked, or its measurement,
-    /// route or platform; or whose model was revoked. Open to any sender.
+    /// @notice Stops claims on a batch whose worker somebody ruled out since: it was revoked; its measurement
+    /// was revoked, its route frozen, or the policy denies or bars what it is (`SubjectDenied`); or its
+    /// model was revoked. Time alone rules out nobody. Open to any sender.
     function void(uint256 batchId, CommittedBatch calldata batch) external;
 
     /// @notice Ends a request with its answer in a batch. Open to any sender.
@@ -110,7 +120,7 @@ interface IBatchOracle is IRequestBook {
         bytes32[] calldata proof
     ) external;
 
-    /// @notice Ends many requests, as {claim} does each.
+    /// @notice Ends many requests, as {claim} does each; none where one is refused.
     function push(
         Request[] calldata made,
         Claim[] calldata told,

@@ -14,7 +14,8 @@ struct Exchange {
 /// @title IGatewayAdapter
 /// @notice Takes what first-generation gateways of confidential models sign about an answer:
 /// `sha256hex(request):sha256hex(response)`, as an EIP-191 personal message.
-/// @dev The gateway's key must be an active worker of the app in the registry.
+/// @dev The gateway's key must be active for the app where {WORKERS} keeps them: at {IGatewayKeys} in a
+/// deployment made by `quotary deploy`, which knows no workers of the registry.
 /// @dev INTEGRATOR RESPONSIBILITIES. A recorded exchange binds the bytes of a request body and of a
 /// response body to a key that attested code held when it was recorded. It does NOT bind:
 /// the model or its weights (the request's `model` is a wish); a request id, a chain or a contract (it
@@ -31,16 +32,16 @@ interface IGatewayAdapter {
         ProofKind proofKind
     );
 
-    /// @notice The exchange was recorded before.
-    /// @custom:remedy Nothing is left to do.
+    /// @notice The exchange was recorded before, by a key as well proven.
+    /// @custom:remedy Nothing is left to do; only a key of a stronger kind of proof replaces a record.
     error AlreadyRecorded(bytes32 appId, bytes32 requestHash, bytes32 responseHash);
 
     /// @notice No such exchange was recorded.
     /// @custom:remedy Call `record` with the gateway's signature.
     error NotRecorded(bytes32 appId, bytes32 requestHash, bytes32 responseHash);
 
-    /// @notice Records an exchange by the gateway's signature: 65 bytes `r ‖ s ‖ v`, low s, v 27 or 28.
-    /// Open to any sender.
+    /// @notice Records an exchange by the gateway's signature: 65 bytes `r ‖ s ‖ v`, low s, v 27 or 28. What
+    /// a key of a weaker kind of proof had recorded of it is replaced. Open to any sender.
     /// @param requestHash sha256 of the request's body, byte for byte.
     /// @param responseHash sha256 of the response's body; of a stream, all its bytes in order.
     function record(

@@ -23,7 +23,9 @@ struct Bond {
 /// that is admitted for the app. Nothing says who runs the service, and nothing is paid to it. The
 /// key counts while the notarization does: within the verdict's validity, as long as the measurement
 /// stands admitted and the route active; of an ACI service no longer than its keyset. Only verdicts
-/// of the statuses in `ACCEPTED_STATUSES` are enrolled.
+/// of the statuses in `ACCEPTED_STATUSES` are enrolled. The bars and policies of {ITcbPolicy} (platform,
+/// FMSPC, advisory) do not reach here, and nobody ends a single key, should one leak: until its verdict
+/// runs out, only revoking its measurement or freezing its route does, for all keys that rest on them.
 interface IGatewayKeys is IAttestationGate {
     /// @notice `key` counts for `appId`, by the quote.
     event KeyEnrolled(
@@ -55,6 +57,14 @@ interface IGatewayKeys is IAttestationGate {
     /// @custom:remedy Ask the service for its report with the challenge of `challengeBlock` as nonce.
     error ReportDataMismatch(bytes32 actual, bytes32 expected);
 
+    /// @notice The key or keyset counts already, by a quote that a stronger kind of proof vouched for.
+    /// @custom:remedy Enrol by a proof as strong, or once the other record ran out.
+    error BondStronger(bytes32 quoteHash, ProofKind kind);
+
+    /// @notice The journal is longer than that of any verdict.
+    /// @custom:remedy Send the journal as it was notarized.
+    error JournalTooLarge(uint256 actual, uint256 maximum);
+
     /// @notice The challenge's block is too old, or not mined yet.
     /// @custom:remedy Ask for a new report; the last 256 blocks count.
     error ChallengeUnknown(uint64 challengeBlock, uint256 blockNumber);
@@ -72,7 +82,8 @@ interface IGatewayKeys is IAttestationGate {
     error BondLapsed(bytes32 quoteHash, uint64 notAfter);
 
     /// @notice Enrols the key that a first-generation gateway's quote binds: its address, padded on the
-    /// right, and the nonce. Open to any sender.
+    /// right, and the nonce. Open to any sender; what it rested on before is replaced, unless that counts and
+    /// was proven by a stronger kind.
     /// @param journal the verdict as it was notarized for `appId` by `kind`.
     /// @param challengeBlock whose {challenge} was the nonce.
     function enrol(bytes32 appId, ProofKind kind, bytes calldata journal, uint64 challengeBlock)
@@ -81,7 +92,7 @@ interface IGatewayKeys is IAttestationGate {
 
     /// @notice Enrols the keyset that an ACI service's quote binds, and its receipt key of the algorithm
     /// `secp256k1-eip191` where it has one. Open to any sender.
-    /// @param keyset the keyset in canonical form (RFC 8785).
+    /// @param keyset the keyset in canonical form (RFC 8785), at most 16,384 bytes.
     function enrolKeyset(
         bytes32 appId,
         ProofKind kind,

@@ -43,8 +43,8 @@ interface IReceiptAdapter {
         uint64 servedAt
     );
 
-    /// @notice The exchange was recorded before.
-    /// @custom:remedy Nothing is left to do.
+    /// @notice The exchange was recorded before, by a keyset as well proven.
+    /// @custom:remedy Nothing is left to do; only a keyset of a stronger kind of proof replaces a record.
     error ReceiptKnown(bytes32 appId, bytes32 requestHash, bytes32 responseHash);
 
     /// @notice No such exchange was recorded.
@@ -55,8 +55,9 @@ interface IReceiptAdapter {
     /// @custom:remedy Send a receipt of the keyset that was enrolled last with this key.
     error WrongKeyset(bytes32 actual, bytes32 expected);
 
-    /// @notice Records an exchange by a receipt that a key on this curve signed. Open to any sender.
-    /// @param receipt the receipt without its `signature`, in canonical form (RFC 8785).
+    /// @notice Records an exchange by a receipt that a key on this curve signed. What a keyset of a weaker kind
+    /// of proof had recorded of it is replaced. Open to any sender.
+    /// @param receipt the receipt without its `signature`, in canonical form (RFC 8785), at most 16,384 bytes.
     /// @param signature 65 bytes `r ‖ s ‖ v` over the EIP-191 message of `receipt`, low s, v 27 or 28.
     function record(bytes32 appId, bytes calldata receipt, bytes calldata signature) external;
 

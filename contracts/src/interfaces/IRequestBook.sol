@@ -2,7 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {ProofKind} from "../types/ProofKind.sol";
-import {Payment, Quorum, Request} from "../types/Request.sol";
+import {Payment, Quorum, Request, Rule} from "../types/Request.sol";
 import {IEscrow} from "./IEscrow.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 
@@ -128,6 +128,10 @@ interface IRequestBook is IEscrow {
     /// vendors; a tolerance belongs to the tolerance rule alone.
     error QuorumOutOfRange(uint256 results, uint256 seats);
 
+    /// @notice One worker's answer is compared with no other, so there is no class and no number of it.
+    /// @custom:remedy Use the exact rule, or ask several workers.
+    error NothingToCompare(Rule rule);
+
     /// @notice The named workers are not as many as there are seats, or not in ascending order.
     /// @custom:remedy Name each worker once, ascending by address, or none.
     error WorkersOutOfOrder(uint256 count, uint256 seats);
@@ -192,8 +196,8 @@ interface IRequestBook is IEscrow {
     /// @custom:remedy Mend the consumer and try again.
     error CallbackReverted(bytes32 requestId, bytes32 reason);
 
-    /// @notice Asks the workers of `params.appId` for an answer of a model that {MODELS} admits. Ether is sent along; tokens are fetched from the
-    /// caller, who approved them.
+    /// @notice Asks the workers of `params.appId` for an answer of a model that {MODELS} admits. Ether is
+    /// sent along; tokens are fetched from the caller, who approved them.
     /// @return requestId keccak256(abi.encode(chain id, oracle, request)).
     function request(RequestParams calldata params) external payable returns (bytes32 requestId);
 
@@ -208,12 +212,18 @@ interface IRequestBook is IEscrow {
     /// for its deadline. Open to any sender.
     function abandon(Request calldata made) external;
 
+    /// @notice Repeats a failed callback, however the request ended, with all the gas of this call.
+    /// Requester only; once it succeeded there is nothing left to repeat.
+    /// @param output the output as it was delivered; not read where the request ended without one.
+    function retryCallback(Request calldata made, bytes calldata output) external;
+
     /// @notice What is kept of `requestId`.
     function stateOf(bytes32 requestId) external view returns (RequestState memory);
 
     /// @notice The id of a request made here.
     function requestIdOf(Request calldata made) external view returns (bytes32);
 
-    /// @notice Whether a model is admitted is asked here, at every request and at every answer.
+    /// @notice Whether a model is admitted is asked here at every request, and again for answers: each
+    /// of a {IResultOracle}, where anything was narrowed since the request; each root of a {IBatchOracle}.
     function MODELS() external view returns (IModelRegistry);
 }

@@ -7,7 +7,8 @@ import {IERC165} from "@openzeppelin/contracts/utils/introspection/IERC165.sol";
 enum ResultStatus {
     /// @dev As many workers as asked for agreed in time; the output comes with it.
     Fulfilled,
-    /// @dev The workers could not agree; what was put up went back, and the output is empty.
+    /// @dev The workers could not agree, or the model was revoked; what was put up went back, and the
+    /// output is empty.
     Failed,
     /// @dev Nobody answered in time; what was put up went back, and the output is empty.
     Refunded

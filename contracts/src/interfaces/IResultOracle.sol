@@ -101,7 +101,8 @@ interface IResultOracle is IRequestBook {
     error OutputTooLarge(uint256 actual, uint256 maximum);
 
     /// @notice The result's own deadline has passed.
-    /// @custom:remedy Have the worker sign again with a later deadline.
+    /// @custom:remedy Deliver results before their deadline. A worker signs a request once, so make a new
+    /// request; a batch may be signed anew.
     error ResultExpired(uint64 deadline, uint256 blockTime);
 
     /// @notice The result is for another request.
@@ -125,7 +126,8 @@ interface IResultOracle is IRequestBook {
     error WrongInput(bytes32 actual, bytes32 expected);
 
     /// @notice The decision is not what the request's rule compares.
-    /// @custom:remedy Under the exact rule, have the worker sign the output's hash as its decision.
+    /// @custom:remedy Under the exact rule, which all requests of one worker have, have the worker sign the
+    /// output's hash as its decision.
     error WrongDecision(bytes32 actual, bytes32 expected);
 
     /// @notice A single worker's statement names a round.
@@ -245,10 +247,6 @@ interface IResultOracle is IRequestBook {
     /// decided. Open to any sender; counted from the decision, so showing it again changes nothing.
     function reportDissent(Request calldata made, Result calldata result, bytes calldata signature)
         external;
-
-    /// @notice Repeats a failed callback with all the gas of this call. Requester only.
-    /// @param output the output, as in {RequestFulfilled}.
-    function retryCallback(Request calldata made, bytes calldata output) external;
 
     /// @notice What is kept of the result of `requestId`. Reverts with {NotFulfilled} without one.
     function getResult(bytes32 requestId) external view returns (FulfilledResult memory);

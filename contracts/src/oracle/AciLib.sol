@@ -72,7 +72,7 @@ library AciLib {
         pure
         returns (uint64 notAfter, address key)
     {
-        uint256 at = keyset.expect(0, "{");
+        uint256 at = keyset.open("{");
         bool more = true;
         while (more) {
             (bytes32 name, uint256 value, uint256 end) = keyset.member(at);
@@ -119,7 +119,7 @@ library AciLib {
     /// @notice What `receipt`, in the form that is signed, says. Reverts with {ReceiptIncomplete} unless
     /// it is an `aci/1` receipt that begins with a request and returned one response.
     function readReceipt(bytes calldata receipt) internal pure returns (AciReceipt memory said) {
-        uint256 at = receipt.expect(0, "{");
+        uint256 at = receipt.open("{");
         bool current = false;
         bool more = true;
         while (more) {

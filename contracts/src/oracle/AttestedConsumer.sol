@@ -11,9 +11,12 @@ import {Payment, Quorum, Rule} from "../types/Request.sol";
 /// @title AttestedConsumer
 /// @notice What a dApp inherits to ask TEE workers and to be called back with their results.
 /// @dev Ask with {_ask}, or with `ORACLE.request` for a quorum, metered fees or a token. Override
-/// {_onResult}; override {_onError} to learn of requests that ended without one. Keep both within the callback's gas limit: a callback that fails is recorded, not repeated.
+/// {_onResult}; override {_onError} to learn of requests that ended without one. Keep both within the
+/// callback's gas limit: a callback that fails is recorded, and repeated only by this contract, with
+/// `ORACLE.retryCallback`.
 /// @dev INTEGRATOR RESPONSIBILITIES. Know your own request ids: the oracle calls back for every
-/// request this contract made. Read the proof kind with `ORACLE.getResult` where it matters.
+/// request this contract made. Read the proof kind with `ORACLE.getResult` where it matters. Where this
+/// contract is itself who is refunded, offer a way to call {_withdraw}: nothing is ever pushed to it.
 abstract contract AttestedConsumer is IResultConsumer, ERC165 {
     /* IMMUTABLES */
 
@@ -85,6 +88,12 @@ abstract contract AttestedConsumer is IResultConsumer, ERC165 {
                 workers: new address[](0)
             })
         );
+    }
+
+    /// @dev Fetches this contract's whole credit in `token`, the zero address for ether, to `to`: refunds, and
+    /// what answers did not use. Warning: let only those call it who may choose `to`.
+    function _withdraw(address token, address payable to) internal {
+        ORACLE.withdraw(token, to);
     }
 
     /// @dev A registered worker answered `requestId` with `output`.

@@ -7,10 +7,18 @@ import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
 import {Batch, Claim, CommittedBatch, IBatchOracle} from "../interfaces/IBatchOracle.sol";
 import {QuotaTerms, TokenTerms} from "../interfaces/IEscrow.sol";
+import {IMeasurementRegistry} from "../interfaces/IMeasurementRegistry.sol";
 import {IModelRegistry, ModelStatus} from "../interfaces/IModelRegistry.sol";
-import {IRequestBook, RequestState, RequestStatus} from "../interfaces/IRequestBook.sol";
+import {
+    CallbackStatus,
+    IRequestBook,
+    RequestState,
+    RequestStatus
+} from "../interfaces/IRequestBook.sol";
 import {ResultStatus} from "../interfaces/IResultConsumer.sol";
 import {IResultOracle} from "../interfaces/IResultOracle.sol";
+import {ITcbPolicy} from "../interfaces/ITcbPolicy.sol";
+import {IVerifierRouter} from "../interfaces/IVerifierRouter.sol";
 import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
 import {ProofKind} from "../types/ProofKind.sol";
 import {Request} from "../types/Request.sol";
@@ -45,6 +53,9 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
 
     /// @inheritdoc IBatchOracle
     mapping(uint256 batchId => bytes32) public batchOf;
+
+    /// @dev sha256 of outputs whose callback failed: all others nobody asks for again.
+    mapping(bytes32 requestId => bytes32) private _undelivered;
 
     /* CONSTRUCTOR */
 
@@ -97,10 +108,7 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
         if (MODELS.statusOf(batch.modelId) == ModelStatus.Revoked) {
             (ok, reason) = (false, IModelRegistry.ModelNotAdmitted.selector);
         }
-        // Whoever only left, or ran out of time, answered as well as ever.
-        bool left = reason == IWorkerRegistry.WorkerExpired.selector
-            || reason == IWorkerRegistry.WorkerIsRetired.selector;
-        require(!ok && !left, WorkerNotRuledOut(worker, reason));
+        require(!ok && _isRuledOut(reason), WorkerNotRuledOut(worker, reason));
         delete batchOf[batchId];
         emit BatchVoided(batchId, worker, reason);
     }
@@ -179,6 +187,22 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
         (state.status, state.kind, state.worker) = (RequestStatus.Fulfilled, told.kind, told.worker);
         _pay(made, state, requestId, told, output);
         _end(made, requestId, state, ResultStatus.Fulfilled, output);
+        if (state.callback == CallbackStatus.Failed) _undelivered[requestId] = sha256(output);
+    }
+
+    function _requireDelivered(bytes32 requestId, bytes calldata output) internal view override {
+        (bytes32 actual, bytes32 expected) = (sha256(output), _undelivered[requestId]);
+        require(actual == expected, IResultOracle.OutputMismatch(actual, expected));
+    }
+
+    /// @dev Whether somebody decided what `reason` says, against what the batch rests on. Whoever left, ran
+    /// out of time, renewed or fell behind a policy that rose answered as well as ever.
+    function _isRuledOut(bytes4 reason) private pure returns (bool) {
+        return reason == IWorkerRegistry.WorkerIsRevoked.selector
+            || reason == IMeasurementRegistry.MeasurementNotAdmitted.selector
+            || reason == IVerifierRouter.RouteNotActive.selector
+            || reason == ITcbPolicy.SubjectDenied.selector
+            || reason == IModelRegistry.ModelNotAdmitted.selector;
     }
 
     /// @dev The content of the batch that the claim's path leads to.

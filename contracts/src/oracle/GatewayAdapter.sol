@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {LibString} from "solady/utils/LibString.sol";
 
@@ -12,7 +13,7 @@ import {SignatureLib} from "./SignatureLib.sol";
 
 /// @title GatewayAdapter
 /// @notice Takes what first-generation chat gateways sign about an answer.
-contract GatewayAdapter is IGatewayAdapter {
+contract GatewayAdapter is IGatewayAdapter, ERC165 {
     /* IMMUTABLES */
 
     /// @inheritdoc IGatewayAdapter
@@ -40,11 +41,15 @@ contract GatewayAdapter is IGatewayAdapter {
         bytes calldata signature
     ) external {
         bytes32 key = keccak256(abi.encode(appId, requestHash, responseHash));
-        require(_exchanges[key].recordedAt == 0, AlreadyRecorded(appId, requestHash, responseHash));
         bytes memory text = bytes(textOf(requestHash, responseHash));
         bytes32 digest = MessageHashUtils.toEthSignedMessageHash(text);
         SignatureLib.requireSigned(digest, gateway, signature);
         (, ProofKind kind) = WORKERS.requireActive(gateway, appId);
+        Exchange memory known = _exchanges[key];
+        require(
+            known.recordedAt == 0 || kind < known.kind,
+            AlreadyRecorded(appId, requestHash, responseHash)
+        );
         _exchanges[key] = Exchange(gateway, kind, uint64(block.timestamp));
         emit ExchangeRecorded(appId, requestHash, responseHash, gateway, kind);
     }
@@ -68,5 +73,11 @@ contract GatewayAdapter is IGatewayAdapter {
             ":",
             LibString.toHexStringNoPrefix(uint256(responseHash), 32)
         );
+    }
+
+    /// @notice ERC-165.
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return
+            interfaceId == type(IGatewayAdapter).interfaceId || super.supportsInterface(interfaceId);
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
+
 import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
 import {Bond, IGatewayKeys} from "../interfaces/IGatewayKeys.sol";
 import {IGoverned} from "../interfaces/IGoverned.sol";
@@ -11,7 +13,12 @@ import {AciLib} from "./AciLib.sol";
 
 /// @title GatewayKeys
 /// @notice Keys of gateways, by notarized quotes in the gateways' own formats.
-contract GatewayKeys is IGatewayKeys {
+contract GatewayKeys is IGatewayKeys, ERC165 {
+    /* CONSTANTS */
+
+    /// @dev Longest journal, in bytes: twice what the two fields of free length in one may hold together.
+    uint256 private constant MAX_JOURNAL_LENGTH = 16384;
+
     /* IMMUTABLES */
 
     /// @inheritdoc IGatewayKeys
@@ -113,14 +120,24 @@ contract GatewayKeys is IGatewayKeys {
         return keccak256(abi.encode(block.chainid, address(this), blockHash));
     }
 
+    /// @notice ERC-165.
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return interfaceId == type(IGatewayKeys).interfaceId
+            || interfaceId == type(IAttestationGate).interfaceId
+            || super.supportsInterface(interfaceId);
+    }
+
     /* PARTS */
 
     /// @dev The quote whose verdict `journal` is, and its report data: on record, and good enough.
-    function _recorded(bytes32 appId, ProofKind kind, bytes memory journal)
+    function _recorded(bytes32 appId, ProofKind kind, bytes calldata sent)
         private
         view
         returns (bytes32 quoteHash, bytes32 first, bytes32 second)
     {
+        uint256 length = sent.length;
+        require(length <= MAX_JOURNAL_LENGTH, JournalTooLarge(length, MAX_JOURNAL_LENGTH));
+        bytes memory journal = sent;
         VerdictReader.requireWhole(journal);
         quoteHash = VerdictReader.word(journal, VerdictReader.QUOTE_HASH);
         require(
@@ -149,6 +166,7 @@ contract GatewayKeys is IGatewayKeys {
         address key;
         (bond.notAfter, key) = AciLib.readKeyset(keyset);
         require(bond.notAfter >= block.timestamp, BondLapsed(bond.quoteHash, bond.notAfter));
+        _requireNoStronger(appId, _keysets[appId][bond.keysetDigest], bond.kind);
         _keysets[appId][bond.keysetDigest] = bond;
         emit KeysetEnrolled(appId, bond.keysetDigest, bond.quoteHash, bond.kind, bond.notAfter);
         if (key != address(0)) _bind(appId, key, bond);
@@ -156,8 +174,16 @@ contract GatewayKeys is IGatewayKeys {
 
     function _bind(bytes32 appId, address key, Bond memory bond) private {
         require(key != address(0), IGoverned.ZeroAddress());
+        _requireNoStronger(appId, _keys[appId][key], bond.kind);
         _keys[appId][key] = bond;
         emit KeyEnrolled(appId, key, bond.quoteHash, bond.keysetDigest, bond.kind);
+    }
+
+    /// @dev Kinds of proof are numbered from the strongest. Anyone enrols, so a weaker one must not take the
+    /// place of one that counts.
+    function _requireNoStronger(bytes32 appId, Bond memory known, ProofKind kind) private view {
+        if (known.quoteHash == 0 || kind <= known.kind || !_holds(appId, known)) return;
+        revert BondStronger(known.quoteHash, known.kind);
     }
 
     function _holds(bytes32 appId, Bond memory bond) private view returns (bool) {

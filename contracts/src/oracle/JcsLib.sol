@@ -10,12 +10,25 @@ library JcsLib {
     /// @custom:remedy Send the canonical form (RFC 8785), byte for byte as it was signed.
     error DocumentMalformed(uint256 at);
 
+    /// @notice The document is too long.
+    /// @custom:remedy Use a service whose documents have at most `maximum` bytes.
+    error DocumentTooLarge(uint256 actual, uint256 maximum);
+
     bytes1 private constant QUOTE = 0x22;
     bytes1 private constant BACKSLASH = 0x5c;
     bytes1 private constant COMMA = 0x2c;
     /// @dev `sha256:`, in front of digests.
     bytes7 private constant DIGEST = "sha256:";
     uint256 private constant DIGEST_LENGTH = 7 + 64 + 2;
+    /// @dev Longest document, in bytes: to read one of this size fits a transaction (EIP-7825).
+    uint256 private constant MAX_LENGTH = 16384;
+
+    /// @notice Behind the first byte of a whole document, which must be `wanted`.
+    function open(bytes calldata document, bytes1 wanted) internal pure returns (uint256) {
+        uint256 length = document.length;
+        require(length <= MAX_LENGTH, DocumentTooLarge(length, MAX_LENGTH));
+        return expect(document, 0, wanted);
+    }
 
     /// @notice Behind the byte `wanted`, which must stand at `at`.
     function expect(bytes calldata document, uint256 at, bytes1 wanted)

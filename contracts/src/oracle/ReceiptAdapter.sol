@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 
 import {ICommitteeVerifier} from "../interfaces/ICommitteeVerifier.sol";
 import {IGatewayKeys} from "../interfaces/IGatewayKeys.sol";
@@ -15,7 +16,7 @@ import {AciLib, AciReceipt} from "./AciLib.sol";
 
 /// @title ReceiptAdapter
 /// @notice Takes the receipts of ACI services about an answer.
-contract ReceiptAdapter is IReceiptAdapter, EIP712 {
+contract ReceiptAdapter is IReceiptAdapter, EIP712, ERC165 {
     /* CONSTANTS */
 
     /// @notice What a member of the committee signs.
@@ -85,6 +86,12 @@ contract ReceiptAdapter is IReceiptAdapter, EIP712 {
         return _hashTypedDataV4(keccak256(abi.encode(ATTESTATION_TYPEHASH, appId, documentHash)));
     }
 
+    /// @notice ERC-165.
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return
+            interfaceId == type(IReceiptAdapter).interfaceId || super.supportsInterface(interfaceId);
+    }
+
     /* PARTS */
 
     function _record(
@@ -95,8 +102,9 @@ contract ReceiptAdapter is IReceiptAdapter, EIP712 {
         ProofKind kind
     ) private {
         bytes32 exchange = _exchange(appId, said.requestHash, said.responseHash);
+        ReceiptRecord memory known = _records[exchange];
         require(
-            _records[exchange].recordedAt == 0,
+            known.recordedAt == 0 || kind < known.kind,
             ReceiptKnown(appId, said.requestHash, said.responseHash)
         );
         _records[exchange] = ReceiptRecord(

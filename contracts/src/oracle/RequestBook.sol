@@ -107,6 +107,27 @@ abstract contract RequestBook is ModelChecks, Escrow, Quotas {
         _fail(made, requestId, state, FailureReason.ModelRevoked);
     }
 
+    /* CALLBACK */
+
+    /// @inheritdoc IRequestBook
+    function retryCallback(Request calldata made, bytes calldata output) external nonReentrant {
+        bytes32 requestId = RequestLib.idOfCalldata(made);
+        RequestState memory state = _stateOf(requestId);
+        require(state.status != RequestStatus.Unknown, UnknownRequest(requestId));
+        require(made.requester == msg.sender, NotTheRequester(msg.sender, made.requester));
+        require(state.callback == CallbackStatus.Failed, NothingToRetry(requestId, state.callback));
+        // The ends of a request, as it is told of them, stand in the order of its own.
+        ResultStatus status = ResultStatus(uint8(state.status) - uint8(RequestStatus.Fulfilled));
+        if (status == ResultStatus.Fulfilled) _requireDelivered(requestId, output);
+        else output = msg.data[:0];
+        state.callback = CallbackStatus.Succeeded;
+        _store(requestId, state);
+        (bool ok, bytes32 reason, uint256 gasUsed) =
+            _tell(made.requester, gasleft(), requestId, status, output);
+        require(ok, CallbackReverted(requestId, reason));
+        emit CallbackSucceeded(requestId, gasUsed);
+    }
+
     /* VIEWS */
 
     /// @inheritdoc IRequestBook
@@ -220,13 +241,16 @@ abstract contract RequestBook is ModelChecks, Escrow, Quotas {
         else emit CallbackFailed(requestId, answer, gasUsed);
     }
 
+    /// @dev Reverts unless `output` is what the callback of `requestId` was to deliver.
+    function _requireDelivered(bytes32 requestId, bytes calldata output) internal view virtual;
+
     function _tell(
         address requester,
         uint256 gasLimit,
         bytes32 requestId,
         ResultStatus status,
         bytes calldata output
-    ) internal returns (bool ok, bytes32 answer, uint256 gasUsed) {
+    ) private returns (bool ok, bytes32 answer, uint256 gasUsed) {
         bytes memory data = abi.encodeCall(IResultConsumer.onResult, (requestId, status, output));
         gasUsed = gasleft();
         (ok, answer) = CallbackLib.callExactly(requester, gasLimit, data);

@@ -94,6 +94,9 @@ library RequestTerms {
         // Twice the tolerance is a width that {AgreementLib} compares with.
         sound = sound && quorum.tolerance <= uint128(type(int128).max);
         require(sound, IRequestBook.QuorumOutOfRange(results, quorum.seats));
+        require(
+            results > 1 || quorum.rule == Rule.Exact, IRequestBook.NothingToCompare(quorum.rule)
+        );
     }
 
     function _requireWorkers(address[] calldata workers, uint256 seats) private pure {

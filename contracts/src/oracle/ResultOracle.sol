@@ -7,7 +7,6 @@ import {IAttestationGate} from "../interfaces/IAttestationGate.sol";
 import {QuotaTerms, TokenTerms} from "../interfaces/IEscrow.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {
-    CallbackStatus,
     FailureReason,
     IRequestBook,
     RequestState,
@@ -17,7 +16,7 @@ import {ResultStatus} from "../interfaces/IResultConsumer.sol";
 import {FulfilledResult, IResultOracle, Pay, Reveal, Round} from "../interfaces/IResultOracle.sol";
 import {Failure} from "../registry/Failure.sol";
 import {ProofKind} from "../types/ProofKind.sol";
-import {Payment, Request, RequestLib, Rule} from "../types/Request.sol";
+import {Payment, Request, RequestLib} from "../types/Request.sol";
 import {Result} from "../types/Result.sol";
 import {AgreementLib} from "./AgreementLib.sol";
 import {AnswerChecks} from "./AnswerChecks.sol";
@@ -80,9 +79,9 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
         require(made.quorum.results == 1, WrongAnswerCount(1, made.quorum.results));
         _requireAnswers(requestId, made, state, result);
         require(result.round == 0, WrongRound(result.round, 0));
+        // Requests of one worker have the exact rule.
         require(
-            made.quorum.rule != Rule.Exact || result.decision == result.outputHash,
-            WrongDecision(result.decision, result.outputHash)
+            result.decision == result.outputHash, WrongDecision(result.decision, result.outputHash)
         );
         _requireSigned(result, signature);
         _requireEligible(requestId, made, state, result.worker);
@@ -159,27 +158,6 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
         probationOf[result.worker] = until;
         if (until > _probationsUntil) _probationsUntil = until;
         emit ProbationStarted(result.worker, requestId, until);
-    }
-
-    /* CALLBACK */
-
-    /// @inheritdoc IResultOracle
-    function retryCallback(Request calldata made, bytes calldata output) external nonReentrant {
-        bytes32 requestId = RequestLib.idOfCalldata(made);
-        RequestState memory state = _stateOf(requestId);
-        require(state.status != RequestStatus.Unknown, UnknownRequest(requestId));
-        require(made.requester == msg.sender, NotTheRequester(msg.sender, made.requester));
-        require(
-            state.status == RequestStatus.Fulfilled && state.callback == CallbackStatus.Failed,
-            NothingToRetry(requestId, state.callback)
-        );
-        _requireOutput(_outputHashes[requestId], output);
-        state.callback = CallbackStatus.Succeeded;
-        _store(requestId, state);
-        (bool ok, bytes32 reason, uint256 gasUsed) =
-            _tell(made.requester, gasleft(), requestId, ResultStatus.Fulfilled, output);
-        require(ok, CallbackReverted(requestId, reason));
-        emit CallbackSucceeded(requestId, gasUsed);
     }
 
     /* VIEWS */
@@ -290,6 +268,10 @@ contract ResultOracle is RequestBook, AnswerChecks, ERC165 {
             output
         );
         _end(made, requestId, state, ResultStatus.Fulfilled, output);
+    }
+
+    function _requireDelivered(bytes32 requestId, bytes calldata output) internal view override {
+        _requireOutput(_outputHashes[requestId], output);
     }
 
     function _decisionOf(bytes32 requestId) private view returns (bytes32) {

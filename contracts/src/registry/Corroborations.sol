@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
 import {ICollateralCalendar} from "../interfaces/ICollateralCalendar.sol";
@@ -19,7 +20,7 @@ import {CohortLib} from "./CohortLib.sol";
 /// @title Corroborations
 /// @notice Evidence of further kinds for workers of a registry.
 /// @dev Nothing here is anyone's to govern: what counts is the registry's own, which the quote names.
-contract Corroborations is ICorroborations {
+contract Corroborations is ICorroborations, ERC165 {
     using CohortLib for CohortFacts;
 
     /// @dev The newest evidence of one kind, and where its facts are kept as code.
@@ -99,6 +100,12 @@ contract Corroborations is ICorroborations {
         Entry storage entry = _entries[registry][worker][kind];
         if (entry.facts == address(0)) return (shown, facts);
         return (entry.shown, CohortLib.decode(SSTORE2.read(entry.facts)));
+    }
+
+    /// @notice ERC-165.
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return
+            interfaceId == type(ICorroborations).interfaceId || super.supportsInterface(interfaceId);
     }
 
     /* PRIVATE */

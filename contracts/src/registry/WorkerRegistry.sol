@@ -152,8 +152,8 @@ contract WorkerRegistry is WorkerEnd, ERC165 {
 
     /// @dev Seats `worker` at a place of its platform; returns its record to be, and whether it sat there
     /// before.
-    /// Where it carries on a live registration of the same code, proven the same way, it stays active.
-    /// Anything else gives the guardian the activation delay to object again.
+    /// Where it carries on a live registration, it stays active. Anything else gives the guardian the
+    /// activation delay to object again.
     function _takeSeat(
         address worker,
         WorkerRecord record,
@@ -171,12 +171,12 @@ contract WorkerRegistry is WorkerEnd, ERC165 {
                 record = record.placed(previous.place());
                 seat = seats[record.seat()];
             }
-            bool alike = _requireRenewable(worker, previous, record, binding.appId);
+            bool carriesOn = _requireRenewable(worker, previous, record, binding.appId);
             require(
                 challengeBlock > seat.challengeBlock(),
                 QuoteNotNewer(challengeBlock, seat.challengeBlock())
             );
-            if (alike && _isAlive(worker)) record = record.activeSince(previous.activeFrom());
+            if (carriesOn) record = record.activeSince(previous.activeFrom());
         } else if (seat.holder() != address(0)) {
             record = _freePlace(worker, record, standing, binding.appId);
         }
@@ -254,26 +254,31 @@ contract WorkerRegistry is WorkerEnd, ERC165 {
         return record;
     }
 
-    /// @dev A key keeps its app and its platform, and never comes back from the dead. Returns whether
-    /// it runs the same code, proven the same way.
+    /// @dev A key keeps its app and its platform, and never comes back from the dead. Returns whether the
+    /// registration carries on a live one: of the same code, proven the same way. As anybody may have a
+    /// quote of a worker, only its own side chooses another way while it lives: by a stranger's choice it
+    /// would have to wait, and kinds of proof would be missing that stood before.
     function _requireRenewable(
         address worker,
         WorkerRecord previous,
         WorkerRecord record,
         bytes32 appId
-    ) private view returns (bool alike) {
+    ) private view returns (bool) {
         _requireServing(worker, previous.status());
-        alike = previous.cohort() == record.cohort();
-        if (!alike) {
-            CohortFacts memory before = _factsOf(previous.cohort());
-            CohortFacts memory facts = _factsOf(record.cohort());
-            require(before.appId == appId, WrongWorkerApp(appId, before.appId));
-            alike = before.measurementId == facts.measurementId && before.kind == facts.kind;
-        }
         require(
             previous.platform() == record.platform(),
             PlatformMismatch(record.platform(), previous.platform())
         );
+        if (previous.cohort() == record.cohort()) return _isAlive(worker);
+        CohortFacts memory before = _factsOf(previous.cohort());
+        CohortFacts memory facts = _factsOf(record.cohort());
+        require(before.appId == appId, WrongWorkerApp(appId, before.appId));
+        if (before.measurementId != facts.measurementId || !_isAlive(worker)) return false;
+        if (before.kind == facts.kind) return true;
+        require(
+            msg.sender == worker || msg.sender == before.operator, NotAllowed(msg.sender, worker)
+        );
+        return false;
     }
 
     /* EVENTS */

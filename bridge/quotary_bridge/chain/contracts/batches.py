@@ -102,6 +102,10 @@ class BatchOracle(Contract):
         """Return call data that opens an overdue request to every worker of its app."""
         return self.encode("reassign", made.words())
 
+    def retry_callback(self, made: RequestTerms, output: bytes) -> bytes:
+        """Return call data that repeats a failed callback; for the requester alone."""
+        return self.encode("retryCallback", made.words(), output)
+
     def abandon(self, made: RequestTerms) -> bytes:
         """Return call data that fails a request whose model was revoked; anybody may send it."""
         return self.encode("abandon", made.words())
