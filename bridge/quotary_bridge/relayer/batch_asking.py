@@ -2,7 +2,7 @@
 Gathering requests and having a worker answer them all at once.
 
 1. requests of one app, one model and (where they name one) one worker go together, every account's
-   oldest before anybody's second;
+   oldest before anybody's second; one whose own worker is late is opened to others;
 2. a batch is asked for when it is full, or when its oldest request waited long enough;
 3. what comes back is checked, and stored in one commit with the errand that commits its root.
 
@@ -14,7 +14,7 @@ What is the worker's own fault rests, longer every time.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -37,7 +37,11 @@ from quotary_bridge.relayer.batch_book import BatchBook
 from quotary_bridge.relayer.batches import Asked, answered
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.errands import tell_errands
+from quotary_bridge.relayer.identities import Identities
+from quotary_bridge.relayer.panel import NO_WORKER, NOT_ASSIGNED
 from quotary_bridge.relayer.progress import ProgressKind
+from quotary_bridge.relayer.reservations import Reservations
+from quotary_bridge.relayer.rests import Rests
 from quotary_bridge.store import BatchRecord
 from quotary_bridge.workers import (
     Endpoint,
@@ -110,7 +114,10 @@ class BatchAsker:
     """Asks for batches of one oracle; what it remembers costs a wait or a question to forget."""
 
     book: BatchBook
+    identities: Identities
+    reservations: Reservations
     _cycles: int = 0
+    _missed: Rests = field(default_factory=Rests)
     _groups: dict[JobKey, _Group] = field(default_factory=dict)
     _standings: dict[_Group, _Standing] = field(default_factory=dict)
     _rests: dict[JobKey, _Rest] = field(default_factory=dict)
@@ -132,8 +139,12 @@ class BatchAsker:
     def ask(self, cycle: Cycle) -> None:
         """Ask for every batch that is due."""
         self._cycles += 1
-        for group, jobs in self._waiting(cycle).items():
-            endpoint = _endpoint_for(cycle, group)
+        self._missed.turn()
+        known = self.identities.by_url(cycle.ports.pool.health())
+        for group, jobs in self._waiting(cycle, known).items():
+            endpoint = _endpoint_for(cycle, group, known)
+            if endpoint is None:
+                self._miss(cycle, jobs[0], known)
             chosen = self._due(cycle, group, jobs)
             if endpoint is None or not chosen or len(self._out) >= THREADS:
                 continue
@@ -152,7 +163,15 @@ class BatchAsker:
             self._out.pop(answer.group, None)
             self._heard(cycle, answer)
 
-    def _waiting(self, cycle: Cycle) -> dict[_Group, list[Job]]:
+    def _miss(self, cycle: Cycle, job: Job, known: Mapping[str, Address]) -> None:
+        """Tell, at times, that nobody known may answer the oldest of a group; ask who is where."""
+        self.identities.identify(cycle, known)
+        if job.key not in self._missed.resting:
+            reason = NOT_ASSIGNED if job.request.workers_named else NO_WORKER
+            cycle.tell(ProgressKind.WORKERS_MISSING, job.key, found=0, reason=reason)
+            self._missed.rest(job.key)
+
+    def _waiting(self, cycle: Cycle, known: Mapping[str, Address]) -> dict[_Group, list[Job]]:
         """Return the requests that wait, by what they have in common, in fair turns."""
         settings = cycle.ports.settings
         out = {job.key for jobs in self._out.values() for job in jobs}
@@ -160,9 +179,14 @@ class BatchAsker:
         most = settings.batch_most * (THREADS + 1) + len(out) + len(resting)
         found = cycle.ports.store.waiting_for_batch(cycle.lease, cycle.ports.address, most)
         fresh = [job for job in found if job.key not in out]
-        self._groups = {job.key: self._groups.get(job.key) or _group_of(job) for job in fresh}
-        known = self._groups.keys() | out
-        self._rests = {key: rest for key, rest in self._rests.items() if key in known}
+        gone = {group.worker for group, how in self._standings.items() if how.rest.failures}
+        able = set(known.values()) - gone
+        self.reservations.follow(
+            cycle, fresh, lambda job, worker: worker not in able or job.key in self._rests
+        )
+        self._groups = {job.key: self._group_of(job) for job in fresh}
+        kept_jobs = self._groups.keys() | out
+        self._rests = {key: rest for key, rest in self._rests.items() if key in kept_jobs}
         groups: dict[_Group, list[Job]] = {}
         for job in fresh:
             confirmed = cycle.number - job.request.block.number + 1 >= settings.confirmations
@@ -172,6 +196,12 @@ class BatchAsker:
         kept = groups.keys() | self._out.keys()
         self._standings = {each: own for each, own in self._standings.items() if each in kept}
         return groups
+
+    def _group_of(self, job: Job) -> _Group:
+        worker, known = self.reservations.worker_of(job.key), self._groups.get(job.key)
+        if known is not None and known.worker == worker:
+            return known
+        return _Group(job.request.app_id, job.request.model_id, worker)
 
     def _due(self, cycle: Cycle, group: _Group, jobs: Sequence[Job]) -> Sequence[_Whole]:
         """Return what to ask for now, with the inputs, and nothing where it is too early."""
@@ -229,6 +259,7 @@ class BatchAsker:
         if isinstance(answer.outcome, Exception):
             raise answer.outcome
         batch, registries = answer.outcome.signed.batch, self.book.registries
+        self.identities.learn(answer.endpoint, batch.worker)
         registries.require_weights(batch.model_id, batch.weights_root, cycle.number)
         try:
             activity = registries.activity(batch.worker, batch.app_id, cycle.number)
@@ -322,17 +353,12 @@ def _fitting(cycle: Cycle, jobs: Sequence[Job]) -> list[_Whole]:
     return chosen
 
 
-def _endpoint_for(cycle: Cycle, group: _Group) -> Endpoint | None:
+def _endpoint_for(cycle: Cycle, group: _Group, known: Mapping[str, Address]) -> Endpoint | None:
     """Return whom to ask next, None where nobody known may answer."""
     candidates = cycle.ports.pool.candidates(cycle.number)
     if group.worker is not None:
-        candidates = tuple(each for each in candidates if each.worker == group.worker)
+        candidates = tuple(each for each in candidates if known.get(each.url) == group.worker)
     return candidates[0] if candidates else None
-
-
-def _group_of(job: Job) -> _Group:
-    named = RequestTerms.decode(job.request.terms).workers
-    return _Group(job.request.app_id, job.request.model_id, named[0] if named else None)
 
 
 def _still_asks(now: Job, asked: Job) -> bool:

@@ -27,8 +27,10 @@ from quotary_bridge.relayer.commitments import Commitments
 from quotary_bridge.relayer.cycle import Cycle, Ports
 from quotary_bridge.relayer.dispatch import retry
 from quotary_bridge.relayer.errands import tell_errands
+from quotary_bridge.relayer.identities import Identities
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.relayer.reading import Reading
+from quotary_bridge.relayer.reservations import Reservations
 from quotary_bridge.relayer.settle import conclude, settle
 from quotary_bridge.relayer.supply import Supply
 from quotary_bridge.store import BatchRecord, Commitment, Member
@@ -50,7 +52,7 @@ _UNSENT = frozenset({JobState.SIGNED, JobState.QUEUED, JobState.BROADCAST})
 class Batching:
     """Carries the requests of one oracle of batches."""
 
-    def __init__(self, ports: Ports, book: BatchBook) -> None:
+    def __init__(self, ports: Ports, book: BatchBook, identities: Identities) -> None:
         """Ask nobody yet."""
         settings = ports.settings
         self._book = book
@@ -64,7 +66,7 @@ class Batching:
             )
         )
         self._supply = Supply()
-        self._asker = BatchAsker(book)
+        self._asker = BatchAsker(book, identities, Reservations(book.contract))
         self._commitments = Commitments(book)
 
     def require_known_version(self) -> None:

@@ -25,7 +25,7 @@ from quotary_bridge.relayer.asking import Answer, Asker, Asking
 from quotary_bridge.relayer.cycle import Cycle
 from quotary_bridge.relayer.errands import open_to_others
 from quotary_bridge.relayer.identities import Identities
-from quotary_bridge.relayer.panel import NOT_ASSIGNED
+from quotary_bridge.relayer.panel import NO_WORKER, NOT_ASSIGNED
 from quotary_bridge.relayer.progress import ProgressKind
 from quotary_bridge.relayer.rests import Rests
 from quotary_bridge.relayer.settle import conclude
@@ -56,9 +56,6 @@ STORE_SECONDS = 0.2
 
 GIVEN_REMEMBERED = 4096
 """Whose answers are on their way: should they come to nothing, others are asked first."""
-
-NO_WORKER = "NoWorker"
-"""Why nobody is asked where the pool is empty."""
 
 _Kept = tuple[Job, Endpoint, SignedResult]
 _Choice = tuple[Job, Sequence[Endpoint]]

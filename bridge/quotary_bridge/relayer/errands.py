@@ -82,9 +82,10 @@ def equivocation(cycle: Cycle, request: Request, one: SignedResult, other: Signe
 
 def reassignment(cycle: Cycle, request: Request) -> Job:
     """Return the errand that opens a request whose own workers are late to all others."""
-    contract = cycle.ports.oracle.contract
-    call = contract.reassign(RequestTerms.decode(request.terms))
-    return _of_oracle(contract, request, JobKind.REASSIGN, call)
+    # One call for every book of requests: the request says which it was made at.
+    call = cycle.ports.oracle.contract.reassign(RequestTerms.decode(request.terms))
+    errand = Errand(errand_key(request.key, JobKind.REASSIGN), request.oracle, call)
+    return begin_errand(request, JobKind.REASSIGN, errand)
 
 
 def open_to_others(cycle: Cycle, jobs: Sequence[Job]) -> set[JobKey]:
@@ -99,7 +100,7 @@ def open_to_others(cycle: Cycle, jobs: Sequence[Job]) -> set[JobKey]:
 
 def refund(cycle: Cycle, request: Request) -> Job:
     """Return the errand that gives back what was put up for a request nobody answered in time."""
-    # One call for every book of requests: the request says which it was made at.
+    # As above.
     call = cycle.ports.oracle.contract.refund(RequestTerms.decode(request.terms))
     errand = Errand(errand_key(request.key, JobKind.REFUND), request.oracle, call)
     return begin_errand(request, JobKind.REFUND, errand)

@@ -11,11 +11,14 @@ from quotary_bridge.model import Address, BlockNumber, Bytes32, JobKey, Request,
 from quotary_bridge.relayer.oracle import Oracle, Standing
 from quotary_bridge.rounds import Candidate
 
-__all__ = ["NOT_ASSIGNED", "Admission", "Panel", "Refusal", "apart"]
+__all__ = ["NOT_ASSIGNED", "NO_WORKER", "Admission", "Panel", "Refusal", "apart"]
 
 INTEL = 1
 TDX = 2
 """TEE types up to this one are Intel's (docs/formats.md, "TEE types")."""
+
+NO_WORKER = "NoWorker"
+"""Why nobody is asked where nobody is known."""
 
 NOT_ASSIGNED = "NotAssigned"
 ALREADY_ANSWERED = "AlreadyAnswered"

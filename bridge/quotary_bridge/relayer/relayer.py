@@ -123,13 +123,15 @@ class Relayer:
                 start=self._ports.settings.start_block,
             )
         )
+        self._identities = Identities()
         self._batches = (
-            None if batches is None else Batching(self._ports, BatchBook(chain, batches))
+            None
+            if batches is None
+            else Batching(self._ports, BatchBook(chain, batches), self._identities)
         )
         self._holder = holder or own_holder()
         self._dry_run = dry_run
         self._roster = roster
-        self._identities = Identities()
         self._dispatcher = Dispatcher(self._identities)
         self._rounds = Rounds(self._identities)
         self._supply = Supply()
