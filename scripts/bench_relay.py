@@ -15,6 +15,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from shutil import copy
 from statistics import median, quantiles
 from typing import Any
 
@@ -25,11 +26,19 @@ for folder in ("bridge", "verifier", "enclave", "."):
 import httpx  # noqa: E402 (the project's own folders first)
 from quotary_bridge.anvil import AnvilNode  # noqa: E402
 from quotary_bridge.chain import Chain  # noqa: E402
-from quotary_bridge.lifecycle import Dispatched, Enqueued, JobState, begin  # noqa: E402
-from quotary_bridge.model import Bytes32, ChainId, Nonce, SlotState, TransactionHash  # noqa: E402
+from quotary_bridge.lifecycle import Dispatched, Enqueued, Finalised, Included, Sent, begin  # noqa: E402
+from quotary_bridge.model import (  # noqa: E402
+    Bytes32,
+    ChainId,
+    Inclusion,
+    Nonce,
+    Slot,
+    SlotState,
+    TransactionHash,
+)
 from quotary_bridge.relayer import Progress, Relayer, RelayerSettings  # noqa: E402
 from quotary_bridge.relayer.daemon import memory_at_rest  # noqa: E402
-from quotary_bridge.store import Location, SignedTransaction, Store  # noqa: E402
+from quotary_bridge.store import Location, SignedTransaction, Store, Writer  # noqa: E402
 from quotary_bridge.workers import Endpoint, WorkerClient  # noqa: E402
 
 from scripts.bench_batches import batch_results_per_second  # noqa: E402
@@ -52,7 +61,10 @@ WARM_UP = 20
 
 HOLDER = "a bench"
 FINISHED = (1_000, 100_000)
-"""How many finished jobs the store holds beforehand: a result must cost the same with both."""
+"""How many requests the store holds that were answered long ago: a result must cost the same."""
+
+USED_NONCES = max(FINISHED)
+"""What answering them took: the account's nonces go on from there."""
 
 ROWS_PER_COMMIT = 10_000
 
@@ -144,7 +156,7 @@ def bare_loop(world: World, raws: list[bytes]) -> float:
         began = time.perf_counter()
         for raw in raws[first:last]:
             chain.rpc("eth_sendRawTransaction", [f"0x{raw.hex()}"])
-        while chain.nonce(world.relayer) < last:
+        while chain.nonce(world.relayer) < USED_NONCES + last:
             world.node.mine()
     return time.perf_counter() - began
 
@@ -173,28 +185,52 @@ def transaction_of(number: int) -> SignedTransaction:
     return replace(transaction(number % 256), hash=TransactionHash(number.to_bytes(32)))
 
 
-def filled(where: Path, world: World, finished: int) -> Store:
-    """A store that holds `finished` jobs of the world's oracle which can no longer move."""
+def filled(where: Path, world: World, finished: int) -> Path:
+    """Make a store of `finished` requests of the world's oracle, each delivered to finality."""
     store = Store.open(where, Clock())
-    chain_id = ChainId(world.chain_id)
-    lease = store.acquire(chain_id, world.relayer, HOLDER)
+    lease = store.acquire(ChainId(world.chain_id), world.relayer, HOLDER)
     for start in range(0, finished, ROWS_PER_COMMIT):
+        numbers = range(start, min(finished, start + ROWS_PER_COMMIT))
         with store.write(lease) as writer:
-            for number in range(start, min(finished, start + ROWS_PER_COMMIT)):
-                made = replace(
-                    request_of(number),
-                    chain_id=chain_id,
-                    oracle=world.oracle,
-                    request_id=Bytes32((1 << 200 | number).to_bytes(32)),
-                )
-                writer.add_job(replace(begin(made), state=JobState.FINAL))
-    return store
+            _finish(writer, world, numbers)
+    store.release(lease)
+    store.close()
+    return where
+
+
+def _finish(writer: Writer, world: World, numbers: range) -> None:
+    """Write what a relayer leaves of requests that it carried through, nonces by their numbers."""
+    made = [
+        replace(
+            request_of(number),
+            chain_id=ChainId(world.chain_id),
+            oracle=world.oracle,
+            request_id=Bytes32((1 << 200 | number).to_bytes(32)),
+        )
+        for number in numbers
+    ]
+    for each in made:
+        writer.add_job(begin(each))
+        writer.advance(each.key, Dispatched())
+    writer.add_results([(each.key, signed_result()) for each in made])
+    nonces = [Nonce(number) for number in numbers]
+    slots = writer.open_slots(list(zip(nonces, [each.key for each in made], strict=True)))
+    sent = [transaction_of(number) for number in numbers]
+    writer.add_attempts(list(zip(slots, sent, strict=True)), made[0].block.number)
+    for each, slot, nonce, transaction_ in zip(made, slots, nonces, sent, strict=True):
+        for event in (Enqueued(slot), Sent(), Included(succeeded=True), Finalised()):
+            writer.advance(each.key, event)
+        writer.count_broadcast(slot)
+        mined = Inclusion(transaction_.hash, each.block, succeeded=True)
+        held = Slot(slot, nonce, each.key, SlotState.OPEN, 1, None, ())
+        writer.resolve_slot(held, SlotState.FINAL, mined)
 
 
 def measured(results: int, rounds: int) -> dict[str, Any]:
     """Every figure of the report; what is compared takes turns, and medians count."""
     with AnvilNode() as node, tempfile.TemporaryDirectory() as folder:
         world = World(node, strict=True)
+        node.chain.rpc("anvil_setNonce", [world.relayer, hex(USED_NONCES)])
         for _ in range(WARM_UP + results):
             world.ask()
         node.chain.rpc("anvil_dropAllTransactions")
@@ -207,11 +243,16 @@ def measured(results: int, rounds: int) -> dict[str, Any]:
         first.close()
         limits, runs = [], {finished: list[dict[str, Any]]() for finished in FINISHED}
         # As the daemon does, and the bare loop with it.
+        histories = {
+            finished: filled(Path(folder) / f"{finished}.sqlite", world, finished)
+            for finished in FINISHED
+        }
         with memory_at_rest():
-            for number in range(rounds):
+            for _ in range(rounds):
                 for finished, found in runs.items():
                     past.again()
-                    store = filled(Path(folder) / f"{number}-{finished}.sqlite", world, finished)
+                    own = copy(histories[finished], Path(folder) / "own.sqlite")
+                    store = Store.open(Path(own), Clock())
                     found.append(relayed(world, store, worker, results))
                     store.close()
                 past.again()
