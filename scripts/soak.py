@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ MINUTES_ASKED = 6.0
 def report(figures: list[dict[str, Any]], minutes: float) -> str:
     """Return docs/reliability.md; all of it took so many `minutes`."""
     ran = [run for run in figures if "jobs" in run and not run["mutant"]]
-    ran.sort(key=lambda run: (run["batches"], run["rounds"], run["postgres"], run["seed"]))
+    kinds = ("daemon", "batches", "rounds", "postgres", "seed")
+    ran.sort(key=lambda run: [run[kind] for kind in kinds])
     kills = sum(run["kills"] for run in ran)
     broken = [text for run in figures for text in run["broken"]]
     happened = Counter[str]()
@@ -65,7 +67,8 @@ def report(figures: list[dict[str, Any]], minutes: float) -> str:
             "lie, stall, swap their answers, copy, equivocate or are dead, and kills fall on both",
             "sides of every exchange with a worker, too. Where answers come by the batch, an",
             "oracle takes a root as often as it is brought, and answers are either pushed by the",
-            "relayer or claimed by who asked.",
+            "relayer or claimed by who asked. The daemon is `quotary relay run` itself, killed at",
+            "any moment, behind a node that lies, drops and delays.",
             "",
             f"{kills:,} kills; on the chain meanwhile: {weather or 'nothing'}.",
             "",
@@ -75,6 +78,7 @@ def report(figures: list[dict[str, Any]], minutes: float) -> str:
             "",
             f"Broken promises: {'; '.join(broken) if broken else 'none'}.",
             "",
+            *_on_starts(ran),
             *_on_points(spared),
             *_on_mutants(mutants),
             *_on_time(minutes),
@@ -96,6 +100,18 @@ def _row(run: dict[str, Any]) -> str:
         f"| {run['seed']} | {run['kills']:,} | {run['points']} | {run['points_killed_at']} "
         f"| {run['jobs']:,} | {run['lost']} | {run['doubled']} | {run['reverted']} "
         f"| {run['seconds']:.0f} | {run['core_seconds']:.0f} |"
+    )
+
+
+def _on_starts(runs: list[dict[str, Any]]) -> tuple[str, ...]:
+    """How long a daemon that was killed takes to be at work again."""
+    seconds = sorted(each for run in runs for each in run["first_questions"])
+    if not seconds:
+        return ()
+    return (
+        f"`quotary relay run`, started again, asks the node after {seconds[len(seconds) // 2]:.1f}",
+        f"seconds in the middle of {len(seconds)} starts, and {seconds[-1]:.1f} at worst.",
+        "",
     )
 
 
@@ -149,6 +165,8 @@ def orders(args: argparse.Namespace) -> list[Order]:
     if args.rounds:
         found.append(Order(args.seed, args.rounds, strict=True, rounds=True))
         found.append(Order(args.seed, args.rounds, strict=False, postgres=True, rounds=True))
+    if args.daemon:
+        found.append(Order(args.seed, args.daemon, strict=False, daemon=True))
     # Each store has both, and both an oracle that refuses a second claim and one that does not.
     for batches in (PUSHED, CLAIMED) if args.batches else ():
         for postgres in (False, True):
@@ -192,6 +210,7 @@ def main() -> int:
     parser.add_argument(
         "--batches", type=int, default=100, help="per store, with answers by the batch"
     )
+    parser.add_argument("--daemon", type=int, default=0, help="kills of `quotary relay run`")
     parser.add_argument("--hours", type=float, default=0.0, help="repeat with new seeds so long")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="at a time")
     parser.add_argument("--report", action="store_true", help="write docs/reliability.md")
@@ -203,10 +222,10 @@ def main() -> int:
     figures: list[dict[str, Any]] = []
     # Each campaign is a process of its own, which forks relayers: threads would not survive that.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(args.processes, maxtasksperchild=1) as pool:
+    with ProcessPoolExecutor(args.processes, context, max_tasks_per_child=1) as pool:
         while not figures or time.monotonic() < end:
-            for figure in pool.imap_unordered(carry_out, orders(args)):
-                figures.append(figure)
+            for done in as_completed([pool.submit(carry_out, order) for order in orders(args)]):
+                figures.append(figure := done.result())
                 print(_line(figure), flush=True)
                 # Written as it comes: what a run of hours has found must not be lost with it.
                 _write(figures, time.monotonic() - began, report_too=args.report)

@@ -21,6 +21,7 @@ from quotary_bridge.chain.contracts import ONE_WORKER
 from tests.bridge.postgres import running_postgres
 from tests.faults.campaign import Campaign
 from tests.faults.crowd import QUORUM
+from tests.faults.daemons import daemons_killed
 from tests.faults.mutants import CAUGHT, JOBS_PER_KILL
 from tests.faults.plans import Plan, Record
 from tests.faults.points import seldom
@@ -31,6 +32,8 @@ PUSHED, CLAIMED = "pushed", "claimed"
 
 MORE_KILLS = 150
 """How many kills a campaign has beyond its plan for points that nobody died at yet."""
+
+DAEMON = "the daemon"
 
 LEAST_POINTS = {"one worker": 70, "three of five": 75, "batches": 85}
 """How many points lives have passed that were killed often enough to come by all."""
@@ -46,8 +49,8 @@ class Order:
 
     With `rounds`, three of five workers must agree, and half of those there are do not behave. With
     `batches`, answers come by the batch, and are claimed by the relayer where that says `PUSHED`,
-    else by who asked. With a `mutant`, a relayer that is broken in this way, which must not go
-    unnoticed.
+    else by who asked. With `daemon`, `quotary relay run` is killed. With a `mutant`, a relayer that
+    is broken in this way, which must not go unnoticed.
     """
 
     seed: int
@@ -57,6 +60,7 @@ class Order:
     rounds: bool = False
     batches: str = ""
     mutant: str = ""
+    daemon: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -66,7 +70,7 @@ class Order:
             self.kills,
             pushes=self.batches == PUSHED,
             more_kills=MORE_KILLS,
-            least_points=LEAST_POINTS[self.answered_by.partition(",")[0]],
+            least_points=LEAST_POINTS.get(self.answered_by.partition(",")[0], 0),
         )
         if self.mutant:
             how = CAUGHT[self.mutant]
@@ -82,6 +86,8 @@ class Order:
     @property
     def answered_by(self) -> str:
         """Who answers, as the report says it."""
+        if self.daemon:
+            return DAEMON
         if self.batches:
             return f"batches, {self.batches}"
         return "three of five" if self.rounds else "one worker"
@@ -135,6 +141,9 @@ def _record(order: Order) -> Record:
         if order.postgres:
             where = stack.enter_context(running_postgres()).database()
         quorum = QUORUM if order.rounds else ONE_WORKER
+        if order.daemon:
+            place = stack.enter_context(world(strict=order.strict))
+            return daemons_killed(place, folder, order.seed, order.kills)
         chain = world(strict=order.strict, quorum=quorum, batches=bool(order.batches))
         place = stack.enter_context(chain)
         return Campaign(place, where, order.plan, folder).run()
@@ -149,6 +158,7 @@ def _told(record: Record) -> dict[str, Any]:
         "points": len(record.points),
         "points_killed_at": len(record.points) - len(record.spared),
         "spared": record.spared,
+        "first_questions": record.first_questions,
         "died_at": dict(record.died_at),
         "happened": dict(record.happened),
         **asdict(record.verdict),

@@ -41,7 +41,11 @@ class Plan:
 
 @dataclass(slots=True)
 class Record:
-    """What happened in a campaign, and the verdict."""
+    """
+    What happened in a campaign, and the verdict.
+
+    `first_questions` is how many seconds daemons needed from their start to ask the node anything.
+    """
 
     seed: int
     kills: int = 0
@@ -49,6 +53,7 @@ class Record:
     points: Counter[str] = field(default_factory=Counter)
     died_at: Counter[str] = field(default_factory=Counter)
     happened: Counter[str] = field(default_factory=Counter)
+    first_questions: list[float] = field(default_factory=list)
     verdict: Verdict | None = None
 
     @property

@@ -15,6 +15,7 @@ import asyncio
 import json
 import multiprocessing
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,10 +44,13 @@ SPARED = 6
 
 CONTROL = "proxy_control"
 """
-The one method the proxy answers itself: what went wrong so far, and how often.
+A method the proxy answers itself: what went wrong so far, and how often.
 
 With a method and odds as parameters, they are that method's from now on.
 """
+
+CONNECTIONS = "proxy_connections"
+"""Another: when each client came, by the monotonic clock of this machine."""
 
 REFUSALS = (
     (-32600, "Invalid Request"),
@@ -108,9 +112,11 @@ class _Proxy:
         self._pooled: dict[tuple[str, int], tuple[int, int, str]] = {}
         self._done: Counter[str] = Counter()
         self._spared: Counter[str] = Counter()
+        self._came: list[float] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one client until it, or the proxy's mood, hangs up."""
+        self._came.append(time.monotonic())
         upstream = await asyncio.open_connection(self._host, self._port)
         try:
             while (body := await _read(reader)) is not None:
@@ -124,9 +130,8 @@ class _Proxy:
 
     async def _answer(self, asked: Any, upstream: Any) -> bytes:
         first = asked[0] if isinstance(asked, list) else asked
-        if first["method"] == CONTROL:
-            self._change(*first["params"])
-            return _http(200, {**_head(first), "result": dict(self._done)})
+        if first["method"] in (CONTROL, CONNECTIONS):
+            return _http(200, {**_head(first), "result": self._own(first)})
         odds = self._changed.get(first["method"]) or self._manners.of(first["method"])
         if self._happens("drop_question", odds.drop_question):
             raise _HungUpError
@@ -149,6 +154,12 @@ class _Proxy:
             head, _, content = whole.partition(b"\r\n\r\n")
             return _framed(200, content[: len(content) // 2]) if head else whole
         return whole
+
+    def _own(self, asked: Mapping[str, Any]) -> Any:
+        if asked["method"] == CONNECTIONS:
+            return self._came[:-1]
+        self._change(*asked["params"])
+        return dict(self._done)
 
     async def _asked_late(self, question: Mapping[str, Any], upstream: Any) -> dict[str, Any]:
         """The question for the head as a node answers it that is some blocks behind."""

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from quotary_bridge.store import Location
+from quotary_bridge.model import Address, ChainId, Timestamp
+from quotary_bridge.store import Location, Store
+from sqlalchemy import text
 
 from tests.bridge.postgres import running_postgres
 from tests.faults import crowd, mutants
@@ -20,7 +23,7 @@ from tests.faults.campaign import Campaign
 from tests.faults.orders import uncovered
 from tests.faults.plans import Plan, Record
 from tests.faults.points import Aim
-from tests.faults.verdict import Verdict
+from tests.faults.verdict import Verdict, found_secrets
 from tests.faults.world import world
 
 KILLS = 30
@@ -185,3 +188,24 @@ def test_a_point_that_was_passed_and_never_killed_at_breaks_a_campaign() -> None
     record.died_at.update(("b",))
     assert uncovered(record, plan) == []
     assert uncovered(record, replace(plan, least_points=4)) == ["only 3 of 4 points were passed"]
+
+
+def test_a_secret_in_any_row_of_a_store_is_found(where: Location, tmp_path: Path) -> None:
+    """As text and as bytes: else that none was found would say nothing."""
+    secret = "5e" * 32
+    with closing(Store.open(where, lambda: Timestamp(1_000))) as store:
+        nowhere = tmp_path / "no.log"
+        assert found_secrets(store, where, nowhere, (secret, "hidden")) == []
+        lease = store.acquire(ChainId(1), Address(f"0x{'11' * 20}"), "a hidden holder")
+        assert lease is not None
+        assert "(g) a secret stands in table lease" in found_secrets(
+            store, where, nowhere, ("hidden",)
+        )
+        with store._transaction() as connection:
+            connection.execute(text("CREATE TABLE canary (word bytea)"), {})
+            connection.execute(
+                text("INSERT INTO canary VALUES (:word)"), {"word": bytes.fromhex(secret)}
+            )
+        assert "(g) a secret stands in table canary" in found_secrets(
+            store, where, nowhere, (secret,)
+        )

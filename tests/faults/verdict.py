@@ -23,7 +23,8 @@ from quotary_bridge.chain.interface import interface
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.model import Address, JobKind, Timestamp
 from quotary_bridge.store import Location, Store
-from sqlalchemy import text
+from sqlalchemy import inspect, select, text
+from sqlalchemy import table as table_of
 
 from tests.faults.batches import unkept
 from tests.faults.world import REQUEST_FEE, World
@@ -55,7 +56,7 @@ def judge(
     """Compare the chain with what was asked for, and the store with the chain."""
     store = Store.open(where, lambda: Timestamp(1_000))
     try:
-        broken = _secrets(where, log, secrets)
+        broken = found_secrets(store, where, log, secrets)
         return _judge(world, store, broken, depth)
     finally:
         store.close()
@@ -168,15 +169,31 @@ def _queues(world: World) -> list[str]:
     return [f"(f) the pool holds {pool}"]
 
 
-def _secrets(where: Location, log: Path, secrets: tuple[str, ...]) -> list[str]:
+def found_secrets(store: Store, where: Location, log: Path, secrets: tuple[str, ...]) -> list[str]:
+    """Say where a secret stands: in the log, in the store's files, or in a row of any table."""
+    written = {file.name: file.read_bytes() for file in _files(where, log)}
+    with store._read() as connection:
+        for table in inspect(connection).get_table_names():
+            rows = connection.execute(select(text("*")).select_from(table_of(table)))
+            written[f"table {table}"] = b"\n".join(_bytes(value) for row in rows for value in row)
+    return [
+        f"(g) a secret stands in {name}"
+        for name, content in written.items()
+        if any(form in content for secret in secrets for form in _forms(secret))
+    ]
+
+
+def _files(where: Location, log: Path) -> list[Path]:
     files = [log] if log.exists() else []
     if isinstance(where, Path):
-        files += list(where.parent.glob(f"{where.name}*"))
-    broken = []
-    for file in files:
-        content = file.read_bytes()
-        for secret in secrets:
-            raw = bytes.fromhex(secret) if len(secret) == 64 else secret.encode()
-            if secret.encode() in content or raw in content:
-                broken.append(f"(g) a secret stands in {file.name}")
-    return broken
+        files += where.parent.glob(f"{where.name}*")
+    return files
+
+
+def _forms(secret: str) -> list[bytes]:
+    """As it is, and the bytes of one that is hexadecimal."""
+    return [secret.encode(), *([bytes.fromhex(secret)] if len(secret) == 64 else [])]
+
+
+def _bytes(value: object) -> bytes:
+    return bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
