@@ -98,7 +98,7 @@ bench-gas: setup ## Measure gas in whole transactions: build/bench/gas.json
 bench-relay: setup ## Measure the relayer beside a bare loop: build/bench/relay.json
 	@$(PY) scripts/bench_relay.py
 
-campaign: setup ## Kill relayers 3,700 times, judge, and write docs/reliability.md (CAMPAIGN_ARGS=--rounds=1000)
+campaign: setup ## Kill relayers 3,900 times, judge, and write docs/reliability.md (CAMPAIGN_ARGS=--rounds=1000)
 	@$(PY) scripts/soak.py --report --daemon 60 $(CAMPAIGN_ARGS)
 
 campaign-ci: setup ## The same, and write no report

@@ -33,7 +33,8 @@ from tests.bridge.relayer_town import (
     settings_of,
     through,
 )
-from tests.faults.proxy import Manners, Odds, behave, proxied
+from tests.faults.odds import Manners, Odds
+from tests.faults.proxy import behave, proxied
 
 pytest_plugins = ["tests.bridge.relayer_fixtures"]
 

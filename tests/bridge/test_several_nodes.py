@@ -23,7 +23,8 @@ from tests.bridge.relayer_town import (
     relayer_of,
     require_all_final,
 )
-from tests.faults.proxy import Manners, Odds, proxied
+from tests.faults.odds import Manners, Odds
+from tests.faults.proxy import proxied
 
 pytest_plugins = ["tests.bridge.relayer_fixtures", "tests.bridge.store_fixtures"]
 

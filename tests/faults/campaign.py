@@ -37,7 +37,7 @@ from tests.faults.batches import BatchWorker, claim_committed
 from tests.faults.chaos import Chaos
 from tests.faults.crowd import ROUND_SECONDS, Crowd, Reach
 from tests.faults.plans import Plan, Record
-from tests.faults.points import RPC_SECONDS, Aim, Doom, PointedStore, Points, pointed_chain, seldom
+from tests.faults.points import Aim, Doom, PointedStore, Points, pointed_chain, seldom
 from tests.faults.verdict import judge
 from tests.faults.world import RELAYER, World
 
@@ -57,6 +57,9 @@ LONGEST_LIFE_OF_ROUNDS = 200
 """In points. A cycle passes forty or so where there is an answer to deliver."""
 
 DRAIN_CYCLES = 400
+DRAIN_CYCLES_BEHIND_A_PROXY = 3_000
+"""There, nine of ten cycles come to nothing."""
+
 FINALITY_DEPTH = 6
 DEFECT = 70
 
@@ -92,7 +95,7 @@ class Campaign:
         self._engine: Engine | None = None
         self._answered = 0
         # Nobody in this process uses these lines: whoever is forked from it finds them unopened.
-        self._line = Web3(JsonRpcProvider(self._url, RPC_SECONDS))
+        self._line = Web3(JsonRpcProvider(self._url, plan.rpc_seconds))
         self._line_of_chaos = world.node.chain
 
     def run(self) -> Record:
@@ -239,7 +242,8 @@ class Campaign:
             self._plan.sabotage(relayer)
         chaos = self._chaos(0, self._line_of_chaos)
         idle = 0
-        for _ in range(DRAIN_CYCLES):
+        behind = self._plan.url is not None
+        for _ in range(DRAIN_CYCLES_BEHIND_A_PROXY if behind else DRAIN_CYCLES):
             if self._world.batches and not self._plan.pushes:
                 claim_committed(self._world, store, self._line_of_chaos)
             chaos.mine()

@@ -31,8 +31,9 @@ from quotary_bridge.store import Store
 from tests.bridge.relayer_town import Worker
 from tests.faults.campaign import CANARY, RelayerDefectError
 from tests.faults.chaos import Chaos, Weather
+from tests.faults.odds import Manners, Odds
 from tests.faults.plans import Record
-from tests.faults.proxy import CONNECTIONS, Manners, Odds, proxied
+from tests.faults.proxy import CONNECTIONS, proxied
 from tests.faults.verdict import judge
 from tests.faults.world import RELAYER, ROOT, World
 

@@ -23,8 +23,10 @@ from tests.faults.campaign import Campaign
 from tests.faults.crowd import QUORUM
 from tests.faults.daemons import daemons_killed
 from tests.faults.mutants import CAUGHT, JOBS_PER_KILL
+from tests.faults.odds import BAD_DAY, Manners
 from tests.faults.plans import Plan, Record
 from tests.faults.points import seldom
+from tests.faults.proxy import proxied
 from tests.faults.world import world
 
 PUSHED, CLAIMED = "pushed", "claimed"
@@ -34,6 +36,9 @@ MORE_KILLS = 150
 """How many kills a campaign has beyond its plan for points that nobody died at yet."""
 
 DAEMON = "the daemon"
+BEHIND_A_PROXY = "one worker, a bad node"
+PATIENCE_SECONDS = 2.0
+"""How long a relayer waits for a node that may hang."""
 
 LEAST_POINTS = {"one worker": 70, "three of five": 75, "batches": 85}
 """How many points lives have passed that were killed often enough to come by all."""
@@ -49,8 +54,9 @@ class Order:
 
     With `rounds`, three of five workers must agree, and half of those there are do not behave. With
     `batches`, answers come by the batch, and are claimed by the relayer where that says `PUSHED`,
-    else by who asked. With `daemon`, `quotary relay run` is killed. With a `mutant`, a relayer that
-    is broken in this way, which must not go unnoticed.
+    else by who asked. Where it is `proxied`, the node breaks every promise that a node can break.
+    With `daemon`, `quotary relay run` is killed. With a `mutant`, a relayer that is broken in this
+    way, which must not go unnoticed.
     """
 
     seed: int
@@ -61,6 +67,7 @@ class Order:
     batches: str = ""
     mutant: str = ""
     daemon: bool = False
+    proxied: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -88,6 +95,8 @@ class Order:
         """Who answers, as the report says it."""
         if self.daemon:
             return DAEMON
+        if self.proxied:
+            return BEHIND_A_PROXY
         if self.batches:
             return f"batches, {self.batches}"
         return "three of five" if self.rounds else "one worker"
@@ -146,7 +155,11 @@ def _record(order: Order) -> Record:
             return daemons_killed(place, folder, order.seed, order.kills)
         chain = world(strict=order.strict, quorum=quorum, batches=bool(order.batches))
         place = stack.enter_context(chain)
-        return Campaign(place, where, order.plan, folder).run()
+        plan = order.plan
+        if order.proxied:
+            url = stack.enter_context(proxied(place.node.url, Manners(order.seed, BAD_DAY)))
+            plan = replace(plan, url=url, rpc_seconds=PATIENCE_SECONDS)
+        return Campaign(place, where, plan, folder).run()
 
 
 def _told(record: Record) -> dict[str, Any]:

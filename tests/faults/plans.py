@@ -12,6 +12,7 @@ from tests.faults.chaos import Weather
 from tests.faults.verdict import Verdict
 
 OPEN_REQUESTS = 10
+RPC_SECONDS = 10.0
 
 Sabotage = Callable[[Relayer], None]
 """What a mutant changes in a relayer before it runs."""
@@ -22,6 +23,7 @@ class Plan:
     """
     What a campaign does; the same plan chooses the same points.
 
+    The node is asked at `url`, where that is not the world's own, and waited for `rpc_seconds`.
     Answers of batches are claimed by the relayer where it `pushes`, else by who asked for them.
     With `more_kills`, so many may follow the `kills` while there is a point that lives passed and
     none died at, or as long as they have passed fewer than `least_points`.
@@ -35,6 +37,7 @@ class Plan:
     sabotage: Sabotage | None = None
     pushes: bool = False
     url: str | None = None
+    rpc_seconds: float = RPC_SECONDS
     more_kills: int = 0
     least_points: int = 0
 

@@ -20,7 +20,6 @@ from types import MappingProxyType
 from typing import Any
 
 from quotary_bridge.chain import Chain
-from quotary_bridge.chain.transport import JsonRpcProvider
 from quotary_bridge.chain.wire import Call, Wire
 from quotary_bridge.store import Store
 from sqlalchemy import Connection
@@ -29,9 +28,6 @@ from web3 import Web3
 _OWN = ("quotary_bridge.relayer", "quotary_bridge.intake")
 _SHARED = frozenset({"rounds._store"})
 """What several steps commit through: the point is named after the step."""
-
-
-RPC_SECONDS = 10.0
 
 ANYWHERE = 0.3
 """The share of kills that fall at any point, however often it is passed."""
@@ -223,9 +219,8 @@ class PointedWire(Wire):
         self.points.reach(f"{name}, after")
 
 
-def pointed_chain(at: str | Web3, chain_id: int, points: Points) -> Chain:
-    """Return the chain at a URL or behind a line, with a point on both sides of every exchange."""
-    web3 = Web3(JsonRpcProvider(at, RPC_SECONDS)) if isinstance(at, str) else at
+def pointed_chain(web3: Web3, chain_id: int, points: Points) -> Chain:
+    """Return the chain behind a line, with a point on both sides of every exchange."""
     chain = Chain(web3, chain_id)
     wire = PointedWire(web3)
     wire.points = points

@@ -4,9 +4,11 @@ A node as bad as real ones: between the relayer and Anvil, on the loopback.
 Anvil is kinder than the clients people run: it takes a replacement for 0.3 % more. So the proxy
 keeps their rule (10 % on both fees, or `replacement transaction underpriced`), in their words, and
 misbehaves besides: it drops questions, drops answers to questions that were carried out, asks
-twice, waits, fails, cuts answers short, answers other questions, lags, names another chain, forges
-receipts, denies transactions and logs it has, has another node answer that is behind, and refuses
-what it understands. All by a seed; each method may have its own odds, which a test may change.
+twice, waits, waits for longer than anybody listens, fails, cuts answers short, answers other
+questions, lags, names another chain, forges receipts, denies transactions and logs it has, has
+another node answer that is behind, and refuses what it understands. Its pool is full, or full for
+this account, or takes no nonce whose predecessor it has not. All by a seed; each method may have
+its own odds, which a test may change.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,16 +29,10 @@ from eth_account import Account
 from eth_account.typed_transactions import TypedTransaction
 from hexbytes import HexBytes
 
+from tests.faults.odds import ACCOUNT_FULL, FULL, GAPPED, REFUSALS, UNDERPRICED, Manners, Odds
+
 FORGED = f"0x{'f0' * 32}"
 MINIMUM_RAISE_PERCENT = 110
-# Nethermind, besu and erigon have words of their own for the same refusals.
-UNDERPRICED = (
-    "replacement transaction underpriced",
-    "ReplacementNotAllowed",
-    "Replacement fee too low",
-    "could not replace existing tx",
-)
-
 WRONG_CHAIN = 1
 SPARED = 6
 """What may go wrong and never did goes wrong at this occasion, whatever its odds."""
@@ -51,49 +46,6 @@ With a method and odds as parameters, they are that method's from now on.
 
 CONNECTIONS = "proxy_connections"
 """Another: when each client came, by the monotonic clock of this machine."""
-
-REFUSALS = (
-    (-32600, "Invalid Request"),
-    (-32601, "the method does not exist/is not available"),
-    (-32602, "invalid argument 0: json: cannot unmarshal"),
-)
-"""What a node says to a question that it does not take, with the codes of JSON-RPC."""
-
-
-@dataclass(frozen=True, slots=True)
-class Odds:
-    """How often an exchange goes wrong, each way by itself; `seconds` is the longest delay."""
-
-    drop_question: float = 0.0
-    drop_answer: float = 0.0
-    ask_twice: float = 0.0
-    delay: float = 0.0
-    server_error: float = 0.0
-    rate_limit: float = 0.0
-    cut_short: float = 0.0
-    wrong_id: float = 0.0
-    stale_head: float = 0.0
-    wrong_chain: float = 0.0
-    forged_receipt: float = 0.0
-    denied: float = 0.0
-    stale_logs: float = 0.0
-    no_logs: float = 0.0
-    refused: float = 0.0
-    seconds: float = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Manners:
-    """The odds of every method, and of some in particular."""
-
-    seed: int
-    usual: Odds = field(default_factory=Odds)
-    lag: int = 2
-    by_method: Mapping[str, Odds] = field(default_factory=dict)
-
-    def of(self, method: str) -> Odds:
-        """The odds of one method."""
-        return self.by_method.get(method, self.usual)
 
 
 class _HungUpError(Exception):
@@ -113,6 +65,7 @@ class _Proxy:
         self._done: Counter[str] = Counter()
         self._spared: Counter[str] = Counter()
         self._came: list[float] = []
+        self._lied_about: set[str] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one client until it, or the proxy's mood, hangs up."""
@@ -135,8 +88,7 @@ class _Proxy:
         odds = self._changed.get(first["method"]) or self._manners.of(first["method"])
         if self._happens("drop_question", odds.drop_question):
             raise _HungUpError
-        if self._happens("delay", odds.delay):
-            await asyncio.sleep(self._chance.random() * odds.seconds)
+        await self._wait(odds)
         for name, status in (("server_error", 500), ("rate_limit", 429)):
             if self._happens(name, getattr(odds, name)):
                 return _http(status, {"error": "try again later"})
@@ -160,6 +112,12 @@ class _Proxy:
             return self._came[:-1]
         self._change(*asked["params"])
         return dict(self._done)
+
+    async def _wait(self, odds: Odds) -> None:
+        if self._happens("delay", odds.delay):
+            await asyncio.sleep(self._chance.random() * odds.seconds)
+        if self._happens("hangs", odds.hangs):
+            await asyncio.sleep(odds.hang_seconds)
 
     async def _asked_late(self, question: Mapping[str, Any], upstream: Any) -> dict[str, Any]:
         """The question for the head as a node answers it that is some blocks behind."""
@@ -211,23 +169,42 @@ class _Proxy:
         ]
 
     def _refusal(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What a strict pool says to a transaction that replaces another for too little."""
+        """What a strict pool says to a transaction that it does not take."""
         if question["method"] != "eth_sendRawTransaction":
             return None
         raw = question["params"][0]
         sender, nonce, fees = _offer(raw)
+        words = self._mood(question["method"]) or self._rule(sender, nonce, fees, raw)
+        if words is None:
+            self._pooled[sender, nonce] = (*fees, raw)
+            return None
+        return {"error": {"code": -32000, "message": self._chance.choice(words)}}
+
+    def _mood(self, method: str) -> tuple[str, ...] | None:
+        odds = self._manners.of(method)
+        if self._happens("pool_full", odds.pool_full):
+            return FULL
+        return ACCOUNT_FULL if self._happens("account_full", odds.account_full) else None
+
+    def _rule(
+        self, sender: str, nonce: int, fees: tuple[int, int], raw: str
+    ) -> tuple[str, ...] | None:
+        odds = self._manners.of("eth_sendRawTransaction")
         before = self._pooled.get((sender, nonce))
         if before is not None and before[2] != raw:
             enough = all(
                 new * 100 >= old * MINIMUM_RAISE_PERCENT
                 for new, old in zip(fees, before, strict=False)
             )
-            if not enough:
-                self._done["underpriced"] += 1
-                message = self._chance.choice(UNDERPRICED)
-                return {"error": {"code": -32000, "message": message}}
-        self._pooled[sender, nonce] = (*fees, raw)
-        return None
+            self._done["underpriced"] += not enough
+            return None if enough else UNDERPRICED
+        # What went before the first that came did not come through here.
+        known = [other for who, other in self._pooled if who == sender]
+        gapped = nonce > min(known, default=nonce) and nonce - 1 not in known
+        if not (odds.nonce_gap and gapped):
+            return None
+        self._done["nonce_gap"] += 1
+        return GAPPED
 
     def _twisted(
         self, question: Mapping[str, Any], answer: dict[str, Any], odds: Odds
@@ -240,13 +217,25 @@ class _Proxy:
         if method == "eth_chainId" and self._happens("wrong_chain", odds.wrong_chain):
             answer = {**answer, "result": hex(WRONG_CHAIN)}
         if method == "eth_getTransactionReceipt" and isinstance(result, dict):
-            if self._happens("denied", odds.denied):
-                answer = {**answer, "result": None}
-            elif self._happens("forged_receipt", odds.forged_receipt):
-                answer = {**answer, "result": {**result, "blockHash": FORGED}}
+            answer = {**answer, "result": self._receipt(result, odds)}
         if method == "eth_getTransactionByHash" and self._happens("denied", odds.denied):
             answer = {**answer, "result": None}
         return answer
+
+    def _receipt(self, told: dict[str, Any], odds: Odds) -> dict[str, Any] | None:
+        """A receipt as it is, forged, or denied; of each one's end it lies once at most."""
+        if self._happens("denied", odds.denied):
+            return None
+        if self._happens("forged_receipt", odds.forged_receipt):
+            return {**told, "blockHash": FORGED}
+        if self._happens("forged_number", odds.forged_number):
+            number = int(told["blockNumber"], 16) + self._chance.choice((-1, 1, 2))
+            return {**told, "blockNumber": hex(number)}
+        digest = told["transactionHash"]
+        if digest not in self._lied_about and self._happens("forged_status", odds.forged_status):
+            self._lied_about.add(digest)
+            return {**told, "status": "0x0" if told["status"] == "0x1" else "0x1"}
+        return told
 
     def _happens(self, name: str, chance: float) -> bool:
         if chance <= 0:

@@ -1,9 +1,10 @@
 """
 Finding out what became of every nonce given out.
 
-A receipt is a hint until its block is canonical, and final only at depth. All attempts of a nonce
-are looked at together: any of them may have been mined, whichever was sent last. Nothing moves
-forward only: where a block is gone, its nonce is open again.
+A receipt is a hint until its block is canonical, and final only at depth, where two cycles were
+told the same of it: one answer that is not true ends no job. All attempts of a nonce are looked at
+together: any of them may have been mined, whichever was sent last. Nothing moves forward only:
+where a block is gone, its nonce is open again.
 
 At finality a nonce's block says once more what it says of its job: whatever the job went through
 meanwhile, a delivery in the chain is a fact, and no order of a node's answers leads away from it.
@@ -178,12 +179,18 @@ def _included(cycle: Cycle, slot: Slot, inclusion: Inclusion, writer: Writer) ->
     elif slot.job is not None and writer.job(slot.job).state is JobState.MINED:
         # The block that held the delivery gave way to one that used the nonce up otherwise.
         writer.advance(slot.job, Reorged())
-    if cycle.final(inclusion.block):
+    if _is_settled(cycle, slot, inclusion):
         writer.resolve_slot(slot, SlotState.FINAL, inclusion)
         if slot.job is not None:
             delivered = delivers and inclusion.succeeded
             reason = REVERTED if delivers else REFUSED
             _finalise(writer, slot.job, delivered=delivered, reason=reason)
+
+
+def _is_settled(cycle: Cycle, slot: Slot, inclusion: Inclusion) -> bool:
+    """Whether its block is final, and another cycle was told the same; without depth, at once."""
+    known = slot.inclusion == inclusion or not cycle.ports.settings.finality_depth
+    return known and cycle.final(inclusion.block)
 
 
 def _finalise(writer: Writer, key: JobKey, *, delivered: bool, reason: str) -> None:
@@ -213,7 +220,7 @@ def _tell_included(cycle: Cycle, slot: Slot, inclusion: Inclusion) -> None:
         kind = ProgressKind.MINED if inclusion.succeeded else ProgressKind.REVERTED
         cycle.tell(kind, slot.job, **shown)
     delivered = inclusion.succeeded and _delivers(slot, inclusion)
-    if delivered and cycle.final(inclusion.block):
+    if delivered and _is_settled(cycle, slot, inclusion):
         cycle.tell(ProgressKind.FINAL, slot.job, **shown)
 
 
