@@ -7,14 +7,15 @@ reorgs, nothing to miss. What was read of a block is kept by its hash, which sta
 that had nothing to say is asked again. Once a block is final it becomes the anchor, and is never
 read again; should the anchor's hash ever change, the chain broke its promise and the relayer stops.
 
-A request is gone where its block is, and only there: a node may know a block and not, or not yet,
-what it logged. So logs tell what is new, and the hash of a block what is over.
+A node may know a block and not, or not yet, what it logged. So a request is gone where its block
+is, and only there; and of a block that had nothing to say, and whose header leaves room for
+something, the logs are asked for by its hash. Where they are not there yet, reading ends before it.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +48,12 @@ BLOCKS_KEPT = 256
 RUNS_PER_CYCLE = 4
 """Blocks to be asked again lie between others that are kept: from so many runs on, ask for all."""
 
+BLOCKS_DOUBTED = 64
+"""Of a long way that is caught up with, so many blocks, the newest, are looked at one by one."""
+
+TIMES_DOUBTED = 2
+"""A block's header may leave room for logs it has not: on a busy chain one in four of them does."""
+
 QUERIES_PER_CYCLE = 50
 """Catching up after a long stop is spread over cycles, so that the lease is renewed in between."""
 
@@ -60,6 +67,12 @@ class RequestSource(Protocol):
 
     def scan(self, first: BlockNumber, last: BlockNumber) -> Scan:
         """Return what was asked and what ended in the blocks `first` to `last`, both included."""
+
+    def may_tell(self, block: Block) -> bool:
+        """Whether the header of `block` leaves room for anything that was asked or ended."""
+
+    def scan_each(self, blocks: Sequence[BlockHash]) -> list[Scan | None]:
+        """Return the same of each of many blocks, None where the node cannot tell yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +106,8 @@ class IntakeReport:
     """
     What one reading changed, and what it read of requests that ended.
 
-    `anchor` is the newest block that can no longer change, `top` the newest that was read.
+    `anchor` is the newest block that can no longer change, `top` the newest that was read; `untold`
+    is the one above it, where that holds logs that the node does not have yet.
     """
 
     seen: tuple[Request, ...]
@@ -103,6 +117,7 @@ class IntakeReport:
     reorganised: bool
     anchor: BlockRef
     top: BlockNumber
+    untold: BlockNumber | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +158,8 @@ class Intake:
         self._store = store
         self._depth = finality_depth
         self._start = start
-        self._kept: dict[bytes, Scan] = {}
+        self._kept: dict[BlockHash, Scan] = {}
+        self._silent: Counter[BlockHash] = Counter()
 
     def read(self, head: Block, held: Lease, settled: BlockNumber | None = None) -> IntakeReport:
         """
@@ -158,8 +174,8 @@ class Intake:
         chain_id = ChainId(self._chain.chain_id)
         before = self._store.cursor(chain_id, self._source.address) or self._origin(head)
         self._require_anchor(before.final)
-        top = self._top(before, head)
-        scan = self._scan(before.final.number, top)
+        reach = self._top(before, head)
+        scan, top = self._scan(before.final.number, reach)
         found = {request.key: request for request in scan.requests}
         final = self._final(before, -1 if settled is None else min(top, settled), head)
         last = before.head
@@ -178,7 +194,9 @@ class Intake:
         with self._store.write(held) as writer:
             seen, moved, orphaned = self._apply(writer, recent, sight)
             writer.move_cursor(chain_id, self._source.address, after)
-        return IntakeReport(seen, moved, orphaned, scan.endings, reorganised, after.final, top)
+        untold = BlockNumber(top + 1) if top < reach else None
+        anchor = after.final
+        return IntakeReport(seen, moved, orphaned, scan.endings, reorganised, anchor, top, untold)
 
     def _apply(
         self, writer: Writer, recent: Sequence[Job], sight: _Sight
@@ -203,17 +221,18 @@ class Intake:
                 orphaned.append(key)
         return tuple(seen), tuple(moved), tuple(orphaned)
 
-    def _scan(self, anchor: BlockNumber, top: BlockNumber) -> Scan:
-        if top - anchor <= BLOCKS_KEPT:
-            return self._scan_anew(range(anchor + 1, top + 1))
-        found = Scan()
-        for first in range(anchor + 1, top + 1, BLOCKS_PER_QUERY):
-            found += self._read(first, min(top, first + BLOCKS_PER_QUERY - 1))
-        return found
+    def _scan(self, anchor: BlockNumber, top: BlockNumber) -> tuple[Scan, BlockNumber]:
+        """Return what the blocks up to `top` say, and the last of them that said it."""
+        found, edge = Scan(), int(anchor) if top - anchor <= BLOCKS_KEPT else top - BLOCKS_DOUBTED
+        for first in range(anchor + 1, edge + 1, BLOCKS_PER_QUERY):
+            found += self._read(first, min(edge, first + BLOCKS_PER_QUERY - 1))
+        said, last = self._scan_anew(range(edge + 1, top + 1))
+        return found + said, last
 
-    def _scan_anew(self, blocks: range) -> Scan:
-        """Return what `blocks` say, and read only those of which nothing is kept."""
-        hashes = self._hashes({*map(BlockNumber, blocks)})
+    def _scan_anew(self, blocks: range) -> tuple[Scan, BlockNumber]:
+        """Return what `blocks` say, and the last of them; only those are read that are not kept."""
+        headers = self._headers(blocks)
+        hashes = {number: BlockHash(header.hash) for number, header in headers.items()}
         unread = [number for number in hashes if hashes[number] not in self._kept]
         runs = _runs(unread)
         if len(runs) > RUNS_PER_CYCLE:
@@ -225,8 +244,35 @@ class Intake:
             number: said.get(number) or self._kept.get(digest) or Scan()
             for number, digest in hashes.items()
         }
+        end = min(self._ask_again(headers, found), default=blocks.stop)
         self._kept = {hashes[number]: scan for number, scan in found.items() if scan}
-        return sum(found.values(), Scan())
+        heard = [scan for number, scan in found.items() if number < end]
+        return sum(heard, Scan()), BlockNumber(end - 1)
+
+    def _ask_again(
+        self, headers: Mapping[BlockNumber, Block], found: dict[BlockNumber, Scan]
+    ) -> list[BlockNumber]:
+        """
+        Ask for what blocks logged that said nothing and whose headers leave room for something.
+
+        Adds it to `found`; returns the blocks of which the node cannot tell yet. A header leaves
+        room for what is not there, too: that is asked for a few times only.
+        """
+        hashes = {number: BlockHash(header.hash) for number, header in headers.items()}
+        self._silent = Counter({each: self._silent[each] for each in hashes.values()})
+        doubted = [
+            number
+            for number, header in headers.items()
+            if not found[number]
+            and self._silent[hashes[number]] < TIMES_DOUBTED
+            and self._source.may_tell(header)
+        ]
+        told = self._source.scan_each([hashes[number] for number in doubted])
+        for number, scan in zip(doubted, told, strict=True):
+            if scan is not None:
+                found[number] = _by_block(scan, hashes).get(number, Scan())
+                self._silent[hashes[number]] += 1
+        return [number for number, scan in zip(doubted, told, strict=True) if scan is None]
 
     def _read(self, first: int, last: int) -> Scan:
         try:
@@ -261,15 +307,19 @@ class Intake:
                 "an empty store",
             )
 
+    def _headers(self, wanted: Iterable[int]) -> dict[BlockNumber, Block]:
+        """Return blocks, lowest first, asked for at once; raises `BlockNotFound`."""
+        numbers = [BlockNumber(number) for number in sorted(wanted)]
+        found: dict[BlockNumber, Block] = {}
+        for number, block in zip(numbers, self._chain.blocks(numbers), strict=True):
+            if block is None:
+                raise BlockNotFound(Reason.BLOCK_NOT_FOUND, f"the node has no block {number}")
+            found[number] = block
+        return found
+
     def _hashes(self, wanted: set[BlockNumber]) -> dict[BlockNumber, BlockHash]:
         """Return the hashes of blocks, asked for at once; raises `BlockNotFound`."""
-        numbers = sorted(wanted)
-        found: dict[BlockNumber, BlockHash] = {}
-        for number, digest in zip(numbers, self._chain.block_hashes(numbers), strict=True):
-            if digest is None:
-                raise BlockNotFound(Reason.BLOCK_NOT_FOUND, f"the node has no block {number}")
-            found[number] = BlockHash(digest)
-        return found
+        return {number: BlockHash(block.hash) for number, block in self._headers(wanted).items()}
 
     def _ref(self, number: BlockNumber) -> BlockRef:
         return BlockRef(number, BlockHash(self._chain.block(number).hash))

@@ -282,6 +282,24 @@ def test_nobody_is_asked_without_an_input(events: list[Event]) -> None:
             assert at_hand
 
 
+@given(HISTORIES)
+@settings(max_examples=500)
+def test_what_a_node_may_say_next_is_never_against_the_rules(events: list[Event]) -> None:
+    """Whatever a job went through: requests come and go, and deliveries, and what is final is."""
+    for _, _, job in walk(events):
+        if job.terminal:
+            continue
+        for said in (Seen(MOVED), Orphaned()):
+            advance(job, said)
+        if job.slot is None:
+            continue
+        assert advance(advance(job, Included(succeeded=True)), Finalised()).terminal
+        for succeeded in (True, False):
+            included = advance(job, Included(succeeded))
+            assert advance(included, Reorged()).slot == job.slot
+            assert advance(included, Released()).slot is None
+
+
 def test_a_jobs_key_depends_on_chain_oracle_and_request() -> None:
     """The same request id on another chain or oracle is another job."""
     one = job_key(ChainId(1), ORACLE, REQUEST.request_id)

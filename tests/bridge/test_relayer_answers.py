@@ -119,6 +119,24 @@ def test_a_request_whose_logs_are_missing_when_it_becomes_final_is_not_lost(
     require_all_final(odd_town, store)
 
 
+def test_a_request_whose_logs_lag_beyond_finality_is_read_when_they_come(
+    odd_town: Town, odd_url: str, store: Store
+) -> None:
+    """A block whose header leaves room for a request is not read before its logs were told."""
+    behave(odd_url, "eth_getLogs", stale_logs=1)
+    key = odd_town.ask()
+    with relayer_of(odd_town, store, client_of(one=Worker())) as relayer:
+        for _ in range(12):
+            odd_town.node.mine()
+            relayer.tick()
+        told = [event for event in odd_town.events if event.kind is ProgressKind.LOGS_BEHIND]
+        assert {event.details["logs_of"] for event in told} == {odd_town.deployed_at + 1}
+        behave(odd_url, "eth_getLogs")
+        drive(relayer, odd_town)
+    assert state_of(store, key) is JobState.FINAL
+    require_all_final(odd_town, store)
+
+
 def test_a_delivery_that_another_release_left_adrift_is_final_all_the_same(
     town: Town, store: Store
 ) -> None:

@@ -88,7 +88,7 @@ def quotary(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 def request_of(registered: RegisteredTown) -> Request:
     """The only request there is, as a relayer reads it."""
     town = registered.town
-    scan = Oracle(town.chain, town.oracle).scan(BlockNumber(0), town.chain.head().number)
+    scan = Oracle(town.chain, town.oracle).requests.scan(BlockNumber(0), town.chain.head().number)
     (request,) = scan.requests
     return request
 

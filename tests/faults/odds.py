@@ -61,6 +61,7 @@ class Odds:
     stale_logs: float = 0.0
     no_logs: float = 0.0
     refused: float = 0.0
+    garbled: float = 0.0
     hangs: float = 0.0
     pool_full: float = 0.0
     account_full: float = 0.0
@@ -98,7 +99,8 @@ BAD_DAY = Odds(
     forged_number=0.05,
     denied=0.05,
     stale_logs=0.2,
-    refused=0.02,
+    refused=0.01,
+    garbled=0.01,
     hangs=0.0005,
     pool_full=0.05,
     account_full=0.05,

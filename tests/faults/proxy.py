@@ -6,9 +6,9 @@ keeps their rule (10 % on both fees, or `replacement transaction underpriced`), 
 misbehaves besides: it drops questions, drops answers to questions that were carried out, asks
 twice, waits, waits for longer than anybody listens, fails, cuts answers short, answers other
 questions, lags, names another chain, forges receipts, denies transactions and logs it has, has
-another node answer that is behind, and refuses what it understands. Its pool is full, or full for
-this account, or takes no nonce whose predecessor it has not. All by a seed; each method may have
-its own odds, which a test may change.
+another node answer that is behind, refuses what it understands, and says what is no answer at all.
+Its pool is full, or full for this account, or takes no nonce whose predecessor it has not. All by a
+seed; each method may have its own odds, which a test may change.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ MINIMUM_RAISE_PERCENT = 110
 WRONG_CHAIN = 1
 SPARED = 6
 """What may go wrong and never did goes wrong at this occasion, whatever its odds."""
+
+LONGEST_NUMBER = 40
+"""In characters: what is longer is bytes."""
 
 CONTROL = "proxy_control"
 """
@@ -101,6 +104,7 @@ class _Proxy:
         if self._happens("drop_answer", odds.drop_answer):
             raise _HungUpError
         said = [self._twisted(*pair, odds) for pair in zip(many, answers, strict=True)]
+        self._garble(said, odds)
         whole = _http(200, said if isinstance(asked, list) else said[0])
         if self._happens("cut_short", odds.cut_short):
             head, _, content = whole.partition(b"\r\n\r\n")
@@ -134,7 +138,23 @@ class _Proxy:
         if not _asks_for_logs(many[0]) or not self._happens("stale_logs", odds.stale_logs):
             return answers
         newest = await self._head_of(many[0], upstream) - self._manners.lag
-        return [_without_newer(answer, newest) for answer in answers]
+        return [
+            await self._of_older(question, answer, newest, upstream)
+            for question, answer in zip(many, answers, strict=True)
+        ]
+
+    async def _of_older(
+        self, question: Mapping[str, Any], answer: dict[str, Any], newest: int, upstream: Any
+    ) -> dict[str, Any]:
+        """An answer about logs as a node gives it that knows no block above `newest`."""
+        digest = question["params"][0].get("blockHash")
+        if digest is None or "error" in answer:
+            return _without_newer(answer, newest)
+        asked = {**question, "method": "eth_getBlockByHash", "params": [digest, False]}
+        block = (await self._forward([asked], upstream))[0]["result"]
+        if int(block["number"], 16) <= newest:
+            return answer
+        return {**_head(question), "error": {"code": -32000, "message": "unknown block"}}
 
     async def _head_of(self, question: Mapping[str, Any], upstream: Any) -> int:
         asked = {**question, "method": "eth_blockNumber", "params": []}
@@ -237,6 +257,13 @@ class _Proxy:
             return {**told, "status": "0x0" if told["status"] == "0x1" else "0x1"}
         return told
 
+    def _garble(self, said: list[dict[str, Any]], odds: Odds) -> None:
+        """Break one answer of an exchange."""
+        place = self._chance.randrange(len(said))
+        if "result" in said[place] and self._happens("garbled", odds.garbled):
+            broken = _garbled(said[place]["result"], self._chance)
+            said[place] = {**said[place], "result": broken}
+
     def _happens(self, name: str, chance: float) -> bool:
         if chance <= 0:
             return False
@@ -263,6 +290,23 @@ def _without_newer(answer: dict[str, Any], newest: int) -> dict[str, Any]:
         return answer
     known = [log for log in answer["result"] if int(log["blockNumber"], 16) <= newest]
     return {**answer, "result": known}
+
+
+def _garbled(said: Any, chance: random.Random) -> Any:
+    """An answer of the wrong shape: a part is missing, of another type, cut, or there twice."""
+    if isinstance(said, dict) and said and chance.random() < 0.9:
+        name = chance.choice(list(said))
+        part = _garbled(said[name], chance)
+        return {key: part if key == name else said[key] for key in said if key != name or part}
+    if isinstance(said, list) and said and chance.random() < 0.9:
+        place = chance.randrange(len(said))
+        if chance.random() < 0.5:
+            return [*said, said[place]]
+        return [*said[:place], _garbled(said[place], chance), *said[place + 1 :]]
+    # A number that is cut is another number, and that would be a lie.
+    cut = said[:-1] if isinstance(said, str) and len(said) > LONGEST_NUMBER else "x"
+    odd = (None, {}, [], "", "0x", "0xzz", 5, -1, True, cut)
+    return chance.choice(odd)
 
 
 async def _read(reader: asyncio.StreamReader) -> tuple[bytes, bytes] | None:

@@ -119,15 +119,19 @@ class Chain(Line):
             raise BlockNotFound(Reason.BLOCK_NOT_FOUND, f"the node has no block {at}")
         return block_from(answer)
 
-    def block_hashes(self, numbers: Sequence[int]) -> list[bytes | None]:
-        """Return the hashes of many blocks, None where the node has no such block."""
+    def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
+        """Return many blocks, None where the node has no such block."""
         calls = [("eth_getBlockByNumber", [tag(number), False]) for number in numbers]
         return [
             None
             if answer is None or isinstance(answer, BlockNotFound)
-            else block_from(_or_raise(answer)).hash
+            else block_from(_or_raise(answer))
             for answer in self.ask_many(calls)
         ]
+
+    def block_hashes(self, numbers: Sequence[int]) -> list[bytes | None]:
+        """Return the hashes of many blocks, None where the node has no such block."""
+        return [None if block is None else block.hash for block in self.blocks(numbers)]
 
     def head(self) -> Block:
         """Return the newest block the node knows."""
@@ -163,10 +167,27 @@ class Chain(Line):
             "toBlock": tag(to_block),
             "topics": [topic_filter(topic) for topic in topics],
         }
-        answer = self.rpc("eth_getLogs", [query])
-        if not isinstance(answer, list):
-            raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "the node sent no list of logs")
-        return tuple(log_from(entry) for entry in answer)
+        return _logs(self.rpc("eth_getLogs", [query]))
+
+    def logs_of(
+        self,
+        blocks: Sequence[bytes],
+        addresses: Sequence[Address],
+        topics: Sequence[bytes | Sequence[bytes] | None] = (),
+    ) -> list[tuple[Log, ...] | BridgeError]:
+        """
+        Return the logs of `addresses` in each of many blocks, which are given by their hashes.
+
+        What a node says that does not know a block, or does not answer for single blocks, stands,
+        unraised, in its place.
+        """
+        wanted = [topic_filter(topic) for topic in topics]
+        queries = [
+            {"address": list(addresses), "blockHash": hexadecimal(digest), "topics": wanted}
+            for digest in blocks
+        ]
+        answers = self.ask_many([("eth_getLogs", [query]) for query in queries])
+        return [each if isinstance(each, BridgeError) else _logs(each) for each in answers]
 
     def all_logs(
         self,
@@ -314,6 +335,12 @@ def _is_http(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def _logs(answer: Json) -> tuple[Log, ...]:
+    if not isinstance(answer, list):
+        raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "the node sent no list of logs")
+    return tuple(log_from(entry) for entry in answer)
 
 
 def _or_raise(answer: Json | BridgeError) -> Json:

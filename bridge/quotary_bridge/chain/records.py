@@ -27,13 +27,14 @@ BlockTag = int | Literal["latest", "safe", "finalized", "pending", "earliest"]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block's header, as far as the bridge needs it."""
+    """A block's header, as far as the bridge needs it; `bloom` is 0 where the node gave none."""
 
     number: int
     hash: bytes
     parent_hash: bytes
     timestamp: int
     base_fee: int | None
+    bloom: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def block_from(answer: Mapping[str, Any]) -> Block:
             parent_hash=_bytes(answer["parentHash"], 32),
             timestamp=quantity(answer["timestamp"]),
             base_fee=None if base_fee is None else quantity(base_fee),
+            bloom=_bloom(answer.get("logsBloom")),
         )
 
 
@@ -134,6 +136,11 @@ def quantity(answer: object) -> int:
     if not isinstance(answer, str) or not answer.startswith("0x"):
         raise ValueError("not a hexadecimal quantity")
     return int(answer, 16)
+
+
+def _bloom(answer: object) -> int:
+    # Some chains keep none.
+    return 0 if answer in (None, "", "0x") else quantity(answer)
 
 
 def _address(answer: object) -> Address:

@@ -9,7 +9,6 @@ from quotary_bridge.chain.contracts import BatchCommitted, BatchOracle
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.chain.records import Log
 from quotary_bridge.errors import DeploymentMismatch, Reason
-from quotary_bridge.intake import Scan
 from quotary_bridge.model import Address, BlockNumber
 from quotary_bridge.relayer.registries import Registries
 from quotary_bridge.relayer.request_log import RequestLog
@@ -61,9 +60,10 @@ class BatchBook:
             "use the release of quotary that the oracle was deployed with",
         )
 
-    def scan(self, first: BlockNumber, last: BlockNumber) -> Scan:
-        """Return what was asked and what ended in the blocks `first` to `last`, both included."""
-        return self._log.scan(first, last)
+    @property
+    def requests(self) -> RequestLog:
+        """What its events tell of requests."""
+        return self._log
 
     def commitments(
         self, workers: Sequence[Address], first: BlockNumber, last: BlockNumber

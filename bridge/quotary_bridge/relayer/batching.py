@@ -59,7 +59,7 @@ class Batching:
         self._reading = Reading(
             Intake(
                 ports.chain,
-                book,
+                book.requests,
                 ports.store,
                 finality_depth=settings.finality_depth,
                 start=settings.batch_start_block,

@@ -14,7 +14,6 @@ from quotary_bridge.chain.contracts import (
     topics_of,
 )
 from quotary_bridge.errors import ContractError, DeploymentMismatch, Reason
-from quotary_bridge.intake import Scan
 from quotary_bridge.model import Address, BlockNumber, Bytes32, Request, Result, SignedResult
 from quotary_bridge.relayer.registries import Registries
 from quotary_bridge.relayer.request_log import RequestLog
@@ -84,9 +83,10 @@ class Oracle:
             "use the release of quotary that the oracle was deployed with",
         )
 
-    def scan(self, first: BlockNumber, last: BlockNumber) -> Scan:
-        """Return what was asked and what ended in the blocks `first` to `last`, both included."""
-        return self._log.scan(first, last)
+    @property
+    def requests(self) -> RequestLog:
+        """What its events tell of requests."""
+        return self._log
 
     def standings(
         self, pairs: Sequence[tuple[Address, Bytes32]], at: BlockNumber

@@ -55,6 +55,7 @@ class ProgressKind(StrEnum):
     CHAIN_REORGANISED = "chain_reorganised"
     NODE_BEHIND = "node_behind"
     NODE_REFUSED = "node_refused"
+    LOGS_BEHIND = "logs_behind"
     JOB_CONTRADICTED = "job_contradicted"
     FINALITY_UNCONFIRMED = "finality_unconfirmed"
 

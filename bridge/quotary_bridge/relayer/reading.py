@@ -17,17 +17,26 @@ class Reading:
         """Begin as after a crash: nothing is known to have been acted on."""
         self._intake = intake
         self._settled: BlockNumber | None = None
+        self._behind = 0
 
     def read(self, cycle: Cycle) -> IntakeReport:
         """Bring the store up to the pinned block; raises what `Intake.read` raises."""
         settled = None if self._settled is None else min(self._settled, cycle.final_number)
         report = self._intake.read(cycle.head, cycle.lease, settled)
         _tell(cycle, report)
+        self._set_aside(cycle, report)
         return report
 
     def acted_on(self, report: IntakeReport) -> None:
         """Note that the store has everything that follows from what was read."""
         self._settled = report.top
+
+    def _set_aside(self, cycle: Cycle, report: IntakeReport) -> None:
+        """Have another node asked where this one has not what its blocks logged, for long."""
+        self._behind = 0 if report.untold is None else self._behind + 1
+        if self._behind > cycle.ports.settings.lag_patience:
+            cycle.ports.chain.set_aside()
+            self._behind = 0
 
 
 def _tell(cycle: Cycle, report: IntakeReport) -> None:
@@ -48,3 +57,5 @@ def _tell(cycle: Cycle, report: IntakeReport) -> None:
         cycle.tell(ProgressKind.REQUEST_MOVED, key)
     for key in report.orphaned:
         cycle.tell(ProgressKind.REQUEST_ORPHANED, key)
+    if report.untold is not None:
+        cycle.tell(ProgressKind.LOGS_BEHIND, logs_of=report.untold)

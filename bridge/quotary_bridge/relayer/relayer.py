@@ -117,7 +117,7 @@ class Relayer:
         self._reading = Reading(
             Intake(
                 chain,
-                self._ports.oracle,
+                self._ports.oracle.requests,
                 store,
                 finality_depth=self._ports.settings.finality_depth,
                 start=self._ports.settings.start_block,

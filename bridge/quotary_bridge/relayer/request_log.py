@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from quotary_bridge.chain import Chain, Log
+from quotary_bridge.chain import Block, Chain, Log
+from quotary_bridge.chain.bloom import bits_of
 from quotary_bridge.chain.contracts import RequestCreated
 from quotary_bridge.chain.interface import interface
-from quotary_bridge.errors import Reason, RpcUnavailable
+from quotary_bridge.errors import (
+    BridgeError,
+    Reason,
+    RequestRefused,
+    RpcUnavailable,
+    Transient,
+)
 from quotary_bridge.intake import Ending, Scan
 from quotary_bridge.model import (
     Address,
@@ -58,6 +65,29 @@ class RequestLog:
         self._endings = endings
         self._elsewhere = elsewhere
         self._requests: dict[tuple[bytes, int], Request | None] = {}
+        here = bits_of(bytes.fromhex(address[2:]))
+        self._traces = [here | bits_of(topic) for topic in named]
+
+    @property
+    def address(self) -> Address:
+        """The book."""
+        return self._address
+
+    def may_tell(self, block: Block) -> bool:
+        """Whether the header of `block` leaves room for any of the events."""
+        return any(block.bloom & trace == trace for trace in self._traces)
+
+    def scan_each(self, blocks: Sequence[BlockHash]) -> list[Scan | None]:
+        """
+        Return what was asked and what ended in each of many blocks, by their hashes.
+
+        None where the node cannot tell yet. Raises the errors of the chain port.
+        """
+        found = self._chain.logs_of(blocks, [self._address], [list(self._names)])
+        return [
+            _or_nothing(each) if isinstance(each, BridgeError) else self._read(each)
+            for each in found
+        ]
 
     def scan(self, first: BlockNumber, last: BlockNumber) -> Scan:
         """
@@ -66,14 +96,17 @@ class RequestLog:
         Raises the errors of the chain port.
         """
         logs = self._chain.logs([self._address], first, last, [list(self._names)])
+        if not all(first <= log.block_number <= last for log in logs):
+            raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "the node sent logs of other blocks")
+        return self._read(logs)
+
+    def _read(self, logs: Sequence[Log]) -> Scan:
         requests: list[Request] = []
         endings: list[Ending] = []
         for log in logs:
             name = self._names.get(log.topics[0]) if log.topics else None
             if name is None or log.address != self._address:
                 raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "the node sent logs not asked for")
-            if not first <= log.block_number <= last:
-                raise RpcUnavailable(Reason.RPC_BROKEN_ANSWER, "the node sent logs of other blocks")
             if log.removed:
                 continue
             if name == _CREATED:
@@ -126,6 +159,15 @@ class RequestLog:
             terms=RequestCreated.terms_of(log),
             block=_block(log),
         )
+
+
+def _or_nothing(error: BridgeError) -> Scan | None:
+    """Return what a node means that does not know a block, or does not answer for one alone."""
+    if isinstance(error, Transient):
+        return None
+    if isinstance(error, RequestRefused):
+        return Scan()
+    raise error
 
 
 def _block(log: Log) -> BlockRef:
