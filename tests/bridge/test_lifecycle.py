@@ -80,6 +80,7 @@ EVENTS: tuple[Event, ...] = (
     ResultStored(1),
     ResultStored(2),
     Retried("why"),
+    Retried("who", counts=False),
     Enqueued(1),
     Enqueued(2),
     Sent(),
@@ -306,3 +307,10 @@ def test_a_jobs_key_depends_on_chain_oracle_and_request() -> None:
     other_chain = job_key(ChainId(2), ORACLE, REQUEST.request_id)
     other_oracle = job_key(ChainId(1), Address(f"0x{'00' * 19}02"), REQUEST.request_id)
     assert len({one, other_chain, other_oracle, REQUEST.key}) == 4
+
+
+def test_what_is_the_workers_fault_uses_no_attempt_of_the_job_up() -> None:
+    """Each result that is dropped counts, but where its worker alone was to blame."""
+    dropped = (*TO_SIGNED, Retried("what"), *TO_SIGNED, Retried("who", counts=False))
+    job = after(*dropped)
+    assert (job.state, job.result, job.retries, job.reason) == (JobState.SEEN, None, 1, "who")
