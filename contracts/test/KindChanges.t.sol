@@ -8,7 +8,8 @@ import {Verdict} from "../src/types/Verdict.sol";
 import {WorkerBinding} from "../src/types/WorkerBinding.sol";
 import {KindsFixture} from "./KindsFixture.t.sol";
 
-/// @notice Who may have a live worker proven in another way. Anybody has quotes of it.
+/// @notice Who may have a live worker proven in another way, or paid to another operator. Anybody has quotes
+/// of it.
 contract KindChangesTest is KindsFixture {
     function setUp() public override {
         super.setUp();
@@ -17,7 +18,7 @@ contract KindChangesTest is KindsFixture {
     }
 
     function testFuzz_Renew_RevertWhen_AStrangerChangesTheKind(address caller) public {
-        vm.assume(caller != worker && caller != OPERATOR);
+        vm.assume(caller != worker && caller != OPERATOR && caller != address(0));
         _expectNotAllowed(caller);
         workers.requireActive(worker, APP);
         vm.assertTrue(workers.workerOf(worker).kind == ProofKind.Committee);
@@ -25,7 +26,7 @@ contract KindChangesTest is KindsFixture {
         WorkerBinding memory binding = _binding();
         binding.operator = caller;
         bytes memory journal = abi.encode(_boundVerdict(worker, binding));
-        _expectRefusal(caller, journal, binding);
+        _expectRefusal(ZK, caller, journal, binding);
     }
 
     /// @dev Those whose worker it is wait for its activation again.
@@ -40,6 +41,36 @@ contract KindChangesTest is KindsFixture {
             _nextBlock();
         }
         vm.assertTrue(workers.workerOf(worker).kind == ProofKind.OnChain);
+    }
+
+    /// @dev A worker that was started without an operator binds whichever it is asked to.
+    function testFuzz_Renew_RevertWhen_AStrangerNamesAnotherOperator(address caller, bool news)
+        public
+    {
+        vm.assume(caller != worker && caller != OPERATOR);
+        WorkerBinding memory binding = _binding();
+        binding.operator = STRANGER;
+        Verdict memory verdict = _boundVerdict(worker, binding);
+        // Not with other code, either.
+        if (news) verdict = _otherCode(verdict);
+        bytes memory journal = abi.encode(verdict);
+        _expectRefusal(COMMITTEE, caller, journal, binding);
+        (address operator,) = workers.requireActive(worker, APP);
+        vm.assertEq(operator, OPERATOR);
+    }
+
+    /// @dev Nobody objects to that, so nobody waits.
+    function test_Renew_TheOperatorHandsTheWorkerOver() public {
+        WorkerBinding memory binding = _binding();
+        binding.operator = STRANGER;
+        bytes memory journal = abi.encode(_boundVerdict(worker, binding));
+        bytes memory proof = _proof(journal);
+        vm.prank(OPERATOR);
+        workers.register(COMMITTEE, journal, proof, binding);
+        (address operator,) = workers.requireActive(worker, APP);
+        vm.assertEq(operator, STRANGER);
+        _nextBlock();
+        _expectNotAllowed(OPERATOR);
     }
 
     /// @dev Whoever brings a proof of the same kind renews, as ever.
@@ -64,13 +95,10 @@ contract KindChangesTest is KindsFixture {
     /// @dev Other code is news that anybody brings, however it is proven: the old is not what runs.
     function test_Renew_AStrangerBringsOtherCodeByAnotherKind() public {
         WorkerBinding memory binding = _binding();
-        Verdict memory verdict = _boundVerdict(worker, binding);
-        verdict.measurement[100] = 0x01;
-        verdict.measurementId = MeasurementLib.idOf(verdict.teeType, verdict.measurement);
-        _admit(APP, verdict.measurementId);
-        bytes memory journal = abi.encode(verdict);
+        bytes memory journal = abi.encode(_otherCode(_boundVerdict(worker, binding)));
+        bytes memory proof = _proof(journal);
         vm.prank(STRANGER);
-        workers.register(ZK, journal, _proof(journal), binding);
+        workers.register(ZK, journal, proof, binding);
         _expectInactive(IWorkerRegistry.WorkerNotYetActive.selector, APP);
     }
 
@@ -90,6 +118,13 @@ contract KindChangesTest is KindsFixture {
 
     /* PARTS */
 
+    function _otherCode(Verdict memory verdict) private returns (Verdict memory) {
+        verdict.measurement[100] = 0x01;
+        verdict.measurementId = MeasurementLib.idOf(verdict.teeType, verdict.measurement);
+        _admit(APP, verdict.measurementId);
+        return verdict;
+    }
+
     function _renewBy(address caller, bytes4 route) private {
         WorkerBinding memory binding = _binding();
         bytes memory journal = abi.encode(_boundVerdict(worker, binding));
@@ -100,15 +135,18 @@ contract KindChangesTest is KindsFixture {
 
     function _expectNotAllowed(address caller) private {
         WorkerBinding memory binding = _binding();
-        _expectRefusal(caller, abi.encode(_boundVerdict(worker, binding)), binding);
+        _expectRefusal(ZK, caller, abi.encode(_boundVerdict(worker, binding)), binding);
     }
 
-    function _expectRefusal(address caller, bytes memory journal, WorkerBinding memory binding)
-        private
-    {
+    function _expectRefusal(
+        bytes4 route,
+        address caller,
+        bytes memory journal,
+        WorkerBinding memory binding
+    ) private {
         bytes memory proof = _proof(journal);
         vm.expectRevert(abi.encodeWithSelector(IWorkerRegistry.NotAllowed.selector, caller, worker));
         vm.prank(caller);
-        workers.register(ZK, journal, proof, binding);
+        workers.register(route, journal, proof, binding);
     }
 }

@@ -140,7 +140,8 @@ interface IWorkerRegistry is IAttestationGate {
 
     /// @notice The caller may not do this to the worker.
     /// @custom:remedy Revoke from the governor or guardian. Retire, or register a live worker by another
-    /// kind of proof, from the worker or its operator; anyone may bring such a proof to {CORROBORATIONS}.
+    /// kind of proof or for another operator, from the worker or its operator; anyone may bring such a proof
+    /// to {CORROBORATIONS}.
     error NotAllowed(address caller, address worker);
 
     /// @notice A parameter fixed at deployment is out of range.
@@ -251,7 +252,8 @@ interface IWorkerRegistry is IAttestationGate {
     /// @notice Registers the key that the evidence's report data names, or renews its registration.
     /// @dev Open to any sender. A renewal keeps `activeFrom` only where the worker lives under the same
     /// measurement and proof kind; otherwise the activation delay starts again. So while it lives, only the
-    /// worker or its operator may register the same measurement by another kind ({NotAllowed}).
+    /// worker or its operator may register the same measurement by another kind, or name another operator
+    /// ({NotAllowed}).
     /// @param route the way to verify `evidence` by `proof` (see {IVerifierRouter}).
     /// @param binding what bytes 20..52 of the report data are the hash of.
     /// @return worker the key's address.

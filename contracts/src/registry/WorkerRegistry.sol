@@ -256,8 +256,9 @@ contract WorkerRegistry is WorkerEnd, ERC165 {
 
     /// @dev A key keeps its app and its platform, and never comes back from the dead. Returns whether the
     /// registration carries on a live one: of the same code, proven the same way. As anybody may have a
-    /// quote of a worker, only its own side chooses another way while it lives: by a stranger's choice it
-    /// would have to wait, and kinds of proof would be missing that stood before.
+    /// quote of a worker, only its own side chooses another way or operator while it lives: by a stranger's
+    /// choice it would have to wait, kinds of proof would be missing that stood before, or a worker that
+    /// takes its operator from whoever asks for a quote would be paid to somebody else.
     function _requireRenewable(
         address worker,
         WorkerRecord previous,
@@ -273,12 +274,15 @@ contract WorkerRegistry is WorkerEnd, ERC165 {
         CohortFacts memory before = _factsOf(previous.cohort());
         CohortFacts memory facts = _factsOf(record.cohort());
         require(before.appId == appId, WrongWorkerApp(appId, before.appId));
-        if (before.measurementId != facts.measurementId || !_isAlive(worker)) return false;
-        if (before.kind == facts.kind) return true;
+        if (!_isAlive(worker)) return false;
+        bool isSameCode = before.measurementId == facts.measurementId;
+        bool isSameKind = before.kind == facts.kind;
+        bool isAnyones = before.operator == facts.operator && (isSameKind || !isSameCode);
         require(
-            msg.sender == worker || msg.sender == before.operator, NotAllowed(msg.sender, worker)
+            isAnyones || msg.sender == worker || msg.sender == before.operator,
+            NotAllowed(msg.sender, worker)
         );
-        return false;
+        return isSameCode && isSameKind;
     }
 
     /* EVENTS */
