@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from quotary_bridge.chain import BlockTag, Chain, Log
+from quotary_bridge.chain import Block, BlockTag, Chain, Log
+from quotary_bridge.chain.faults import classify
 from quotary_bridge.chain.several import SeveralNodes
 from quotary_bridge.errors import Reason, RequestRefused, RpcUnavailable, Transient
 from quotary_bridge.lifecycle import JobState, Orphaned, Seen, Superseded
@@ -286,6 +287,29 @@ def test_an_answer_that_needs_more_gas_than_one_of_its_length_is_estimated(
         town.ask(b"another")
         drive(relayer, town)
     require_all_final(town, store, requests=2)
+
+
+class Ranged(Chain):
+    """A node whose headers leave room for everything, and that tells of ranges only."""
+
+    def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
+        """Return them with full filters."""
+        found = super().blocks(numbers)
+        return [None if block is None else replace(block, bloom=-1) for block in found]
+
+    def logs_of(self, blocks: Sequence[bytes], *_query: Any) -> list[Any]:
+        """Refuse, in words of its own."""
+        return [classify("eth_getLogs", -32000, "no filters by hash here") for _ in blocks]
+
+
+def test_a_node_that_tells_of_ranges_only_is_believed(town: Town, store: Store) -> None:
+    """Its headers leave room for logs that there are not: they are read all the same."""
+    through(town, Ranged)
+    town.ask()
+    with relayer_of(town, store, client_of(one=Worker())) as relayer:
+        drive(relayer, town)
+    assert ProgressKind.LOGS_BEHIND not in kinds(town)
+    require_all_final(town, store)
 
 
 class Misreading(Chain):

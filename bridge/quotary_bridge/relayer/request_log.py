@@ -10,11 +10,11 @@ from quotary_bridge.chain.bloom import bits_of
 from quotary_bridge.chain.contracts import RequestCreated
 from quotary_bridge.chain.interface import interface
 from quotary_bridge.errors import (
+    BlockNotFound,
     BridgeError,
     Reason,
     RequestRefused,
     RpcUnavailable,
-    Transient,
 )
 from quotary_bridge.intake import Ending, Scan
 from quotary_bridge.model import (
@@ -162,10 +162,14 @@ class RequestLog:
 
 
 def _or_nothing(error: BridgeError) -> Scan | None:
-    """Return what a node means that does not know a block, or does not answer for one alone."""
-    if isinstance(error, Transient):
+    """
+    Return None where the node does not know the block, nothing where it answers for none alone.
+
+    Each service has its own words for the latter, and what it says of a range has to do then.
+    """
+    if isinstance(error, BlockNotFound):
         return None
-    if isinstance(error, RequestRefused):
+    if isinstance(error, RequestRefused) or error.reason is Reason.RPC_INTERNAL:
         return Scan()
     raise error
 
