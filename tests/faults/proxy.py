@@ -37,6 +37,8 @@ WRONG_CHAIN = 1
 SPARED = 6
 """What may go wrong and never did goes wrong at this occasion, whatever its odds."""
 
+SEND = "eth_sendRawTransaction"
+
 LONGEST_NUMBER = 40
 """In characters: what is longer is bytes."""
 
@@ -65,6 +67,7 @@ class _Proxy:
         self._changed: dict[str, Odds] = {}
         self._chance = random.Random(manners.seed)
         self._pooled: dict[tuple[str, int], tuple[int, int, str]] = {}
+        self._used: dict[str, int] = {}
         self._done: Counter[str] = Counter()
         self._spared: Counter[str] = Counter()
         self._came: list[float] = []
@@ -167,6 +170,8 @@ class _Proxy:
     async def _forward(self, asked: Any, upstream: Any) -> list[dict[str, Any]]:
         """Ask the node what the pool's rules allow, and refuse the rest in its place."""
         many = asked if isinstance(asked, list) else [asked]
+        if many[0]["method"] == SEND and self._manners.of(SEND).nonce_gap:
+            await self._count(many[0], upstream)
         refusals = {index: self._refusal(question) for index, question in enumerate(many)}
         allowed = [q for index, q in enumerate(many) if refusals[index] is None]
         reader, writer = upstream
@@ -188,9 +193,15 @@ class _Proxy:
             for index, question in enumerate(many)
         ]
 
+    async def _count(self, question: Mapping[str, Any], upstream: Any) -> None:
+        """Learn how many nonces of the sender are used: those need not have come through here."""
+        sender, _, _ = _offer(question["params"][0])
+        asked = {**question, "method": "eth_getTransactionCount", "params": [sender, "latest"]}
+        self._used[sender] = int((await self._forward([asked], upstream))[0]["result"], 16)
+
     def _refusal(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
         """What a strict pool says to a transaction that it does not take."""
-        if question["method"] != "eth_sendRawTransaction":
+        if question["method"] != SEND:
             return None
         raw = question["params"][0]
         sender, nonce, fees = _offer(raw)
@@ -209,7 +220,7 @@ class _Proxy:
     def _rule(
         self, sender: str, nonce: int, fees: tuple[int, int], raw: str
     ) -> tuple[str, ...] | None:
-        odds = self._manners.of("eth_sendRawTransaction")
+        odds = self._manners.of(SEND)
         before = self._pooled.get((sender, nonce))
         if before is not None and before[2] != raw:
             enough = all(
@@ -218,9 +229,7 @@ class _Proxy:
             )
             self._done["underpriced"] += not enough
             return None if enough else UNDERPRICED
-        # What went before the first that came did not come through here.
-        known = [other for who, other in self._pooled if who == sender]
-        gapped = nonce > min(known, default=nonce) and nonce - 1 not in known
+        gapped = nonce > self._used.get(sender, nonce) and (sender, nonce - 1) not in self._pooled
         if not (odds.nonce_gap and gapped):
             return None
         self._done["nonce_gap"] += 1
