@@ -137,17 +137,19 @@ contract BatchesTest is BatchFixture {
     }
 
     /// @dev A batch answers for one worker; whoever wants several asks the oracle of rounds.
-    function test_Claim_RevertWhen_TheRequestIsNotForOne() public {
+    function test_Request_RevertWhen_ItAsksSeveral() public {
         RequestParams memory params = _plain();
         (params.quorum.results, params.quorum.seats) = (2, 3);
-        Request memory made = _askBatch(params);
-        vm.expectRevert(abi.encodeWithSelector(IResultOracle.WrongAnswerCount.selector, 1, 2));
-        batches.claim(made, _told(1, worker, 0), OUTPUT, new bytes32[](0));
-        params = _plain();
+        vm.expectRevert(abi.encodeWithSelector(IBatchOracle.NotOfSeveral.selector, 2));
+        batches.request{value: FEE}(params);
+    }
+
+    function test_Claim_RevertWhen_TheRequestNamesAnotherWorker() public {
+        RequestParams memory params = _plain();
         params.workers = new address[](1);
         params.workers[0] = STRANGER;
         params.reservedUntil = uint64(block.timestamp);
-        made = _askBatch(params);
+        Request memory made = _askBatch(params);
         vm.expectRevert(abi.encodeWithSelector(IResultOracle.NotAssigned.selector, worker));
         batches.claim(made, _told(1, worker, 0), OUTPUT, new bytes32[](0));
     }

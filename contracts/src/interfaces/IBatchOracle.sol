@@ -78,6 +78,10 @@ interface IBatchOracle is IRequestBook {
         bytes32 indexed requestId, uint256 indexed batchId, uint64 units, uint256 fee, bytes output
     );
 
+    /// @notice A batch answers for one worker: agreement of several is nobody's to claim here.
+    /// @custom:remedy Ask {IResultOracle}, or one worker.
+    error NotOfSeveral(uint256 results);
+
     /// @notice The batch has no answers.
     /// @custom:remedy Say how many leaves the tree has.
     error EmptyBatch();

@@ -92,6 +92,8 @@ abstract contract AttestedConsumer is IResultConsumer, ERC165 {
 
     /// @dev Fetches this contract's whole credit in `token`, the zero address for ether, to `to`: refunds, and
     /// what answers did not use. Warning: let only those call it who may choose `to`.
+    // For dApps: none of the examples is itself refunded.
+    // slither-disable-next-line dead-code
     function _withdraw(address token, address payable to) internal {
         ORACLE.withdraw(token, to);
     }

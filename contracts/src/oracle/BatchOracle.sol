@@ -12,6 +12,7 @@ import {IModelRegistry, ModelStatus} from "../interfaces/IModelRegistry.sol";
 import {
     CallbackStatus,
     IRequestBook,
+    RequestParams,
     RequestState,
     RequestStatus
 } from "../interfaces/IRequestBook.sol";
@@ -66,6 +67,20 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
         TokenTerms[] memory tokens
     ) EIP712("Quotary Batch", "1") ModelChecks(models, workers) RequestBook(quotas, tokens) {
         WORKERS = workers;
+    }
+
+    /* REQUESTS */
+
+    /// @inheritdoc IRequestBook
+    function request(RequestParams calldata params)
+        public
+        payable
+        override(IRequestBook, RequestBook)
+        returns (bytes32)
+    {
+        uint256 results = params.quorum.results;
+        require(results == 1, NotOfSeveral(results));
+        return super.request(params);
     }
 
     /* COMMITMENT */
@@ -176,7 +191,6 @@ contract BatchOracle is IBatchOracle, RequestBook, EIP712, ERC165 {
         bytes32[] calldata proof
     ) private {
         (bytes32 requestId, RequestState memory state) = _pendingInTime(made);
-        require(made.quorum.results == 1, IResultOracle.WrongAnswerCount(1, made.quorum.results));
         require(
             made.workers.length == 0 || state.reassigned || made.workers[0] == told.worker,
             IResultOracle.NotAssigned(told.worker)

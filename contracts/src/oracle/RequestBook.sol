@@ -52,8 +52,9 @@ abstract contract RequestBook is ModelChecks, Escrow, Quotas {
 
     /// @inheritdoc IRequestBook
     function request(RequestParams calldata params)
-        external
+        public
         payable
+        virtual
         nonReentrant
         returns (bytes32 requestId)
     {
