@@ -3,9 +3,9 @@ Kill relayers by the thousand, or for hours, and write down what came of it: doc
 
 By default what CI asks for: 1,000 kills for each of three seeds on SQLite (two of them on an oracle
 that refuses no duplicate) and 300 on PostgreSQL, a hundred on each of both behind a node that
-breaks every promise; 100 on each in the middle of rounds of several workers, and 200 on each where
-answers come by the batch; and relayers that are broken on purpose. More where a point was never
-killed at.
+breaks every promise, and a hundred of those on PostgreSQL of two relayers that share it; 100 on
+each in the middle of rounds of several workers, and 200 on each where answers come by the batch;
+and relayers that are broken on purpose. More where a point was never killed at.
 Ends with 1 where any promise was broken, or where one of those was not caught.
 """
 
@@ -47,7 +47,7 @@ MINUTES_ASKED = 6.0
 def report(figures: list[dict[str, Any]], minutes: float) -> str:
     """Return docs/reliability.md; all of it took so many `minutes`."""
     ran = [run for run in figures if "jobs" in run and not run["mutant"]]
-    kinds = ("daemon", "batches", "rounds", "proxied", "postgres", "seed")
+    kinds = ("daemon", "batches", "rounds", "proxied", "twins", "postgres", "seed")
     ran.sort(key=lambda run: [run[kind] for kind in kinds])
     kills = sum(run["kills"] for run in ran)
     broken = [text for run in figures for text in run["broken"]]
@@ -168,7 +168,10 @@ def orders(args: argparse.Namespace) -> list[Order]:
         found[-1:] = _partly_proxied(found[-1], args.proxied)
     if args.postgres:
         order = Order(args.seed, args.postgres, strict=False, postgres=True)
-        found += _partly_proxied(order, args.proxied)
+        rest, *proxied = _partly_proxied(order, args.proxied)
+        twins = rest.kills // 2
+        found += [replace(rest, kills=rest.kills - twins), replace(rest, kills=twins, twins=True)]
+        found += proxied
     if args.rounds:
         found.append(Order(args.seed, args.rounds, strict=True, rounds=True))
         found.append(Order(args.seed, args.rounds, strict=False, postgres=True, rounds=True))

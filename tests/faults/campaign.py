@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -39,7 +39,7 @@ from tests.faults.crowd import ROUND_SECONDS, Crowd, Reach
 from tests.faults.plans import Plan, Record
 from tests.faults.points import Aim, Doom, PointedStore, Points, pointed_chain, seldom
 from tests.faults.verdict import judge
-from tests.faults.world import RELAYER, World
+from tests.faults.world import ACCOUNTS, RELAYER, World
 
 CANARY = "canary-7c1e0b"
 """Stands in the URL of the node, where services put access keys."""
@@ -161,18 +161,30 @@ class Campaign:
 
     def _live_and_die(self) -> None:
         self._ask()
+        twins = ACCOUNTS[:2], ACCOUNTS[2:]
+        lives = [
+            self._born(accounts) for accounts in (twins if self._plan.twins else (ACCOUNTS[:1],))
+        ]
+        for life in lives:
+            self._die(*self._ended(*life))
+        if self._chance.random() < MINED_MEANWHILE:
+            self._chaos(0, self._world.chain).mine()
+        if self._world.batches and not self._plan.pushes:
+            self._claim()
+
+    def _born(self, accounts: Sequence[int]) -> tuple[int, int]:
+        """Start a life that is meant to end somewhere; the world changes in that of the first."""
         doom = self._aim.next(at_untouched=self._record.kills >= self._plan.kills)
-        status, passed = self._fork(lambda trace: self._relay(doom, trace))
+        return self._started(lambda trace: self._relay(doom, trace, accounts))
+
+    def _die(self, status: int, passed: list[str]) -> None:
+        """Take in how a life ended."""
         if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
             raise RelayerDefectError("\n".join(passed[-40:]))
         self._record.kills += 1
         weather = [name for name in passed if name.startswith(WEATHER)]
         self._record.happened.update(name.removeprefix(WEATHER) for name in weather)
         self._aim.learn([name for name in passed if not name.startswith(WEATHER)])
-        if self._chance.random() < MINED_MEANWHILE:
-            self._chaos(0, self._world.chain).mine()
-        if self._world.batches and not self._plan.pushes:
-            self._claim()
 
     def _claim(self) -> None:
         """Have those who asked claim, in this process, what their relayer committed."""
@@ -199,24 +211,32 @@ class Campaign:
 
     def _fork(self, live: Callable[[int], None]) -> tuple[int, list[str]]:
         """Run `live` in a process of its own; returns how it ended, and the points it passed."""
+        return self._ended(*self._started(live))
+
+    def _started(self, live: Callable[[int], None]) -> tuple[int, int]:
+        """Begin `live` in a process of its own; returns that, and where its points are read."""
         reading, writing = os.pipe()
         # A pipe holds 64 KiB, which is more than a life's points; nobody has to read meanwhile.
         child = os.fork()
         if child == 0:
             _be(live, writing)
         os.close(writing)
+        return child, reading
+
+    def _ended(self, child: int, reading: int) -> tuple[int, list[str]]:
+        """Wait until it has ended; returns how, and the points it passed."""
         _, status = os.waitpid(child, 0)
         with os.fdopen(reading, "rb") as trace:
             return status, trace.read().decode().splitlines()
 
-    def _relay(self, doom: Doom, trace: int) -> None:
+    def _relay(self, doom: Doom, trace: int, accounts: Sequence[int]) -> None:
         chaos = self._chaos(self._record.kills, self._line_of_chaos)
         chaos.tell = lambda name: os.write(trace, f"{WEATHER}{name}\n".encode())
-        points = Points(doom, trace, chaos.disturb)
+        points = Points(doom, trace, chaos.disturb if RELAYER in accounts else lambda: None)
         store = self._opened()
         store.points = points
         chain = pointed_chain(self._line, self._world.chain_id, points)
-        relayer = self._relayer(store, chain, points.pass_by)
+        relayer = self._relayer(store, chain, points.pass_by, accounts)
         if self._plan.sabotage is not None:
             self._plan.sabotage(relayer)
         while True:
@@ -229,9 +249,9 @@ class Campaign:
     def _require_true_books(self, relayer: Relayer, store: Store) -> None:
         """What the relayer remembers of its nonces is what the store holds, whatever happened."""
         chain_id = ChainId(self._world.chain_id)
-        stored = store.unresolved_slots(chain_id, self._world.relayer)
-        if relayer._lanes is not None:
-            kept = relayer._lanes.first.book.slots(lambda: stored)
+        for lane in relayer._lanes._lanes if relayer._lanes is not None else ():
+            stored = store.unresolved_slots(chain_id, lane.signer.address)
+            kept = lane.book.slots(lambda stored=stored: stored)
             if kept != stored:
                 raise AssertionError(f"the store holds {stored}, the relayer remembers {kept}")
 
@@ -281,7 +301,15 @@ class Campaign:
             return [Endpoint("http://one")], client_of(one=Worker())
         return self._crowd.endpoints, self._crowd.client(reach)
 
-    def _relayer(self, store: Store, chain: Chain, reach: Reach = _unnoticed) -> Relayer:
+    def _relayer(
+        self,
+        store: Store,
+        chain: Chain,
+        reach: Reach = _unnoticed,
+        accounts: Sequence[int] | None = None,
+    ) -> Relayer:
+        """A relayer that delivers from these accounts, by default from all there are."""
+        first, *lanes = accounts or (ACCOUNTS if self._plan.twins else ACCOUNTS[:1])
         endpoints, client = self._workers(reach)
         log = structlog.get_logger("quotary.relayer")
 
@@ -292,7 +320,7 @@ class Campaign:
             chain,
             self._world.results,
             store,
-            self._world.signers[RELAYER],
+            self._world.signers[first],
             endpoints,
             settings=RelayerSettings(
                 finality_depth=FINALITY_DEPTH,
@@ -308,6 +336,7 @@ class Campaign:
             listener=_tell,
             client=client,
             holder="a campaign",
+            lanes=[self._world.signers[lane] for lane in lanes],
             batches=self._world.oracle if self._world.batches else None,
         )
         self._crowd.hasten(relayer)

@@ -37,6 +37,7 @@ MORE_KILLS = 150
 
 DAEMON = "the daemon"
 BEHIND_A_PROXY = "one worker, a bad node"
+TWINS = "one worker, two relayers"
 PATIENCE_SECONDS = 2.0
 """How long a relayer waits for a node that may hang."""
 
@@ -54,9 +55,10 @@ class Order:
 
     With `rounds`, three of five workers must agree, and half of those there are do not behave. With
     `batches`, answers come by the batch, and are claimed by the relayer where that says `PUSHED`,
-    else by who asked. Where it is `proxied`, the node breaks every promise that a node can break.
-    With `daemon`, `quotary relay run` is killed. With a `mutant`, a relayer that is broken in this
-    way, which must not go unnoticed.
+    else by who asked. With `twins`, two relayers share a store, one of them with two accounts.
+    Where it is `proxied`, the node breaks every promise that a node can break. With `daemon`,
+    `quotary relay run` is killed. With a `mutant`, a relayer that is broken in this way, which must
+    not go unnoticed.
     """
 
     seed: int
@@ -68,6 +70,7 @@ class Order:
     mutant: str = ""
     daemon: bool = False
     proxied: bool = False
+    twins: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -76,6 +79,7 @@ class Order:
             self.seed,
             self.kills,
             pushes=self.batches == PUSHED,
+            twins=self.twins,
             more_kills=MORE_KILLS,
             least_points=LEAST_POINTS.get(self.answered_by.partition(",")[0], 0),
         )
@@ -95,6 +99,8 @@ class Order:
         """Who answers, as the report says it."""
         if self.daemon:
             return DAEMON
+        if self.twins:
+            return TWINS
         if self.proxied:
             return BEHIND_A_PROXY
         if self.batches:

@@ -24,6 +24,7 @@ class Plan:
     What a campaign does; the same plan chooses the same points.
 
     The node is asked at `url`, where that is not the world's own, and waited for `rpc_seconds`.
+    With `twins`, two relayers live at a time on one store, the first with two accounts.
     Answers of batches are claimed by the relayer where it `pushes`, else by who asked for them.
     With `more_kills`, so many may follow the `kills` while there is a point that lives passed and
     none died at, or as long as they have passed fewer than `least_points`.
@@ -36,6 +37,7 @@ class Plan:
     weather: Weather = field(default_factory=Weather)
     sabotage: Sabotage | None = None
     pushes: bool = False
+    twins: bool = False
     url: str | None = None
     rpc_seconds: float = RPC_SECONDS
     more_kills: int = 0

@@ -24,10 +24,11 @@ from tests.faults.orders import uncovered
 from tests.faults.plans import Plan, Record
 from tests.faults.points import Aim
 from tests.faults.verdict import Verdict, found_secrets
-from tests.faults.world import world
+from tests.faults.world import ACCOUNTS, world
 
 KILLS = 30
 BATCH_KILLS = 12
+TWIN_KILLS = 16
 ROUND_PLAN = Plan(20_262, kills=12, jobs_per_kill=0.3, open_requests=4)
 POINTS = [f"step {number} commit" for number in range(9)]
 
@@ -87,6 +88,18 @@ def test_kills_in_the_middle_of_rounds_lose_and_double_nothing(
     # Before and after: seats, what was heard, what was decided, reports, commitments, reveals.
     steps = {name for name in record.points if name.startswith(("rounds.", "errands.", "worker "))}
     assert len(steps) >= 10, f"hardly any point of a round was passed: {sorted(steps)}"
+
+
+def test_kills_of_two_relayers_that_share_a_store_lose_and_double_nothing(tmp_path: Path) -> None:
+    """On one PostgreSQL, one of them with two accounts: every account delivers, without a gap."""
+    with running_postgres() as server, world(strict=False) as place:
+        plan = Plan(20_264, kills=TWIN_KILLS, twins=True)
+        record = Campaign(place, server.database(), plan, tmp_path).run()
+        used = [place.chain.nonce(place.signers[account].address) for account in ACCOUNTS]
+    assert record.verdict is not None
+    assert record.verdict.broken == ()
+    assert record.kills == TWIN_KILLS
+    assert min(used) > 0
 
 
 @pytest.mark.parametrize("pushes", [False, True])

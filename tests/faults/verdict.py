@@ -3,7 +3,7 @@ Nothing lost, nothing doubled: what must be true, on the chain and in the store,
 
 (a) every accepted request was answered on the chain, and answered once;
 (b) every call of ours succeeded, or is counted as a reverted duplicate;
-(c) the account's nonces are exactly those given out, without a gap;
+(c) every account's nonces are exactly those given out, without a gap;
 (d) every row is terminal, and every final one names a transaction in a canonical block;
 (e) where the oracle keeps a ledger, what was paid in is what workers have;
 (f) nothing is queued, in the store or in the pool;
@@ -15,6 +15,7 @@ Nothing lost, nothing doubled: what must be true, on the chain and in the store,
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,12 +68,16 @@ def _judge(world: World, store: Store, told: list[str], depth: int) -> Verdict:
     asked = [world.request_id(number) for number in range(1, len(world.requests) + 1)]
     lost = [digest for digest in asked if answered[digest] == 0]
     doubled = [digest for digest in answered if answered[digest] > 1]
-    nonce = world.node.chain.nonce(world.relayer)
     rows = _rows(store)
+    used = {
+        account: world.node.chain.nonce(account)
+        for account in {world.relayer, *(Address(str(row["signer"])) for row in rows)}
+    }
+    nonce = sum(used.values())
     broken = [
         *([f"(a) {len(lost)} of {len(asked)} lost"] if lost else []),
         *([f"(a) {len(doubled)} of {len(asked)} answered more than once"] if doubled else []),
-        *_nonces(rows, nonce),
+        *_nonces(rows, used),
         *_terminal(store, len(asked), JobState.SUPERSEDED if world.batches else JobState.FINAL),
         *_canonical(world, rows, depth),
         *(_ledger(world, len(asked)) if world.strict else ()),
@@ -94,11 +99,13 @@ def _rows(store: Store) -> list[dict[str, object]]:
         return [dict(row) for row in found]
 
 
-def _nonces(rows: list[dict[str, object]], nonce: int) -> list[str]:
-    given_out = [row["nonce"] for row in rows]
-    if given_out == list(range(nonce)):
-        return []
-    return [f"(c) {len(given_out)} nonces given out, {nonce} used on the chain"]
+def _nonces(rows: list[dict[str, object]], used: Mapping[Address, int]) -> list[str]:
+    broken = []
+    for account, nonce in used.items():
+        given_out = [row["nonce"] for row in rows if row["signer"] == account]
+        if given_out != list(range(nonce)):
+            broken.append(f"(c) {len(given_out)} nonces given out, {nonce} used on the chain")
+    return broken
 
 
 def _terminal(store: Store, asked: int, end: JobState) -> list[str]:

@@ -40,6 +40,9 @@ Anvil computes the root of its storage anew for every block: a microsecond for e
 REQUEST_FEE = 10**15
 REQUEST_GAS = 400_000
 REQUESTER, RELAYER, CLAIMANT, DEPLOYER = 1, 2, 3, 0
+ACCOUNTS = (RELAYER, 4, 5)
+"""Where two relayers deliver: the first one's two accounts, and the other's."""
+
 # Whoever asks pays any base fee: what is tried out is the relayer's patience, not theirs.
 _ANY_PRICE = {"maxFeePerGas": 5_000 * 10**9, "maxPriorityFeePerGas": 10**9}
 
