@@ -99,7 +99,7 @@ bench-relay: setup ## Measure the relayer beside a bare loop: build/bench/relay.
 	@$(PY) scripts/bench_relay.py
 
 campaign: setup ## Kill relayers 3,900 times, judge, and write docs/reliability.md (CAMPAIGN_ARGS=--rounds=1000)
-	@$(PY) scripts/soak.py --report --daemon 60 $(CAMPAIGN_ARGS)
+	@$(PY) scripts/soak.py --report --daemon 60 --steady 1500 $(CAMPAIGN_ARGS)
 
 campaign-ci: setup ## The same, and write no report
 	@$(PY) scripts/soak.py $(CAMPAIGN_ARGS)
@@ -108,7 +108,7 @@ check-gas: setup ## Fail where on-chain verification costs more than contracts/s
 	@$(PY) scripts/bench_gas.py --check
 
 soak: setup ## Break the bridge for hours (HOURS=8)
-	@$(PY) scripts/soak.py --daemon 60 --hours $(or $(HOURS),8)
+	@$(PY) scripts/soak.py --daemon 60 --steady 10000 --hours $(or $(HOURS),8)
 
 audit: setup ## Rebuild the contracts' state from events after a long random run (STEPS=1000)
 	@QUOTARY_AUDIT_STEPS=$(or $(STEPS),1000) $(PY) -m pytest -q tests/bridge/test_admission.py

@@ -27,6 +27,7 @@ from tests.faults.odds import BAD_DAY, Manners
 from tests.faults.plans import Plan, Record
 from tests.faults.points import seldom
 from tests.faults.proxy import proxied
+from tests.faults.steady import steady
 from tests.faults.world import world
 
 PUSHED, CLAIMED = "pushed", "claimed"
@@ -57,8 +58,9 @@ class Order:
     `batches`, answers come by the batch, and are claimed by the relayer where that says `PUSHED`,
     else by who asked. With `twins`, two relayers share a store, one of them with two accounts.
     Where it is `proxied`, the node breaks every promise that a node can break. With `daemon`,
-    `quotary relay run` is killed. With a `mutant`, a relayer that is broken in this way, which must
-    not go unnoticed.
+    `quotary relay run` is killed. With `steady`, nobody is killed: one relayer answers a request in
+    each of so many blocks, and is measured. With a `mutant`, a relayer that is broken in this way,
+    which must not go unnoticed.
     """
 
     seed: int
@@ -71,6 +73,7 @@ class Order:
     daemon: bool = False
     proxied: bool = False
     twins: bool = False
+    steady: int = 0
 
     @property
     def plan(self) -> Plan:
@@ -119,6 +122,9 @@ def carry_out(order: Order) -> dict[str, Any]:
     tempfile.tempdir = str(MEMORY) if in_memory else None
     figures: dict[str, Any] = {**asdict(order), "in_memory": in_memory}
     figures["answered_by"] = order.answered_by
+    if order.steady:
+        with tempfile.TemporaryDirectory() as folder:
+            return figures | {"broken": [], "measured": steady(order.steady, Path(folder))}
     try:
         record = _record(order)
     except AssertionError as error:

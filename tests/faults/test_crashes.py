@@ -23,6 +23,7 @@ from tests.faults.campaign import Campaign
 from tests.faults.orders import uncovered
 from tests.faults.plans import Plan, Record
 from tests.faults.points import Aim
+from tests.faults.steady import FINALITY_DEPTH, steady
 from tests.faults.verdict import Verdict, found_secrets
 from tests.faults.world import ACCOUNTS, world
 
@@ -222,3 +223,11 @@ def test_a_secret_in_any_row_of_a_store_is_found(where: Location, tmp_path: Path
         assert "(g) a secret stands in table canary" in found_secrets(
             store, where, nowhere, (secret,)
         )
+
+
+def test_a_relayer_that_nobody_kills_is_measured(tmp_path: Path) -> None:
+    """So many answers are final as there can be; how long that took is for the report to say."""
+    measured = steady(12, tmp_path)
+    assert measured["finals"] > 0
+    assert measured["blocks_median"] >= FINALITY_DEPTH
+    assert measured["rss_warm"] > 0
