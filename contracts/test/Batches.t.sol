@@ -186,6 +186,35 @@ contract BatchesTest is BatchFixture {
         vm.assertEq(caller.calls(), 2);
     }
 
+    /// @dev Whoever sends what {InsufficientGas} asks for has enough to note what was not delivered, too.
+    function test_Claim_TheGasThatIsAskedForSufficesWhereTheCallbackFails() public {
+        MoodyConsumer caller = new MoodyConsumer(IResultOracle(address(batches)));
+        RequestParams memory params = _params();
+        params.callbackGasLimit = 30_000;
+        Request memory made = _askBatch(params, caller);
+        bytes memory output = new bytes(8192);
+        bytes32 requestId = batches.requestIdOf(made);
+        uint256 id = _commitRoot(batches.leafOf(requestId, sha256(INPUT), sha256(output), 0));
+        caller.setMood(Mood.BurnsGas);
+        bytes memory data = abi.encodeCall(
+            IBatchOracle.claim, (made, _told(id, worker, 0), output, new bytes32[](0))
+        );
+        bool refused = false;
+        bool ok = false;
+        for (uint256 gasLimit = 150_000; !ok; gasLimit += 500) {
+            bytes memory answer;
+            (ok, answer) = address(batches).call{gas: gasLimit}(data);
+            bool asked = bytes4(answer) == IRequestBook.InsufficientGas.selector;
+            // Before it asks, the gas runs out; after it did, never.
+            vm.assertTrue(ok || asked || (answer.length == 0 && !refused));
+            refused = refused || asked;
+        }
+        vm.assertTrue(refused);
+        caller.setMood(Mood.Calm);
+        caller.retry(made, output);
+        vm.assertEq(caller.lastOutput(), output);
+    }
+
     function test_RetryCallback_TellsOfARefundAgain() public {
         MoodyConsumer caller = new MoodyConsumer(IResultOracle(address(batches)));
         Request memory made = _askBatch(_params(), caller);
