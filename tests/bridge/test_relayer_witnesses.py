@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from quotary_bridge.chain import Block, Chain
 from quotary_bridge.chain.records import BlockTag
-from quotary_bridge.errors import Reason, RpcUnavailable, WrongChain
+from quotary_bridge.errors import Reason, RequestRefused, RpcUnavailable, WrongChain
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.relayer import ProgressKind, Relayer
 from quotary_bridge.store import Store
@@ -27,7 +27,7 @@ pytest_plugins = ["tests.bridge.relayer_fixtures", "tests.bridge.store_fixtures"
 
 
 class Witness(Chain):
-    """Another node: honest, away, or on a branch of its own."""
+    """Another node: honest, away, on a branch of its own, or of few words."""
 
     mood = "honest"
 
@@ -35,6 +35,8 @@ class Witness(Chain):
         """Answer as its mood is."""
         if self.mood == "away":
             raise RpcUnavailable(Reason.RPC_UNREACHABLE, "nobody answers")
+        if self.mood == "refuses":
+            raise RequestRefused(Reason.REQUEST_REFUSED, "the method is not available")
         found = super().block(at)
         return replace(found, hash=bytes(32)) if self.mood == "elsewhere" else found
 
@@ -55,7 +57,7 @@ def witnessed(town: Town, store: Store, *witnesses: Chain) -> Relayer:
     )
 
 
-@pytest.mark.parametrize("mood", ["away", "elsewhere"])
+@pytest.mark.parametrize("mood", ["away", "elsewhere", "refuses"])
 def test_nothing_is_final_that_a_witness_does_not_confirm(
     town: Town, store: Store, mood: str
 ) -> None:

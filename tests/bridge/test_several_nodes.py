@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from quotary_bridge.chain import Block, BlockTag, Chain
 from quotary_bridge.chain.several import SeveralNodes
-from quotary_bridge.errors import Reason, RpcUnavailable, Transient, WrongChain
+from quotary_bridge.errors import Reason, RequestRefused, RpcUnavailable, Transient, WrongChain
 from quotary_bridge.lifecycle import JobState
 from quotary_bridge.relayer import ProgressKind, Relayer
 from quotary_bridge.store import Store
@@ -61,6 +61,14 @@ class Elsewhere(Chain):
     def block(self, at: BlockTag = "latest") -> Block:
         """Answer with another hash."""
         return replace(super().block(at), hash=bytes(32))
+
+
+class Refusing(Chain):
+    """A node that does not offer blocks."""
+
+    def block(self, at: BlockTag = "latest") -> Block:
+        """Refuse."""
+        raise RequestRefused(Reason.REQUEST_REFUSED, f"no block {at} here")
 
 
 def through(town: Town, clock: Clock, *nodes: str | Chain) -> SeveralNodes:
@@ -156,6 +164,7 @@ def test_a_node_of_another_chain_stops_the_relayer(
     [
         (["honest"], True),
         (["away"], False),
+        (["refuses"], False),
         (["elsewhere"], False),
         (["away", "honest"], True),
         (["away", "away"], False),
@@ -172,6 +181,7 @@ def test_what_is_final_is_agreed_by_two_and_denied_by_none(
     moods: dict[str, str | Chain] = {
         "honest": node,
         "away": NOBODY,
+        "refuses": Refusing(Chain.at(node).web3, 31337),
         "elsewhere": Elsewhere(Chain.at(node).web3, 31337),
     }
     through(town, Clock(), node, *(moods[other] for other in others))

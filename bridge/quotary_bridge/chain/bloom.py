@@ -2,17 +2,17 @@
 What a block's header says of its logs.
 
 A header holds a filter of 2,048 bits, in which each address and each topic that a log of the block
-names sets three (Yellow Paper, section 4.4.3). So it shows what a block has no logs of; of what it
-leaves room for there may be none all the same.
+names sets three (Yellow Paper, "Transaction Receipt"). So it shows what a block has no logs of; of
+what it leaves room for there may be none all the same.
 """
 
 from __future__ import annotations
 
 from eth_utils.crypto import keccak
 
-__all__ = ["BLOOM_BYTES", "bits_of"]
+__all__ = ["bits_of"]
 
-BLOOM_BYTES = 256
+BLOOM_BITS = 2048
 
 
 def bits_of(item: bytes) -> int:
@@ -20,5 +20,5 @@ def bits_of(item: bytes) -> int:
     digest = keccak(item)
     bits = 0
     for start in (0, 2, 4):
-        bits |= 1 << (int.from_bytes(digest[start : start + 2]) % (8 * BLOOM_BYTES))
+        bits |= 1 << (int.from_bytes(digest[start : start + 2]) % BLOOM_BITS)
     return bits
