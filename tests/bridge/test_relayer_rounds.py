@@ -202,6 +202,28 @@ def test_late_workers_lose_their_request_to_others(town: Town, store: Store) -> 
     assert events(town, "RequestReassigned") == 1
 
 
+def test_an_errand_that_a_reorg_made_early_waits_for_its_time(town: Town, store: Store) -> None:
+    """The blocks in which the named workers were late are gone: their request still is opened."""
+    workers = members("dead", "dead", "dead", "honest", "honest", "honest")
+    named = tuple(sorted((w.address for w in workers[:3]), key=lambda each: int(each, 16)))
+    reserved = town.chain.head().timestamp + LIFETIME // 4
+    ask_several(town, workers=named, reserved_until=reserved)
+    relayer = conductor(town, store, workers)
+    drive(relayer, town, 3)
+    before = town.chain.rpc("evm_snapshot")
+    town.chain.rpc("evm_increaseTime", [LIFETIME // 2])
+    town.node.mine()
+    relayer.tick()
+    assert len(errands(store, JobKind.REASSIGN)) == 1
+    assert town.chain.rpc("evm_revert", [before])
+    drive(relayer, town, 12)
+    assert town.chain.head().timestamp <= reserved
+    town.chain.rpc("evm_increaseTime", [LIFETIME // 2])
+    drive(relayer, town, 80)
+    end(relayer, workers)
+    require_all_final(town, store)
+
+
 def test_what_nobody_answers_is_refunded_where_that_is_wanted(town: Town, store: Store) -> None:
     """After the deadline, and once: the errand is final, the request has ended on the chain."""
     ask_several(town, lifetime=100)

@@ -53,6 +53,10 @@ SELDOM: Mapping[str, str] = MappingProxyType(
     {
         "settle._applied commit": "a job is settled by something else than its own delivery, where"
         " a reorg undoes an answer and with it what was known of it",
+        "settle._review eth_getBlockByNumber": "the block of a job that was settled so is looked"
+        " up",
+        "request_log.scan_each eth_getLogs": "the logs of a block are told apart from others', as"
+        " what the node says of them does not fit together",
         "simulate._tried eth_call": "one life tries two deliveries of one shape, which those of"
         " batches hardly ever are",
     }

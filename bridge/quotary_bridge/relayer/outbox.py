@@ -58,7 +58,10 @@ CANCEL_GAS = 21_000
 
 _SUPERSEDING = frozenset({"AlreadyFulfilled", "AlreadyFailed", "AlreadyRefunded", "RequestExpired"})
 _SENDABLE = frozenset({JobState.QUEUED, JobState.BROADCAST})
-_WAITING = frozenset({"UnknownRequest"})
+_TOO_EARLY = frozenset({"StillReserved", "RequestNotExpired"})
+"""An errand's time had come, and a reorg took it back: it comes again."""
+
+_WAITING = frozenset({"UnknownRequest"}) | _TOO_EARLY
 
 
 _Ready = tuple[Job, TransactionRequest, int]
@@ -338,8 +341,8 @@ def _fresh(cycle: Cycle, begun: set[TransactionHash]) -> list[Given]:
 
 
 def _is_over(job: Job, error: ContractError) -> bool:
-    """Whether a delivery that would revert is needed no more. What refuses an errand ends it."""
-    return job.errand is not None or error.name in _SUPERSEDING
+    """Whether a delivery that would revert is needed no more; an errand, unless it is too early."""
+    return error.name in _SUPERSEDING if job.errand is None else error.name not in _TOO_EARLY
 
 
 def _judged_early(cycle: Cycle, jobs: Sequence[Job]) -> set[JobKey]:
