@@ -25,8 +25,9 @@ import structlog
 from quotary_bridge.chain import Chain
 from quotary_bridge.chain.transport import JsonRpcProvider
 from quotary_bridge.errors import Permanent, Transient
-from quotary_bridge.model import ChainId, Timestamp
+from quotary_bridge.model import BlockNumber, ChainId, Timestamp
 from quotary_bridge.relayer import Progress, Relayer, RelayerSettings
+from quotary_bridge.relayer.rests import REST_CYCLES_LIMIT
 from quotary_bridge.store import Location, Store
 from quotary_bridge.workers import Endpoint, WorkerClient
 from sqlalchemy import Engine
@@ -34,12 +35,12 @@ from web3 import Web3
 
 from tests.bridge.relayer_town import Worker, client_of
 from tests.faults.batches import BatchWorker, claim_committed
-from tests.faults.chaos import Chaos
+from tests.faults.chaos import MAX_DEPTH, Chaos
 from tests.faults.crowd import ROUND_SECONDS, Crowd, Reach
 from tests.faults.plans import Plan, Record
 from tests.faults.points import Aim, Doom, PointedStore, Points, pointed_chain, seldom
 from tests.faults.verdict import judge
-from tests.faults.world import ACCOUNTS, RELAYER, World
+from tests.faults.world import ACCOUNTS, RELAYER, RESERVED_SECONDS, World
 
 CANARY = "canary-7c1e0b"
 """Stands in the URL of the node, where services put access keys."""
@@ -50,10 +51,12 @@ MINED_MEANWHILE = 0.8
 MOST_OPEN = 3
 """Requests are asked as planned while fewer are open than so many times those at the start."""
 
+RESERVED_EVERY = 4
+PASSED_EVERY = 10
+"""Every fourth request is reserved, and after every tenth kill reservations have run out."""
+
 WARM_UP_TICKS = 3
-LONGEST_LIFE = 120
-LONGEST_LIFE_OF_BATCHES = 200
-LONGEST_LIFE_OF_ROUNDS = 200
+LONGEST_LIFE, LONGEST_LIFE_OF_MANY = 120, 200
 """In points. A cycle passes forty or so where there is an answer to deliver."""
 
 DRAIN_CYCLES = 400
@@ -172,6 +175,17 @@ class Campaign:
         if self._world.batches and not self._plan.pushes:
             self._claim()
 
+        if self._plan.reserved and self._record.kills % PASSED_EVERY == 0:
+            self._pass_reservations()
+
+    def _pass_reservations(self) -> None:
+        """Let the time of workers that there are not go by, for requests no reorg reaches."""
+        chain = self._world.chain
+        self._chaos(0, chain).mine(MAX_DEPTH + 1)
+        settled = BlockNumber(chain.head().number - MAX_DEPTH)
+        if chain.nonce(self._world.requester, settled) == len(self._world.requests):
+            chain.rpc("evm_increaseTime", [RESERVED_SECONDS + 1])
+
     def _born(self, accounts: Sequence[int]) -> tuple[int, int]:
         """Start a life that is meant to end somewhere; the world changes in that of the first."""
         doom = self._aim.next(at_untouched=self._record.kills >= self._plan.kills)
@@ -194,7 +208,8 @@ class Campaign:
     def _ask(self) -> None:
         wanted = self._record.kills * self._plan.jobs_per_kill + self._plan.open_requests
         while len(self._world.requests) < wanted and not self._too_many_open():
-            self._world.ask()
+            number = len(self._world.requests)
+            self._world.ask(of_nobody=self._plan.reserved and number % RESERVED_EVERY == 0)
 
     def _too_many_open(self) -> bool:
         """Whether lives as short as these are would only fall further behind."""
@@ -261,9 +276,10 @@ class Campaign:
         if self._plan.sabotage is not None:
             self._plan.sabotage(relayer)
         chaos = self._chaos(0, self._line_of_chaos)
+        if self._plan.reserved:
+            self._pass_reservations()
         idle = 0
-        behind = self._plan.url is not None
-        for _ in range(DRAIN_CYCLES_BEHIND_A_PROXY if behind else DRAIN_CYCLES):
+        for _ in range(DRAIN_CYCLES_BEHIND_A_PROXY if self._plan.url else DRAIN_CYCLES):
             if self._world.batches and not self._plan.pushes:
                 claim_committed(self._world, store, self._line_of_chaos)
             chaos.mine()
@@ -271,7 +287,7 @@ class Campaign:
                 idle = idle + 1 if relayer.tick().idle else 0
             except (Transient, Permanent) as error:
                 structlog.get_logger().warning("cycle_failed", detail=str(error))
-            if idle > FINALITY_DEPTH:
+            if idle > (REST_CYCLES_LIMIT if self._plan.reserved else FINALITY_DEPTH):
                 break
         relayer.close()
         store.close()
@@ -369,9 +385,7 @@ class Campaign:
 
 
 def _longest_life(world: World) -> int:
-    if world.batches:
-        return LONGEST_LIFE_OF_BATCHES
-    return LONGEST_LIFE_OF_ROUNDS if world.quorum.results > 1 else LONGEST_LIFE
+    return LONGEST_LIFE_OF_MANY if world.batches or world.quorum.results > 1 else LONGEST_LIFE
 
 
 def _be(live: Callable[[int], None], trace: int) -> NoReturn:

@@ -83,6 +83,8 @@ class Order:
             self.kills,
             pushes=self.batches == PUSHED,
             twins=self.twins,
+            # An oracle that trusts everybody knows no reservations.
+            reserved=self.strict and self.rounds,
             more_kills=MORE_KILLS,
             least_points=LEAST_POINTS.get(self.answered_by.partition(",")[0], 0),
         )

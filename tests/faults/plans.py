@@ -24,6 +24,7 @@ class Plan:
     What a campaign does; the same plan chooses the same points.
 
     The node is asked at `url`, where that is not the world's own, and waited for `rpc_seconds`.
+    Where some are `reserved`, every fourth request is for workers that there are not.
     With `twins`, two relayers live at a time on one store, the first with two accounts.
     Answers of batches are claimed by the relayer where it `pushes`, else by who asked for them.
     With `more_kills`, so many may follow the `kills` while there is a point that lives passed and
@@ -38,6 +39,7 @@ class Plan:
     sabotage: Sabotage | None = None
     pushes: bool = False
     twins: bool = False
+    reserved: bool = False
     url: str | None = None
     rpc_seconds: float = RPC_SECONDS
     more_kills: int = 0

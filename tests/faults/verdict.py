@@ -85,12 +85,22 @@ def _judge(world: World, store: Store, told: list[str], depth: int) -> Verdict:
         *(unkept(world, store) if world.batches else ()),
         *told,
     ]
-    reverted = sum(1 for row in rows if row["mined_succeeded"] in (False, 0))
+    errands = _errands(store)
+    reverted = sum(
+        1 for row in rows if row["mined_succeeded"] in (False, 0) and row["job_key"] not in errands
+    )
     if reverted * 100 > nonce:
         broken.append(f"(b) {reverted} of {nonce} transactions reverted")
     with store._read() as connection:
         attempts = connection.execute(text("SELECT count(*) FROM attempt")).scalar_one()
     return Verdict(len(asked), len(lost), len(doubled), nonce, attempts, reverted, tuple(broken))
+
+
+def _errands(store: Store) -> set[object]:
+    """Whose reverts count for nothing: the time of an errand may go back with a reorg."""
+    with store._read() as connection:
+        found = connection.execute(text("SELECT key, kind FROM job"))
+        return {key for key, kind in found if kind not in (JobKind.ANSWER, JobKind.QUORUM)}
 
 
 def _rows(store: Store) -> list[dict[str, object]]:
@@ -151,9 +161,9 @@ def _final(row: dict[str, object]) -> bool:
 def _ledger(world: World, asked: int) -> list[str]:
     held = world.node.chain.balance(world.oracle)
     # The gate names the same operator for everybody: the address 1. What three answers cannot share
-    # goes back to who asked.
+    # goes back to who asked; who opens a request to others has a share of it.
     operator = Address(f"0x{'00' * 19}01")
-    credit = sum(_credit(world, each) for each in (operator, world.requester))
+    credit = sum(_credit(world, each) for each in (operator, world.requester, world.relayer))
     paid = asked * REQUEST_FEE
     if held == credit == paid:
         return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -36,6 +37,12 @@ The contract of EIP-2935, into which every block writes the hash of the one befo
 
 Anvil computes the root of its storage anew for every block: a microsecond for each one before.
 """
+
+RESERVED_SECONDS = 60
+"""Far more blocks than a request waits for one that takes it, each a second later at least."""
+
+NOBODY = tuple(Address(f"0x{'dead' * 9}{number:04d}") for number in range(1, 8))
+"""Workers that nobody has, in the order in which a request names them."""
 
 REQUEST_FEE = 10**15
 REQUEST_GAS = 400_000
@@ -116,13 +123,21 @@ class World:
             raise RuntimeError("the oracle was not deployed")
         return Address(receipt.contract_address)
 
-    def ask(self) -> None:
-        """Sign and send one more request; the chaos sends it again where it gets lost."""
+    def ask(self, *, of_nobody: bool = False) -> None:
+        """
+        Sign and send one more request; the chaos sends it again where it gets lost.
+
+        One `of_nobody` names workers that there are not, and belongs to them for a while.
+        """
         number = len(self.requests)
         text = b"question %d" % number
         params, terms = question(
             self.requester, number, text, self.deadline, REQUEST_FEE, quorum=self.quorum
         )
+        if of_nobody:
+            until = self.chain.head().timestamp + RESERVED_SECONDS
+            params = replace(params, workers=NOBODY[: self.quorum.seats], reserved_until=until)
+            terms = replace(terms, workers=params.workers, reserved_until=until)
         self.terms.append(terms)
         data = interface("ResultOracle").encode_call("request", [params.words()])
         self._send(self.chain, REQUESTER, self.requests, data, REQUEST_FEE)
