@@ -65,7 +65,6 @@ DRAIN_CYCLES_BEHIND_A_PROXY = 3_000
 
 FINALITY_DEPTH = 6
 DEFECT = 70
-
 STARTS_ANEW = 8
 """One life of so many opens the store itself, checks it and looks for migrations."""
 
@@ -94,7 +93,8 @@ class Campaign:
         self._chance = random.Random(f"{plan.seed} between lives")
         self._batch_worker = BatchWorker() if world.batches else None
         self._aim = Aim(plan.seed, _longest_life(world), covers=plan.more_kills > 0)
-        self._record = Record(plan.seed, points=self._aim.passed, died_at=self._aim.died)
+        counts = self._aim.passed, self._aim.died, self._aim.came
+        self._record = Record(plan.seed, 0, 0.0, *counts)
         self._engine: Engine | None = None
         self._answered = 0
         # Nobody in this process uses these lines: whoever is forked from it finds them unopened.

@@ -1,9 +1,9 @@
 """
 The campaigns there are, each carried out in a process of its own, and what is told of each.
 
-A campaign ends well only where no promise was broken and every point that lives passed was one that
-some died at. A relayer that is broken on purpose is caught only by a promise it broke: a harness
-that fails has caught nobody.
+A campaign ends well only where no promise was broken and every point that lives passed, but those
+that hardly any did, was one that some died at. A relayer that is broken on purpose is caught only
+by a promise it broke: a harness that fails has caught nobody.
 """
 
 from __future__ import annotations
@@ -42,7 +42,14 @@ TWINS = "one worker, two relayers"
 PATIENCE_SECONDS = 2.0
 """How long a relayer waits for a node that may hang."""
 
-LEAST_POINTS = {"one worker": 70, "three of five": 75, "batches": 85}
+TOO_FEW = 2
+"""
+A point that no more lives came by could not be aimed at: the first one found it.
+
+Each one after it was to die there, and so many kills were added for that alone.
+"""
+
+LEAST_POINTS = {"one worker": 60, "three of five": 70, "batches": 78}
 """How many points lives have passed that were killed often enough to come by all."""
 
 MEMORY = Path("/dev/shm")  # noqa: S108 (everything lies in a folder of its own there)
@@ -85,8 +92,10 @@ class Order:
             twins=self.twins,
             # An oracle that trusts everybody knows no reservations.
             reserved=self.strict and self.rounds,
-            more_kills=MORE_KILLS,
-            least_points=LEAST_POINTS.get(self.answered_by.partition(",")[0], 0),
+            more_kills=1 if self.proxied else MORE_KILLS,
+            least_points=0
+            if self.proxied
+            else LEAST_POINTS.get(self.answered_by.partition(",")[0], 0),
         )
         if self.mutant:
             how = CAUGHT[self.mutant]
@@ -149,7 +158,7 @@ def carry_out(order: Order) -> dict[str, Any]:
 
 def uncovered(record: Record, plan: Plan) -> list[str]:
     """Say where points were passed and nobody died, or hardly any were passed."""
-    spared = [name for name in record.spared if not seldom(name)]
+    spared = [name for name in record.spared if record.lives[name] > TOO_FEW and not seldom(name)]
     few = len(record.points) < plan.least_points
     return [
         *([f"nobody was killed at {', '.join(spared)}"] if spared else []),

@@ -49,7 +49,7 @@ class Plan:
 @dataclass(slots=True)
 class Record:
     """
-    What happened in a campaign, and the verdict.
+    What happened in a campaign, and the verdict. `lives` counts those that came by a point.
 
     `first_questions` is how many seconds daemons needed from their start to ask the node anything.
     """
@@ -59,6 +59,7 @@ class Record:
     seconds: float = 0.0
     points: Counter[str] = field(default_factory=Counter)
     died_at: Counter[str] = field(default_factory=Counter)
+    lives: Counter[str] = field(default_factory=Counter)
     happened: Counter[str] = field(default_factory=Counter)
     first_questions: list[float] = field(default_factory=list)
     verdict: Verdict | None = None

@@ -101,6 +101,8 @@ class Aim:
         self._lives = 0
         self.passed: Counter[str] = Counter()
         self.died: Counter[str] = Counter()
+        self.came: Counter[str] = Counter()
+        """How many lives came by each point."""
 
     @property
     def untouched(self) -> frozenset[str]:
@@ -136,6 +138,7 @@ class Aim:
         """Take in which points a life passed; it died at the last one."""
         self._lives += 1
         self.passed.update(passed)
+        self.came.update(set(passed))
         self.died[passed[-1]] += 1
 
 

@@ -194,14 +194,16 @@ def test_an_aim_that_covers_leaves_no_point_out() -> None:
 
 
 def test_a_point_that_was_passed_and_never_killed_at_breaks_a_campaign() -> None:
-    """Unless hardly any life comes by it, for a reason that is written down."""
-    plan = Plan(1, 10, more_kills=10, least_points=3)
-    record = Record(1, points=Counter(("a", "b", "settle._applied commit, after")))
+    """Unless hardly any life comes by it: it was found, and never met again, or is listed."""
+    plan = Plan(1, 10, more_kills=10, least_points=4)
+    passed = ("a", "b", "c", "settle._applied commit, after")
+    record = Record(1, points=Counter(passed), lives=Counter(passed * 3))
+    record.lives["c"] = 1
     record.died_at.update(("a",))
     assert uncovered(record, plan) == ["nobody was killed at b"]
     record.died_at.update(("b",))
     assert uncovered(record, plan) == []
-    assert uncovered(record, replace(plan, least_points=4)) == ["only 3 of 4 points were passed"]
+    assert uncovered(record, replace(plan, least_points=5)) == ["only 4 of 5 points were passed"]
 
 
 def test_a_secret_in_any_row_of_a_store_is_found(where: Location, tmp_path: Path) -> None:
