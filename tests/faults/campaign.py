@@ -185,6 +185,8 @@ class Campaign:
         settled = BlockNumber(chain.head().number - MAX_DEPTH)
         if chain.nonce(self._world.requester, settled) == len(self._world.requests):
             chain.rpc("evm_increaseTime", [RESERVED_SECONDS + 1])
+            # What is asked next is reserved from then on: the time moves with a block only.
+            self._chaos(0, chain).mine()
 
     def _born(self, accounts: Sequence[int]) -> tuple[int, int]:
         """Start a life that is meant to end somewhere; the world changes in that of the first."""

@@ -38,8 +38,8 @@ The contract of EIP-2935, into which every block writes the hash of the one befo
 Anvil computes the root of its storage anew for every block: a microsecond for each one before.
 """
 
-RESERVED_SECONDS = 60
-"""Far more blocks than a request waits for one that takes it, each a second later at least."""
+RESERVED_SECONDS = 600
+"""Far longer than a request waits for a block that takes it, also on a machine that is slow."""
 
 NOBODY = tuple(Address(f"0x{'dead' * 9}{number:04d}") for number in range(1, 8))
 """Workers that nobody has, in the order in which a request names them."""
