@@ -92,7 +92,7 @@ def test_kills_in_the_middle_of_rounds_lose_and_double_nothing(
 
 
 def test_kills_of_two_relayers_that_share_a_store_lose_and_double_nothing(tmp_path: Path) -> None:
-    """On one PostgreSQL, one of them with two accounts: every account delivers, without a gap."""
+    """On one PostgreSQL, one of them with two accounts: whichever delivers leaves no gap."""
     with running_postgres() as server, world(strict=False) as place:
         plan = Plan(20_264, kills=TWIN_KILLS, twins=True)
         record = Campaign(place, server.database(), plan, tmp_path).run()
@@ -100,7 +100,8 @@ def test_kills_of_two_relayers_that_share_a_store_lose_and_double_nothing(tmp_pa
     assert record.verdict is not None
     assert record.verdict.broken == ()
     assert record.kills == TWIN_KILLS
-    assert min(used) > 0
+    # Who of them came first to which request is chance.
+    assert sum(used) >= record.verdict.jobs > 0
 
 
 @pytest.mark.parametrize("pushes", [False, True])
