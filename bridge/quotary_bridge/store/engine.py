@@ -10,6 +10,8 @@ queue at the row of its lease.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -42,17 +44,10 @@ def open_engine(where: Location) -> Engine:
     """
     engine = _postgres(where) if isinstance(where, PostgresUrl) else _sqlite(where)
     name = str(where) if isinstance(where, PostgresUrl) else where.name
-    try:
-        with engine.begin() as connection:
-            if isinstance(where, Path):
-                _check(connection, name)
-            bring_up_to_date(connection, name)
-    except (DatabaseError, sqlite3.Error) as error:
-        engine.dispose()
-        raise _unusable(name, getattr(error, "orig", error)) from error
-    except ConfigurationError:
-        engine.dispose()
-        raise
+    with _usable(engine, name), engine.begin() as connection:
+        if isinstance(where, Path):
+            _check(connection, name)
+        bring_up_to_date(connection, name)
     return engine
 
 
@@ -72,16 +67,22 @@ def open_existing(where: Location) -> Engine:
             "name the one that a relayer writes, with --database",
         )
     engine = _postgres(where) if isinstance(where, PostgresUrl) else _sqlite_engine(where)
+    with _usable(engine, name), engine.connect().execution_options(**READS) as connection:
+        require_newest(connection, name)
+    return engine
+
+
+@contextmanager
+def _usable(engine: Engine, name: str) -> Iterator[None]:
+    """Let go of an engine that proves to be of no use, and say why as `ConfigurationError`."""
     try:
-        with engine.connect().execution_options(**READS) as connection:
-            require_newest(connection, name)
+        yield
     except (DatabaseError, sqlite3.Error) as error:
         engine.dispose()
         raise _unusable(name, getattr(error, "orig", error)) from error
     except ConfigurationError:
         engine.dispose()
         raise
-    return engine
 
 
 def _sqlite(path: Path) -> Engine:
